@@ -72,7 +72,8 @@ void sr_clock_format(int64_t wall_us, char text[25])
     static const int64_t first_second = -62167219200;  // 0000-01-01T00:00:00Z
     static const int64_t last_second = 253402300799;   // 9999-12-31T23:59:59Z
     int64_t seconds = sr_div_floor(wall_us, 1000000);
-    int64_t ms = (wall_us - seconds * 1000000) / 1000;
+    const int64_t rest_us = wall_us % 1000000;
+    int64_t ms = (rest_us < 0 ? rest_us + 1000000 : rest_us) / 1000;
     if (seconds < first_second) {
         seconds = first_second;
         ms = 0;

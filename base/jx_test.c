@@ -75,7 +75,7 @@ static void each_row(void **state)
     assert_string_equal(text, row->out);
 }
 
-static void depth_has_a_limit(void **state)
+static void texts_have_limits(void **state)
 {
     (void)state;
     struct sr_err err = { 0 };
@@ -88,6 +88,8 @@ static void depth_has_a_limit(void **state)
     sr_assert_ok(jx_parse(text + 1, sizeof(text) - 2, false, &value, &err), err);
     json_decref(value);
     value = NULL;
+    sr_assert_fails(jx_parse("123\0", 4, false, &value, &err), SR_ERR_INVALID, err);
+    sr_assert_contains(err.message, "line 1, column 4: a NUL byte");
     // brackets in strings do not count
     char string[2 * JX_DEPTH_MAX];
     memset(string, '[', sizeof(string));
@@ -254,7 +256,7 @@ int main(void)
 {
     static struct CMUnitTest tests[SR_TEST_COUNT(rows) + 9];
     size_t count = SR_TEST_ADD(tests, rows, each_row);
-    tests[count++] = (struct CMUnitTest)cmocka_unit_test(depth_has_a_limit);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(texts_have_limits);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(dump_refuses_what_json_cannot_say);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(dump_indents);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(errors_spell_the_path);

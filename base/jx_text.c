@@ -106,6 +106,10 @@ bool jx_parse(const char *text, size_t bytes, bool comments, json_t **ret_value,
             return false;
         json = copy;
     }
+    // jansson loses a NUL behind a number.
+    const char *const nul = bytes > 0 ? memchr(json, '\0', bytes) : NULL;
+    if (nul)
+        return fail_at(text, (size_t)(nul - json), err, "a NUL byte");
     if (!check_depth(json, bytes, err))
         return false;
     json_error_t error;
