@@ -2,8 +2,8 @@
 //
 //     ffmpeg -i FILE -pix_fmt gray -f rawvideo - | barcode-scan WIDTH HEIGHT
 //
-// Prints "numbers": [[first, last], ...], "count": N (members of an object): runs of numbers that rise by one, in the
-// order of the pictures; null stands for a picture whose number cannot be read.
+// Prints "numbers": [[first, last], ...], "count": N (members of an object): runs of numbers that
+// rise by one, in the order of the pictures; null stands for a picture whose number cannot be read.
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -8,6 +8,7 @@
 # The recipes are in recipes-*.sh beside this file, what to expect of each file in MANIFEST.json
 # (written by describe-fixtures.sh). The same ffmpeg build makes the same bytes each time.
 # Exit status: 0 all there, 1 a fixture failed (named on stderr) or differs, 2 usage.
+# shellcheck disable=SC2154  # recipes-*.sh sets what it reads
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -15,23 +16,6 @@ FFMPEG=${FFMPEG:-ffmpeg}
 FFPROBE=${FFPROBE:-ffprobe}
 LC_ALL=C
 export LC_ALL
-
-# The table: fixture NAME OUTCOME FRAMES SAMPLES FROM TRAP
-#   OUTCOME  transcode, audio (audio alone comes out), damaged (comes out with damage listed), error
-#   FRAMES   pictures shown, - if there is no video
-#   SAMPLES  audio samples presented per track, by the rules of the container, with commas; ? where
-#            the container cannot say to the sample, - if there is no audio
-#   FROM     the fixture it is made from, or -
-#   TRAP     what it is for
-# The recipe of NAME is the function make:NAME, which writes the file $1 (and may read $2, the file
-# of FROM, and use the empty folder $PWD).
-names=()
-declare -A outcome_of frames_of samples_of from_of trap_of
-fixture()
-{
-    names+=("$1")
-    outcome_of[$1]=$2 frames_of[$1]=$3 samples_of[$1]=$4 from_of[$1]=$5 trap_of[$1]=$6
-}
 
 for part in "$here"/recipes-*.sh; do
     # shellcheck source=/dev/null
@@ -110,6 +94,7 @@ manifest_hash()
 check_all()
 {
     local name want have bad=0
+    [ -f "$here/MANIFEST.json" ] || { echo "make-fixtures: no MANIFEST.json" >&2; return 1; }
     for name; do
         want=$(manifest_hash "$name")
         have=missing
@@ -171,8 +156,13 @@ mkdir -p "$out/.work" "$out/.recipes"
 out=$(cd "$out" && pwd)
 exec 9>"$out/.lock"
 flock 9  # two builds at once would trip over each other's work
-ffmpeg_version=$("$FFMPEG" -version | head -n 1)
-helpers_text=$(for helper in "${recipe_helpers[@]}"; do declare -f "$helper" || declare -p "$helper"; done)
+if ! ffmpeg_version=$("$FFMPEG" -version | head -n 1) || ! "$FFPROBE" -version >/dev/null; then
+    echo "make-fixtures: cannot run $FFMPEG and $FFPROBE" >&2
+    exit 1
+fi
+helpers_text=$(for helper in "${recipe_helpers[@]}"; do
+    declare -f "$helper" || declare -p "$helper"
+done)
 status=0
 make_all "${first[@]}" || status=1
 make_all "${second[@]}" || status=1

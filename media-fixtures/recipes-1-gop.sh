@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 # How pictures refer to each other, and what the container says about it.
 
 fixture closed-gop.mp4 transcode 250 480000 - \
@@ -19,7 +19,7 @@ make:main-60s.mp4()
         "${video[@]}" -pix_fmt yuv420p "${aac[@]}" "${exact[@]}" -movflags +faststart "$1"
 }
 
-fixture open-gop.ts transcode 250 ? - \
+fixture open-gop.ts transcode 250 any - \
     "open GOPs found by scanning: each GOP's leading pictures belong to the segment before"
 make:open-gop.ts()
 {
@@ -45,7 +45,8 @@ make:closed-gop-hevc.mkv()
 radl=2:bframes=3:b-adapt=0:scenecut=0:pools=none:frame-threads=1:log-level=error" "${exact[@]}" "$1"
 }
 
-fixture b-pyramid.mkv transcode 200 - - "deep reordering: 7 B-frames in a pyramid, Matroska (no dts)"
+fixture b-pyramid.mkv transcode 200 - - \
+    "deep reordering: 7 B-frames in a pyramid, Matroska (no dts)"
 make:b-pyramid.mkv()
 {
     mapfile -t video < <(x264 keyint=40 min-keyint=40 bframes=7 b-pyramid=normal ref=4 open-gop=0)
@@ -60,7 +61,8 @@ make:one-keyframe.mp4()
         "${video[@]}" -pix_fmt yuv420p "${aac[@]}" "${exact[@]}" "$1"
 }
 
-fixture one-frame-tail.mp4 transcode 251 - - "the last GOP has one frame: a tail too short to stand alone"
+fixture one-frame-tail.mp4 transcode 251 - - \
+    "the last GOP has one frame: a tail too short to stand alone"
 make:one-frame-tail.mp4()
 {
     mapfile -t video < <(x264 keyint=25 min-keyint=25 bframes=2)
@@ -86,7 +88,7 @@ make:gop-kind-changes.mp4()
 }
 
 fixture recovery-point.mp4 transcode 200 - - \
-    "intra refresh: one IDR, then only recovery points of a picture that renews itself column by column"
+    "intra refresh: one IDR, then only recovery points, the picture renewed column by column"
 make:recovery-point.mp4()
 {
     mapfile -t video < <(x264 keyint=40 min-keyint=40 bframes=0 intra-refresh=1)
@@ -100,15 +102,17 @@ fixture plain-i.mkv transcode 200 - - \
     "I pictures each second that are no random access points, and one keyframe: cannot be split"
 make:plain-i.mkv()
 {
-    local now='gt(n,1)*lt(mod(n,25),2)' other="mandelbrot=s=320x180:r=25:end_pts=800,trim=end_frame=200"
-    ff -f lavfi -i "testsrc2=s=320x180:r=25:d=8[a];$other[b];[a][b]overlay=enable='$now',$(barcode),
+    local now='gt(n,1)*lt(mod(n,25),2)'
+    local other="mandelbrot=s=320x180:r=25:end_pts=800,trim=end_frame=200"
+    ff -f lavfi -i "testsrc2=s=320x180:r=25:d=8[a];${other}[b];
+        [a][b]overlay=enable='$now',$(barcode),
         lutyuv=y=val/3+100:enable='$now'" -pix_fmt yuv420p \
         -c:v libx264 -preset veryfast -crf 28 -x264-params "threads=1:scenecut=100:keyint=1000:\
 min-keyint=500:bframes=0:b-adapt=0:ref=4:weightp=0:rc-lookahead=8:mbtree=0" "${exact[@]}" "$1"
 }
 
 fixture bad-key-flags.mkv transcode 200 - plain-i.mkv \
-    "the same, its plain I pictures flagged as keyframes: a decode that starts there is wrong"
+    "the same, blocks of plain I pictures flagged as keyframes: a decode from there is wrong"
 make:bad-key-flags.mkv()
 {
     cp "$2" "$1"
@@ -121,6 +125,23 @@ make:bad-key-flags.mkv()
         patch_byte "$1" $((position + 3)) 200
     done <frames
 }
+
+# Intra refresh without its recovery points: the muxers still mark each start of a refresh.
+unmarked_refresh()
+{
+    mapfile -t video < <(x264 keyint=40 min-keyint=40 bframes=0 intra-refresh=1)
+    ff -f lavfi -i "$(picture 320x192 25 8)" "${video[@]}" -pix_fmt yuv420p \
+        -bsf:v filter_units=remove_types=6 "${exact[@]}" "$1"
+}
+recipe_helpers+=(unmarked_refresh)
+
+fixture bad-sync-samples.mp4 transcode 200 - - \
+    "sync samples that are P pictures without a recovery point: only the first is a keyframe"
+make:bad-sync-samples.mp4() { unmarked_refresh "$1"; }
+
+fixture bad-cues.mkv transcode 200 - - \
+    "the same in Matroska: cues that name no random access points"
+make:bad-cues.mkv() { unmarked_refresh "$1"; }
 
 fixture all-key.mp4 transcode 250 480000 closed-gop.mp4 \
     "no sync sample table, so the index calls every sample a keyframe; one in 25 is"

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 # When pictures and sound are shown.
 
 # Irregular times in ms: steps of 20, 40, 30, 90, 33, ... and a hole of 2 s after frame 59.
@@ -14,7 +14,7 @@ make:vfr.mp4()
         "${video[@]}" -pix_fmt yuv420p "${aac[@]}" "${exact[@]}" "$1"
 }
 
-fixture vfr.mkv transcode 150 ? - "irregular frame times with a hole of 2 s, open GOPs, Matroska"
+fixture vfr.mkv transcode 150 any - "irregular frame times with a hole of 2 s, open GOPs, Matroska"
 make:vfr.mkv()
 {
     mapfile -t video < <(x264 keyint=25 min-keyint=25 bframes=3 open-gop=1)
@@ -23,7 +23,8 @@ make:vfr.mkv()
         "${video[@]}" -pix_fmt yuv420p "${aac[@]}" "${exact[@]}" "$1"
 }
 
-fixture ntsc.mkv transcode 240 ? - "30000/1001 in Matroska: times rounded to milliseconds, yet constant"
+fixture ntsc.mkv transcode 240 any - \
+    "30000/1001 in Matroska: times rounded to milliseconds, yet constant"
 make:ntsc.mkv()
 {
     mapfile -t video < <(x264 keyint=30 min-keyint=30 bframes=2)
@@ -35,7 +36,8 @@ fixture edit-list.mp4 transcode 187 359040 closed-gop.mp4 \
     "starts in the middle of a GOP by edit list: pictures before it are stored but not shown"
 make:edit-list.mp4() { ff -ss 2.52 -i "$2" -c copy "${exact[@]}" "$1"; }
 
-fixture empty-edit.mp4 transcode 250 480000 closed-gop.mp4 "empty edit: video starts 0.8 s after audio"
+fixture empty-edit.mp4 transcode 250 480000 closed-gop.mp4 \
+    "empty edit: video starts 0.8 s after audio"
 make:empty-edit.mp4()
 {
     ff -itsoffset 0.8 -i "$2" -i "$2" -map 0:v -map 1:a -c copy "${exact[@]}" "$1"
@@ -48,19 +50,20 @@ make:late-audio.mp4()
     ff -i "$2" -itsoffset 1.3 -i "$2" -map 0:v -map 1:a -c copy "${exact[@]}" "$1"
 }
 
-fixture early-audio.ts transcode 250 ? closed-gop.mp4 "audio starts 0.7 s before video"
+fixture early-audio.ts transcode 250 any closed-gop.mp4 "audio starts 0.7 s before video"
 make:early-audio.ts()
 {
     ff -itsoffset 0.7 -i "$2" -i "$2" -map 0:v -map 1:a -c copy "${exact[@]}" "$1"
 }
 
-fixture negative-start.mkv transcode 250 ? closed-gop.mp4 "Opus pre-skip: audio starts at -7 ms"
+fixture negative-start.mkv transcode 250 any closed-gop.mp4 "Opus pre-skip: audio starts at -7 ms"
 make:negative-start.mkv()
 {
-    ff -i "$2" -f lavfi -i "$(tone 10)" -map 0:v -map 1:a -c:v copy -c:a libopus -b:a 32k "${exact[@]}" "$1"
+    ff -i "$2" -f lavfi -i "$(tone 10)" -map 0:v -map 1:a -c:v copy \
+        -c:a libopus -b:a 32k "${exact[@]}" "$1"
 }
 
-fixture missing-times.mkv transcode 250 ? closed-gop.mp4 \
+fixture missing-times.mkv transcode 250 any closed-gop.mp4 \
     "times begin below zero, which a Matroska block cannot say: the first packets have none"
 make:missing-times.mkv()
 {
@@ -71,7 +74,7 @@ fixture negative-cts.mp4 transcode 250 480000 closed-gop.mp4 \
     "negative composition offsets instead of an edit list for the reorder delay"
 make:negative-cts.mp4() { ff -i "$2" -c copy -movflags +negative_cts_offsets "${exact[@]}" "$1"; }
 
-fixture late-fragments.mp4 transcode 125 ? closed-gop.mp4 \
+fixture late-fragments.mp4 transcode 125 any closed-gop.mp4 \
     "header, then the fragments from 5 s on, as a player that joins late has them; no edit list"
 make:late-fragments.mp4()
 {
@@ -83,7 +86,7 @@ make:late-fragments.mp4()
     tail -c +$((moof[5] - 3)) whole.mp4 >>"$1"
 }
 
-fixture ts-gap.ts transcode 250 ? closed-gop.mp4 "all times jump 5 s ahead in the middle"
+fixture ts-gap.ts transcode 250 any closed-gop.mp4 "all times jump 5 s ahead in the middle"
 make:ts-gap.ts()
 {
     local jump='if(gte(N\,125)\,450000\,0)' audio_jump='if(gte(PTS\,450000)\,450000\,0)'
@@ -91,7 +94,7 @@ make:ts-gap.ts()
         -bsf:a "setts=pts=PTS+$audio_jump:dts=DTS+$audio_jump" "${exact[@]}" "$1"
 }
 
-fixture ts-restart.ts transcode 250 ? closed-gop.mp4 \
+fixture ts-restart.ts transcode 250 any closed-gop.mp4 \
     "two recordings joined byte for byte: times go back to the start in the middle"
 make:ts-restart.ts()
 {
@@ -100,7 +103,7 @@ make:ts-restart.ts()
     cat a.ts b.ts >"$1"
 }
 
-fixture pts-wrap.ts transcode 250 ? closed-gop.mp4 "times cross 2^33 in the middle"
+fixture pts-wrap.ts transcode 250 any closed-gop.mp4 "times cross 2^33 in the middle"
 make:pts-wrap.ts() { ff -i "$2" -c copy -output_ts_offset 95438 "${exact[@]}" "$1"; }
 
 fixture no-timestamps.h264 transcode 200 - - "raw Annex B with B-frames: no times at all"
@@ -113,7 +116,8 @@ make:no-timestamps.h264()
 fixture raw.hevc transcode 250 - open-gop-hevc.mp4 "raw HEVC, open GOPs: no times at all"
 make:raw.hevc() { ff -i "$2" -an -c copy "${exact[@]}" "$1"; }
 
-fixture no-pts.avi transcode 250 ? closed-gop.mp4 "H.264 with B-frames in AVI: no presentation times"
+fixture no-pts.avi transcode 250 any closed-gop.mp4 \
+    "H.264 with B-frames in AVI: no presentation times"
 make:no-pts.avi()
 {
     ff -i "$2" -f lavfi -i "$(tone 10 44100)" -map 0:v -map 1:a -c:v copy -bsf:v h264_mp4toannexb \
@@ -136,7 +140,7 @@ make:fragmented.mp4()
     ff -i "$2" -c copy -movflags +frag_keyframe+empty_moov+delay_moov "${exact[@]}" "$1"
 }
 
-fixture starts-mid-gop.ts transcode 220 ? open-gop.ts \
+fixture starts-mid-gop.ts transcode 220 any open-gop.ts \
     "a recording that begins inside a GOP: what comes before the first keyframe cannot be decoded"
 make:starts-mid-gop.ts()
 {

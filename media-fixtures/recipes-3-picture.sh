@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 # Size, shape, fields, colour.
 
 # interlaced SIZE SECONDS top|bottom: 25 frames a second whose two fields are 1/50 s apart.
@@ -18,7 +18,7 @@ make:interlaced-tff.mp4()
         -flags:v +ilme+ildct+bitexact -fflags +bitexact -threads 1 "$1"
 }
 
-fixture interlaced-bff.ts transcode 150 ? - "interlaced MPEG-2, bottom field first, open GOPs"
+fixture interlaced-bff.ts transcode 150 any - "interlaced MPEG-2, bottom field first, open GOPs"
 make:interlaced-bff.ts()
 {
     ff -f lavfi -i "$(interlaced 320x192 6 bottom)" -f lavfi -i "$(tone 6)" -pix_fmt yuv420p \
@@ -26,7 +26,8 @@ make:interlaced-bff.ts()
         -flags:v +ilme+ildct+bitexact -flags:a +bitexact -fflags +bitexact -threads 1 "$1"
 }
 
-fixture rotated.mp4 transcode 100 192000 - "display matrix of -90 degrees: stored lying, shown upright, 192x320"
+fixture rotated.mp4 transcode 100 192000 - \
+    "display matrix of -90 degrees: stored lying, shown upright, 192x320"
 make:rotated.mp4()
 {
     mapfile -t video < <(x264 keyint=25 min-keyint=25 bframes=2)
@@ -39,7 +40,8 @@ fixture sar.mp4 transcode 100 - - "sample aspect ratio 4:3: stored 240x180, show
 make:sar.mp4()
 {
     mapfile -t video < <(x264 keyint=25 min-keyint=25 bframes=2)
-    ff -f lavfi -i "$(picture 240x180 25 4),setsar=4/3" "${video[@]}" -pix_fmt yuv420p "${exact[@]}" "$1"
+    ff -f lavfi -i "$(picture 240x180 25 4),setsar=4/3" \
+        "${video[@]}" -pix_fmt yuv420p "${exact[@]}" "$1"
 }
 
 # testsrc2 makes even sizes only.

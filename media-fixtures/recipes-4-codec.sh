@@ -1,7 +1,8 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 # Codecs and containers that are not H.264 in MP4.
 
-fixture vp8.webm transcode 150 ? - "VP8 with alternate reference frames: packets that show nothing; Vorbis"
+fixture vp8.webm transcode 150 any - \
+    "VP8 with alternate reference frames: packets that show nothing; Vorbis"
 make:vp8.webm()
 {
     ff -f lavfi -i "$(picture 320x180 25 6)" -f lavfi -i "$(tone 6)" -pix_fmt yuv420p \
@@ -9,7 +10,8 @@ make:vp8.webm()
         -c:a libvorbis -q:a 1 "${exact[@]}" "$1"
 }
 
-fixture vp9-altref.webm transcode 150 - - "VP9 with alternate reference frames hidden in superframes"
+fixture vp9-altref.webm transcode 150 - - \
+    "VP9 with alternate reference frames hidden in superframes"
 make:vp9-altref.webm()
 {
     ff -f lavfi -i "$(picture 320x180 25 6)" -pix_fmt yuv420p -c:v libvpx-vp9 -deadline good \
@@ -24,7 +26,7 @@ make:av1.mp4()
         -row-mt 0 -lag-in-frames 19 -crf 40 -b:v 0 -g 25 "${exact[@]}" "$1"
 }
 
-fixture mpeg2.ts transcode 200 ? - "MPEG-2, open GOPs of 12, MP2 audio"
+fixture mpeg2.ts transcode 200 any - "MPEG-2, open GOPs of 12, MP2 audio"
 make:mpeg2.ts()
 {
     ff -f lavfi -i "$(picture 320x192 25 8)" -f lavfi -i "$(tone 8)" -pix_fmt yuv420p \
@@ -32,7 +34,8 @@ make:mpeg2.ts()
         "${exact[@]}" "$1"
 }
 
-fixture mpeg2.mpg transcode 100 ? - "MPEG-2 program stream, 29.97 fps, AC-3: few packets have times"
+fixture mpeg2.mpg transcode 100 any - \
+    "MPEG-2 program stream, 29.97 fps, AC-3: few packets have times"
 make:mpeg2.mpg()
 {
     ff -f lavfi -i "$(picture 320x192 30000/1001 3.3367)" -f lavfi -i "$(tone 3.3367)" \
@@ -61,17 +64,18 @@ make:ffv1.mkv()
         -c:v ffv1 -level 3 -g 1 -c:a flac "${exact[@]}" "$1"
 }
 
-fixture theora.ogv transcode 100 ? - "Theora and Vorbis in Ogg: times by granule, packets without duration"
+fixture theora.ogv transcode 100 any - \
+    "Theora and Vorbis in Ogg: times by granule, packets without duration"
 make:theora.ogv()
 {
     ff -f lavfi -i "$(picture 320x192 25 4)" -f lavfi -i "$(tone 4)" -pix_fmt yuv420p \
         -c:v libtheora -q:v 5 -g 32 -c:a libvorbis -q:a 1 "${exact[@]}" "$1"
 }
 
-fixture flv.flv transcode 250 ? closed-gop.mp4 "H.264 and AAC in FLV: times in milliseconds"
+fixture flv.flv transcode 250 any closed-gop.mp4 "H.264 and AAC in FLV: times in milliseconds"
 make:flv.flv() { ff -i "$2" -c copy "${exact[@]}" "$1"; }
 
-fixture two-video.mkv transcode 250 ? closed-gop.mp4 \
+fixture two-video.mkv transcode 250 any closed-gop.mp4 \
     "two video tracks: the default one is the second in the file and the larger"
 make:two-video.mkv()
 {
@@ -80,16 +84,18 @@ make:two-video.mkv()
         -disposition:v:0 0 -disposition:v:1 default "${exact[@]}" "$1"
 }
 
-fixture with-subs-and-data.mkv transcode 250 ? closed-gop.mp4 "subtitles and an attached file"
+fixture with-subs-and-data.mkv transcode 250 any closed-gop.mp4 "subtitles and an attached file"
 make:with-subs-and-data.mkv()
 {
-    printf '1\n00:00:01,000 --> 00:00:03,000\nfirst\n\n2\n00:00:05,000 --> 00:00:07,500\nsecond\n' >s.srt
+    printf '%s\n' 1 '00:00:01,000 --> 00:00:03,000' first '' \
+        2 '00:00:05,000 --> 00:00:07,500' second >s.srt
     echo "an attachment" >note.txt
     ff -i "$2" -i s.srt -map 0 -map 1 -c copy -c:s srt -attach note.txt \
         -metadata:s:t mimetype=text/plain -metadata:s:s language=eng "${exact[@]}" "$1"
 }
 
-fixture timecode.mov transcode 250 480000 closed-gop.mp4 "a timecode data track and timed text in MOV"
+fixture timecode.mov transcode 250 480000 closed-gop.mp4 \
+    "a timecode data track and timed text in MOV"
 make:timecode.mov()
 {
     printf '1\n00:00:01,000 --> 00:00:03,000\nfirst\n' >s.srt

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 # Sound: alone, many tracks, many channels, odd rates, holes.
 
 fixture audio-only.m4a audio - 192000 - "no video; priming in the edit list"
@@ -21,7 +21,8 @@ make:cover-art.m4a()
     ff -i "$2" -i cover.jpg -map 0 -map 1 -c copy -disposition:v attached_pic "${exact[@]}" "$1"
 }
 
-fixture two-audio.mkv transcode 250 ?,? closed-gop.mp4 "two languages: AAC (eng) and AC-3 (deu, default)"
+fixture two-audio.mkv transcode 250 any,any closed-gop.mp4 \
+    "two languages: AAC (eng) and AC-3 (deu, default)"
 make:two-audio.mkv()
 {
     ff -i "$2" -f lavfi -i "$(tone 10 48000 660)" -map 0:v -map 0:a -map 1:a -c copy -c:a:1 ac3 \
@@ -29,7 +30,7 @@ make:two-audio.mkv()
         -disposition:a:0 0 -disposition:a:1 default "${exact[@]}" "$1"
 }
 
-fixture audio-51.mkv transcode 100 ? - "5.1 channels, each with its own tone"
+fixture audio-51.mkv transcode 100 any - "5.1 channels, each with its own tone"
 make:audio-51.mkv()
 {
     mapfile -t video < <(x264 keyint=25 min-keyint=25 bframes=2)
@@ -57,13 +58,14 @@ make:audio-short.mp4()
     ff -i "$2" -f lavfi -i "$(tone 6.5)" -map 0:v -map 1:a -c:v copy "${aac[@]}" "${exact[@]}" "$1"
 }
 
-fixture audio-gap.ts transcode 250 ? closed-gop.mp4 "a hole in the audio from 4 s to 5 s, no sound and no time"
+fixture audio-gap.ts transcode 250 any closed-gop.mp4 \
+    "a hole in the audio from 4 s to 5 s, no sound and no time"
 make:audio-gap.ts()
 {
     ff -i "$2" -c copy -bsf:a 'noise=drop=gte(pts\,360000)*lt(pts\,450000)' "${exact[@]}" "$1"
 }
 
-fixture audio-gap.mkv transcode 250 ? closed-gop.mp4 "the same hole in Matroska"
+fixture audio-gap.mkv transcode 250 any closed-gop.mp4 "the same hole in Matroska"
 make:audio-gap.mkv()
 {
     ff -i "$2" -c copy -bsf:a 'noise=drop=gte(pts\,4000)*lt(pts\,5000)' "${exact[@]}" "$1"

@@ -1,8 +1,8 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 # Damage, always the same, and files that are no media.
 
 # The moov of this one stands in front, so that a cut leaves an index that points past the end.
-fixture truncated.mp4 damaged ? ? closed-gop.mp4 "cut at 60 %: the index points past the end"
+fixture truncated.mp4 damaged any any closed-gop.mp4 "cut at 60 %: the index points past the end"
 make:truncated.mp4()
 {
     ff -i "$2" -c copy -movflags +faststart "${exact[@]}" whole.mp4
@@ -12,16 +12,17 @@ make:truncated.mp4()
 fixture no-moov.mp4 error - - closed-gop.mp4 "cut before its index: nothing can be decoded"
 make:no-moov.mp4() { head -c $(($(stat -c %s "$2") * 6 / 10)) "$2" >"$1"; }
 
-fixture truncated.ts damaged ? ? open-gop.ts "cut in the middle of a packet"
+fixture truncated.ts damaged any any open-gop.ts "cut in the middle of a packet"
 make:truncated.ts()
 {
     head -c $(($(stat -c %s "$2") / 188 * 7 / 10 * 188 + 77)) "$2" >"$1"
 }
 
-fixture truncated.mkv damaged ? ? b-pyramid.mkv "cut at 60 %: no cues, last block incomplete"
+fixture truncated.mkv damaged any any b-pyramid.mkv "cut at 60 %: no cues, last block incomplete"
 make:truncated.mkv() { head -c $(($(stat -c %s "$2") * 6 / 10)) "$2" >"$1"; }
 
-fixture bitflip.ts damaged ? ? open-gop.ts "a byte overwritten in each of 10 packets, their headers whole"
+fixture bitflip.ts damaged any any open-gop.ts \
+    "a byte overwritten in each of 10 packets, their headers whole"
 make:bitflip.ts()
 {
     cp "$2" "$1"
@@ -31,7 +32,8 @@ make:bitflip.ts()
     done
 }
 
-fixture ts-lost.ts damaged ? ? open-gop.ts "three times five packets lost: continuity counters jump"
+fixture ts-lost.ts damaged any any open-gop.ts \
+    "three times five packets lost: continuity counters jump"
 make:ts-lost.ts()
 {
     local count=$(($(stat -c %s "$2") / 188))
@@ -43,7 +45,7 @@ make:ts-lost.ts()
     } >"$1"
 }
 
-fixture bitflip.mp4 damaged ? ? closed-gop.mp4 "a byte overwritten in each of 5 video samples"
+fixture bitflip.mp4 damaged any any closed-gop.mp4 "a byte overwritten in each of 5 video samples"
 make:bitflip.mp4()
 {
     cp "$2" "$1"
