@@ -19,6 +19,8 @@
 #     first_time, times s; times of all pictures if irregular, "missing" if one has none
 #     packets           stored, with those that are not shown
 #     keyframe_times    of packets that libavformat flags as keyframes; null has no time
+#     leading_packets   stored after a keyframe and shown before it: the mark of open GOPs (and of
+#                       HEVC's RADL pictures); 0 also where packets have no times
 #   audio               one per track
 #     samples           presented, by the container's rules; null where it cannot say
 #     decoded_samples   what ffmpeg 5.1 gives, which cuts no padding at the end of AAC
@@ -131,9 +133,14 @@ video_members()
     "$FFPROBE" -v quiet -select_streams "$stream" -show_entries packet=pts_time,flags -of csv=p=0 \
         "$file" | awk -F, '
             NF >= 2 { n++ }
-            NF >= 2 && $2 ~ /^K/ { key = key (k++ ? ", " : "") ($1 == "N/A" ? "null" : $1 + 0) }
+            NF >= 2 && $2 ~ /^K/ {
+                key = key (k++ ? ", " : "") ($1 == "N/A" ? "null" : $1 + 0)
+                start = $1
+            }
+            NF >= 2 && $1 != "N/A" && start != "N/A" && $1 + 0 < start + 0 { leading++ }
             END {
-                printf "      \"packets\": %d,\n      \"keyframe_times\": [%s]\n    },\n", n, key
+                printf "      \"packets\": %d,\n      \"leading_packets\": %d,\n", n, leading
+                printf "      \"keyframe_times\": [%s]\n    },\n", key
             }'
 }
 
@@ -194,6 +201,12 @@ for name in "${names[@]}"; do
     printf '%b' "$comma"
     comma=',\n'
     describe "$name"
+done
+printf '\n],\n"not_made": ['
+comma=''
+for ((i = 0; i < ${#not_made[@]}; i += 2)); do
+    printf '%s\n  {"what": "%s", "why": "%s"}' "$comma" "${not_made[i]}" "${not_made[i + 1]}"
+    comma=,
 done
 printf '\n]\n}\n'
 [ "$differences" = 0 ]

@@ -14,7 +14,7 @@ fixture main-60s.mp4 transcode 1500 2880000 - \
     "exactness: 60 s, 1500 frames, OPEN GOPs of 2 s, B-pyramid, AAC of 2,880,000 samples"
 make:main-60s.mp4()
 {
-    mapfile -t video < <(x264 keyint=50 min-keyint=50 bframes=3 b-pyramid=normal open-gop=1)
+    mapfile -t video < <(x264 keyint=50 min-keyint=50 bframes=4 b-pyramid=normal open-gop=1)
     ff -f lavfi -i "$(picture 320x180 25 60)" -f lavfi -i "$(tone 60)" \
         "${video[@]}" -pix_fmt yuv420p "${aac[@]}" "${exact[@]}" -movflags +faststart "$1"
 }
@@ -23,7 +23,7 @@ fixture open-gop.ts transcode 250 any - \
     "open GOPs found by scanning: each GOP's leading pictures belong to the segment before"
 make:open-gop.ts()
 {
-    mapfile -t video < <(x264 keyint=30 min-keyint=30 bframes=3 b-pyramid=normal open-gop=1)
+    mapfile -t video < <(x264 keyint=30 min-keyint=30 bframes=4 b-pyramid=normal open-gop=1)
     ff -f lavfi -i "$(picture 320x180 25 10)" -f lavfi -i "$(tone 10)" \
         "${video[@]}" -pix_fmt yuv420p "${aac[@]}" "${exact[@]}" "$1"
 }
@@ -82,7 +82,7 @@ fixture gop-kind-changes.mp4 transcode 300 - - \
     "closed GOPs for 6 s, then open ones: the start of a file does not tell its rest"
 make:gop-kind-changes.mp4()
 {
-    mapfile -t video < <(x264 keyint=25 min-keyint=1 bframes=3 b-pyramid=normal open-gop=1)
+    mapfile -t video < <(x264 keyint=25 min-keyint=1 bframes=4 b-pyramid=normal open-gop=1)
     ff -f lavfi -i "$(picture 320x180 25 12)" "${video[@]}" -pix_fmt yuv420p \
         -forced-idr 1 -force_key_frames 'expr:lt(n,150)*not(mod(n,25))' "${exact[@]}" "$1"
 }

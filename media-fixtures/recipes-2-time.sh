@@ -17,7 +17,7 @@ make:vfr.mp4()
 fixture vfr.mkv transcode 150 any - "irregular frame times with a hole of 2 s, open GOPs, Matroska"
 make:vfr.mkv()
 {
-    mapfile -t video < <(x264 keyint=25 min-keyint=25 bframes=3 open-gop=1)
+    mapfile -t video < <(x264 keyint=25 min-keyint=25 bframes=4 open-gop=1)
     ff -f lavfi -i "$(picture 320x180 25 6),settb=1/1000,$vfr_pts" -f lavfi -i "$(tone 8)" \
         -fps_mode passthrough -enc_time_base 1:1000 \
         "${video[@]}" -pix_fmt yuv420p "${aac[@]}" "${exact[@]}" "$1"
