@@ -89,8 +89,9 @@ static bool add_stream(struct fragment_writer *writer, struct sr_err *err)
 static bool set_options(const struct fragment_writer *writer, AVDictionary **options)
 {
     // frag_discont: tfdt is the decode time we give. No edit list: the delivered init segment gets
-    // its own.
-    static const char flags[] = "cmaf+frag_custom+empty_moov+default_base_moof+frag_discont+"
+    // its own. Not "cmaf": that brings negative composition offsets, which FFmpeg 5.1 itself reads
+    // wrongly from fragments, and so a tfdt that is a presentation time.
+    static const char flags[] = "frag_custom+empty_moov+default_base_moof+frag_discont+"
                                 "skip_sidx+skip_trailer";
     return av_dict_set(options, "movflags", flags, 0) >= 0 &&
            av_dict_set(options, "use_editlist", "0", 0) >= 0 &&
@@ -353,7 +354,9 @@ static bool grow_packets(struct fragment_writer *writer, struct sr_err *err)
     if (writer->packet_count >= FRAGMENT_PACKETS_MAX)
         return sr_fail(err, SR_ERR_LIMIT, "more than %d packets in a fragment",
                        FRAGMENT_PACKETS_MAX);
-    const size_t count = writer->packet_count * 2 + 64;
+    size_t count = writer->packet_count * 2 + 64;
+    if (count > FRAGMENT_PACKETS_MAX)
+        count = FRAGMENT_PACKETS_MAX;
     AVPacket **const packets = realloc(writer->packets, count * sizeof(AVPacket *));
     if (packets)
         writer->packets = packets;

@@ -24,7 +24,7 @@ SR_MUST_USE bool fragment_writer_new(const struct fragment_params *params, struc
 void fragment_writer_free(struct fragment_writer *writer);
 SR_DEFINE_AUTO(fragment_writer, struct fragment_writer, fragment_writer_free);
 
-enum { FRAGMENT_PACKETS_MAX = 1 << 16 };
+enum { FRAGMENT_PACKETS_MAX = 4000 };  // its moof must fit in the muxer's buffer, where its sizes are filled in
 
 // Packets come in decode order with pts in the params' time base; the writer sets dts by the one rule below. Holds the packets of one fragment.
 // Video. `starts_fragment` only where no picture after it is presented before it. A picture's time lies in [start_pts, end_pts).

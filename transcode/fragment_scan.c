@@ -39,8 +39,8 @@ static bool default_size(const struct box *tfhd, uint32_t *ret_size)
     if (tfhd->body_bytes < 8)
         return false;
     const uint32_t flags = box_get_u32(tfhd->body) & 0xffffff;
-    const size_t at = 8 + (flags & TFHD_BASE_OFFSET ? 8 : 0) + (flags & TFHD_DESCRIPTION ? 4 : 0) +
-                      (flags & TFHD_DURATION ? 4 : 0);
+    const size_t at = 8U + (flags & TFHD_BASE_OFFSET ? 8U : 0U) +
+                      (flags & TFHD_DESCRIPTION ? 4U : 0U) + (flags & TFHD_DURATION ? 4U : 0U);
     *ret_size = 0;
     if (!(flags & TFHD_SIZE))
         return true;
