@@ -30,6 +30,7 @@ static void clean(char *line)
 
 // All of it is detail below DEBUG: what libav calls an error is a fact about one file, and the
 // caller, who knows what follows from it, reports that.
+static void take_line(void *item, int level, const char *format, va_list args) SR_PRINTF(3, 0);
 static void take_line(void *item, int level, const char *format, va_list args)
 {
     // Higher numbers matter less. Statistics and traces (INFO and beyond) are never formatted.
