@@ -8,7 +8,6 @@
 #include "transcode/media_cpu.h"
 #include "transcode/media_err.h"
 
-
 enum { SILENCE_SAMPLES = 4096 };
 
 struct audio_reader {
@@ -21,10 +20,10 @@ struct audio_reader {
     struct audio_repair repair;
     struct SwrContext *converter;  // of frames unlike the first one
     AVFrame *unlike;               // what the converter is open for
-    AVFrame *held;                 // decoded, waits for its successor: the last one may have to be cut
-    AVFrame *ready;                // to give, after `silence`
-    int64_t silence;               // samples to give
-    int64_t last_samples;          // of a decoded frame: how long a lost one was
+    AVFrame *held;         // decoded, waits for its successor: the last one may have to be cut
+    AVFrame *ready;        // to give, after `silence`
+    int64_t silence;       // samples to give
+    int64_t last_samples;  // of a decoded frame: how long a lost one was
     bool has_form, is_draining, has_drained, is_strict;
     struct {
         bool is_pending, is_discard, is_damaged;
@@ -221,10 +220,10 @@ static bool open_converter(struct audio_reader *reader, const AVFrame *frame, st
     reader->unlike = av_frame_clone(frame);
     if (!reader->unlike)
         return sr_fail(err, SR_ERR_NO_MEMORY, "a frame");
-    int result = swr_alloc_set_opts2(&reader->converter, &reader->form.layout, reader->form.format,
-                                     reader->form.rate, &frame->ch_layout,
-                                     (enum AVSampleFormat)frame->format, frame->sample_rate, 0,
-                                     NULL);
+    int result =
+        swr_alloc_set_opts2(&reader->converter, &reader->form.layout, reader->form.format,
+                            reader->form.rate, &reader->unlike->ch_layout,
+                            (enum AVSampleFormat)frame->format, frame->sample_rate, 0, NULL);
     if (result >= 0) {
         media_scalar_lock();
         result = swr_init(reader->converter);
@@ -240,13 +239,15 @@ static bool conform(struct audio_reader *reader, AVFrame **frame, struct sr_err 
     if (!before || before->format != (*frame)->format ||
         before->sample_rate != (*frame)->sample_rate ||
         av_channel_layout_compare(&before->ch_layout, &(*frame)->ch_layout) != 0) {
-        audio_damage_add(&reader->account, (*frame)->pts, "the sound changes to %d Hz in %d channels",
-                         (*frame)->sample_rate, (*frame)->ch_layout.nb_channels);
+        audio_damage_add(&reader->account, (*frame)->pts,
+                         "the sound changes to %d Hz in %d channels", (*frame)->sample_rate,
+                         (*frame)->ch_layout.nb_channels);
         if (!open_converter(reader, *frame, err))
             return false;
     }
     const int64_t room = av_rescale_rnd((*frame)->nb_samples, reader->form.rate,
-                                        (*frame)->sample_rate, AV_ROUND_UP) + 256;
+                                        (*frame)->sample_rate, AV_ROUND_UP) +
+                         256;
     sr_auto(av_frame) AVFrame *converted = new_frame(reader, room, err);
     if (!converted)
         return false;
@@ -354,7 +355,8 @@ static void close_packet(struct audio_reader *reader)
     reader->sent.is_pending = false;
 }
 
-// Until the first frame is there the decoder may still be setting itself up: it must not look at the processor then.
+// Until the first frame is there the decoder may still be setting itself up: it must not look at
+// the processor then.
 static void begin_decoding(const struct audio_reader *reader)
 {
     if (!reader->has_form)
@@ -411,14 +413,16 @@ static bool feed(struct audio_reader *reader, struct sr_err *err)
         if (read == MEDIA_READ_END) {
             reader->is_draining = true;
             const int result = avcodec_send_packet(reader->decoder, NULL);
-            return result >= 0 || result == AVERROR_EOF || media_fail(err, result, "drain the decoder");
+            return result >= 0 || result == AVERROR_EOF ||
+                   media_fail(err, result, "drain the decoder");
         }
         if (reader->packet->stream_index == reader->stream->index)
             return send(reader, err);
     }
 }
 
-// The last packet's duration says where the track ends within it, if the container's clock is as fine as the samples.
+// The last packet's duration says where the track ends within it, if the container's clock is as
+// fine as the samples.
 static void cut_end(struct audio_reader *reader)
 {
     AVFrame *const last = reader->held;

@@ -25,7 +25,8 @@ struct audio_repair_step audio_repair_next(struct audio_repair *repair, bool has
     const int64_t near = tolerance(repair, samples, is_strict);
     const int64_t rate = repair->rate;
 
-    if (step.difference > AUDIO_HOLE_S_MAX * rate || -step.difference > AUDIO_OVERLAP_S_MAX * rate) {
+    if (step.difference > AUDIO_HOLE_S_MAX * rate ||
+        -step.difference > AUDIO_OVERLAP_S_MAX * rate) {
         repair->offset -= step.difference;
         step.fault = AUDIO_FAULT_JUMP;
     } else if (step.difference > near) {
