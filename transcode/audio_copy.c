@@ -204,6 +204,9 @@ static void list_fault(struct copying *copying, const struct audio_repair_step *
     else if (step->fault == AUDIO_FAULT_OVERLAP)
         audio_damage_add(&copying->account, pts, "overlaps what is before it by %.1f ms, left out",
                          -ms);
+    else if (step->fault == AUDIO_FAULT_CLOCK)
+        audio_damage_add(&copying->account, pts,
+                         "the clock stands while the sound goes on, ignored");
     else if (step->fault == AUDIO_FAULT_JUMP)
         audio_damage_add(&copying->account, pts, "the clock jumps by %.1f ms, ignored", ms);
 }

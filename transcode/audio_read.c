@@ -280,6 +280,9 @@ static void list_fault(struct audio_reader *reader, const struct audio_repair_st
                          ms);
     else if (step->fault == AUDIO_FAULT_OVERLAP)
         audio_damage_add(&reader->account, pts, "overlaps what is before it by %.1f ms, cut", -ms);
+    else if (step->fault == AUDIO_FAULT_CLOCK)
+        audio_damage_add(&reader->account, pts,
+                         "the clock stands while the sound goes on, ignored");
     else if (step->fault == AUDIO_FAULT_JUMP)
         audio_damage_add(&reader->account, pts, "the clock jumps by %.1f ms, ignored", ms);
 }
