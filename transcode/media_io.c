@@ -14,9 +14,9 @@
 enum {
     BUFFER_BYTES = 64 << 10,
     PROBE_BYTES = 5 << 20,      // what find_info reads at most ...
-    PROBE_BYTES_TS = 32 << 20,  // ... and of streams that are only announced when they begin
+    PROBE_BYTES_TS = 16 << 20,  // ... and of streams that are only announced when they begin
     ANALYZE_US = 5 * AV_TIME_BASE,
-    ANALYZE_US_TS = 60 * AV_TIME_BASE,
+    ANALYZE_US_TS = 30 * AV_TIME_BASE,
     PROBE_PACKETS = 2500,
 };
 
