@@ -156,10 +156,9 @@ static void find_video(struct collect *c, const struct media_stream *stream)
         ADD(c, stream->index, "odd_size", "%dx%d", stream->video.width, stream->video.height);
     // AVI counts frames in the order they are decoded.
     const bool is_avi = strcmp(c->demuxer->iformat->name, "avi") == 0;
-    if ((c->demuxer->iformat->flags & AVFMT_NOTIMESTAMPS) ||
-        (is_avi && stream->video.reorder_depth > 0))
+    if (stream->start_pts == INT64_MIN || (is_avi && stream->video.reorder_depth > 0))
         ADD(c, stream->index, "no_timestamps", "%s has no presentation times for its pictures",
-            is_avi ? "AVI" : "the raw stream");
+            is_avi ? "AVI" : "the stream");
 }
 
 // What the container's index says of its packets: some not shown, some not there.

@@ -6,8 +6,6 @@
 #include "transcode/media_io.h"
 #include "transcode/probe_priv.h"
 
-SR_DEFINE_AUTO_P(codec_context, AVCodecContext, avcodec_free_context);
-
 enum {
     LOOK_PACKETS = 256,  // of all streams; most of them lie in memory since find_info
     LOOK_BYTES = 4 << 20,
@@ -88,8 +86,11 @@ static void take_hdr(struct look *look, const AVFrame *frame)
 
 // Static HDR metadata stands in SEI messages or metadata OBUs of the first picture: decoders know
 // where. *packet NULL: nothing more comes, and a decoder may still hold that picture back.
-static bool decode_for_hdr(struct look *look, const AVPacket *packet, struct sr_err *err)
+static bool decode_for_hdr(struct look *look, AVPacket *packet, struct sr_err *err)
 {
+    // A packet that an edit list hides gives a picture here all the same, and it is the first.
+    if (packet)
+        packet->flags &= ~AV_PKT_FLAG_DISCARD;
     sr_auto(av_frame) AVFrame *frame = av_frame_alloc();
     if (!frame)
         return sr_fail(err, SR_ERR_NO_MEMORY, "a frame");
@@ -103,7 +104,7 @@ static bool decode_for_hdr(struct look *look, const AVPacket *packet, struct sr_
     return true;
 }
 
-static bool look_at(struct look *look, const AVPacket *packet, struct sr_err *err)
+static bool look_at(struct look *look, AVPacket *packet, struct sr_err *err)
 {
     const int index = packet->stream_index;
     if (index >= MEDIA_STREAMS_MAX)
