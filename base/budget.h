@@ -10,11 +10,12 @@
 struct sr_budget;
 
 // Threads: any. A request above the whole budget is granted only when nothing else is out (so it always ends).
-SR_MUST_USE bool sr_budget_new(uint64_t bytes_max, struct sr_budget **ret_budget, struct sr_err *err);
+SR_MUST_USE bool sr_budget_new(uint64_t bytes_max, struct sr_budget **ret_budget,
+                               struct sr_err *err);
 void sr_budget_free(struct sr_budget *budget);
 // Waits until `bytes` are free. Errors: CANCELLED, TIMEOUT.
-SR_MUST_USE bool sr_budget_take(struct sr_budget *budget, uint64_t bytes, const struct sr_cancel *cancel,
-                                struct sr_err *err);
+SR_MUST_USE bool sr_budget_take(struct sr_budget *budget, uint64_t bytes,
+                                const struct sr_cancel *cancel, struct sr_err *err);
 void sr_budget_give(struct sr_budget *budget, uint64_t bytes);
 uint64_t sr_budget_peak(struct sr_budget *budget);
 SR_DEFINE_AUTO(sr_budget, struct sr_budget, sr_budget_free);

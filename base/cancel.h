@@ -16,9 +16,9 @@ struct sr_cancel {
     int64_t deadline_us;  // monotonic; INT64_MAX: none
 };
 
-void sr_cancel_init(struct sr_cancel *cancel, const struct sr_cancel *parent, const struct sr_clock *clock,
-                    int64_t deadline_us);
-void sr_cancel_set(struct sr_cancel *cancel);             // any thread, signal handlers too
-bool sr_cancel_asked(const struct sr_cancel *cancel);     // NULL: never
+void sr_cancel_init(struct sr_cancel *cancel, const struct sr_cancel *parent,
+                    const struct sr_clock *clock, int64_t deadline_us);
+void sr_cancel_set(struct sr_cancel *cancel);          // any thread, signal handlers too
+bool sr_cancel_asked(const struct sr_cancel *cancel);  // NULL: never
 // True to go on; else fails with CANCELLED or TIMEOUT.
 SR_MUST_USE bool sr_cancel_check(const struct sr_cancel *cancel, struct sr_err *err);

@@ -23,16 +23,16 @@ enum sr_err_code {
     SR_ERR_LIMIT,        // a named limit was met
     SR_ERR_TOO_LARGE,    // a size does not fit
     SR_ERR_NO_MEMORY,
-    SR_ERR_CANCELLED,    // stopped on request
-    SR_ERR_INTERNAL,     // our own bug, or a library's that we cannot name better
+    SR_ERR_CANCELLED,  // stopped on request
+    SR_ERR_INTERNAL,   // our own bug, or a library's that we cannot name better
     SR_ERR_CODE_COUNT,
 };
 
 struct sr_err {
     enum sr_err_code code;  // ours: decides retry, exit status, HTTP status, by the table
-    int native;             // theirs: errno, AVERROR, CURLcode, SQLite, HTTP status; 0 when there is none
-    const char *origin;     // "file.c:line" where it was raised; a literal
-    char message[256];      // outermost context first: "segment 4: upload part 3: HTTP 503 SlowDown"
+    int native;  // theirs: errno, AVERROR, CURLcode, SQLite, HTTP status; 0 when there is none
+    const char *origin;  // "file.c:line" where it was raised; a literal
+    char message[256];   // outermost context first: "segment 4: upload part 3: HTTP 503 SlowDown"
 };
 
 // What follows from a code.

@@ -30,19 +30,21 @@ struct sr_writer {
 };
 struct sr_writer_ops {
     bool (*write)(void *self, const void *data, size_t bytes, struct sr_err *err);
-    bool (*rewrite_head)(void *self, uint64_t offset, const void *data, size_t bytes, struct sr_err *err);
+    bool (*rewrite_head)(void *self, uint64_t offset, const void *data, size_t bytes,
+                         struct sr_err *err);
     bool (*publish)(void *self, struct sr_err *err);  // durable and visible, all at once
     void (*discard)(void *self);                      // frees `self`; after publish only frees
 };
 
-SR_MUST_USE static inline bool sr_read_at(const struct sr_reader *reader, uint64_t offset, void *buffer,
-                                          size_t bytes, size_t *ret_bytes, struct sr_err *err)
+SR_MUST_USE static inline bool sr_read_at(const struct sr_reader *reader, uint64_t offset,
+                                          void *buffer, size_t bytes, size_t *ret_bytes,
+                                          struct sr_err *err)
 {
     return reader->ops->read_at(reader->self, offset, buffer, bytes, ret_bytes, err);
 }
 // All of `bytes`, or INPUT "ends at ..., wanted ...".
-SR_MUST_USE bool sr_read_exact(const struct sr_reader *reader, uint64_t offset, void *buffer, size_t bytes,
-                               struct sr_err *err);
+SR_MUST_USE bool sr_read_exact(const struct sr_reader *reader, uint64_t offset, void *buffer,
+                               size_t bytes, struct sr_err *err);
 static inline uint64_t sr_reader_size(const struct sr_reader *reader)
 {
     return reader->ops->size(reader->self);
@@ -69,21 +71,24 @@ static inline void sr_writer_close(struct sr_writer *writer)
 SR_DEFINE_AUTO_VALUE(sr_writer, struct sr_writer, sr_writer_close);
 
 // A regular file. Errors: NOT_FOUND, DENIED, INPUT (not a regular file), STORAGE.
-SR_MUST_USE bool sr_file_reader_open(const char *path, struct sr_reader *ret_reader, struct sr_err *err);
+SR_MUST_USE bool sr_file_reader_open(const char *path, struct sr_reader *ret_reader,
+                                     struct sr_err *err);
 // Borrows `data` until close.
 SR_MUST_USE bool sr_memory_reader_open(const void *data, size_t bytes, struct sr_reader *ret_reader,
                                        struct sr_err *err);
 // Writes "PATH.<pid and counter>.part" beside the target; publish does fsync, rename, fsync of the folder. Nothing of a crash
 // is ever mistaken for output. Missing parent folders are made.
-SR_MUST_USE bool sr_file_writer_open(const char *path, struct sr_writer *ret_writer, struct sr_err *err);
+SR_MUST_USE bool sr_file_writer_open(const char *path, struct sr_writer *ret_writer,
+                                     struct sr_err *err);
 // A descriptor that cannot seek (a pipe): rewrite_head fails with UNSUPPORTED; publish and discard do not close it.
 SR_MUST_USE bool sr_fd_writer_open(int fd, struct sr_writer *ret_writer, struct sr_err *err);
 // Into memory. After publish, *ret_data/*ret_bytes (given at opening, must outlive the writer) hold the bytes; the caller frees them.
-SR_MUST_USE bool sr_memory_writer_open(uint8_t **ret_data, size_t *ret_bytes, struct sr_writer *ret_writer,
-                                       struct sr_err *err);
+SR_MUST_USE bool sr_memory_writer_open(uint8_t **ret_data, size_t *ret_bytes,
+                                       struct sr_writer *ret_writer, struct sr_err *err);
 
 // Whole small files. Errors: as above, TOO_LARGE beyond `bytes_max`. The text is NUL-terminated; the caller frees it.
-SR_MUST_USE bool sr_file_load(const char *path, size_t bytes_max, char **ret_text, size_t *ret_bytes,
-                              struct sr_err *err);
-SR_MUST_USE bool sr_file_store(const char *path, const void *data, size_t bytes, struct sr_err *err);  // atomic, durable
-SR_MUST_USE bool sr_make_folders(const char *path, struct sr_err *err);                                  // mkdir -p
+SR_MUST_USE bool sr_file_load(const char *path, size_t bytes_max, char **ret_text,
+                              size_t *ret_bytes, struct sr_err *err);
+SR_MUST_USE bool sr_file_store(const char *path, const void *data, size_t bytes,
+                               struct sr_err *err);                      // atomic, durable
+SR_MUST_USE bool sr_make_folders(const char *path, struct sr_err *err);  // mkdir -p

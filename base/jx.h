@@ -26,7 +26,8 @@ static inline struct jx jx_root(const json_t *value)
 
 // Parses text with limits: depth at most `depth_max`, duplicate keys refused. `comments`: JSONC (// and /* */ outside strings).
 // Errors: INVALID with line and column; TOO_LARGE.
-SR_MUST_USE bool jx_parse(const char *text, size_t bytes, bool comments, json_t **ret_value, struct sr_err *err);
+SR_MUST_USE bool jx_parse(const char *text, size_t bytes, bool comments, json_t **ret_value,
+                          struct sr_err *err);
 // Compact or indented text, keys in insertion order; the caller frees it. Reals with 17 digits at most.
 SR_MUST_USE bool jx_dump(const json_t *value, bool indent, char **ret_text, struct sr_err *err);
 
@@ -45,22 +46,30 @@ static inline bool jx_has(const struct jx *at, const char *key)
 }
 
 // Typed getters for a member that must be there. Strings are borrowed from the document.
-SR_MUST_USE bool jx_int(const struct jx *at, const char *key, int64_t min, int64_t max, int64_t *ret, struct sr_err *err);
-SR_MUST_USE bool jx_real(const struct jx *at, const char *key, double min, double max, double *ret, struct sr_err *err);
+SR_MUST_USE bool jx_int(const struct jx *at, const char *key, int64_t min, int64_t max,
+                        int64_t *ret, struct sr_err *err);
+SR_MUST_USE bool jx_real(const struct jx *at, const char *key, double min, double max, double *ret,
+                         struct sr_err *err);
 SR_MUST_USE bool jx_bool(const struct jx *at, const char *key, bool *ret, struct sr_err *err);
-SR_MUST_USE bool jx_text(const struct jx *at, const char *key, const char **ret, struct sr_err *err);
-SR_MUST_USE bool jx_object(const struct jx *at, const char *key, struct jx *ret, struct sr_err *err);
+SR_MUST_USE bool jx_text(const struct jx *at, const char *key, const char **ret,
+                         struct sr_err *err);
+SR_MUST_USE bool jx_object(const struct jx *at, const char *key, struct jx *ret,
+                           struct sr_err *err);
 SR_MUST_USE bool jx_array(const struct jx *at, const char *key, struct jx *ret, struct sr_err *err);
 // The same for one that may be absent: *ret is left alone.
-SR_MUST_USE bool jx_int_opt(const struct jx *at, const char *key, int64_t min, int64_t max, int64_t *ret, struct sr_err *err);
-SR_MUST_USE bool jx_real_opt(const struct jx *at, const char *key, double min, double max, double *ret, struct sr_err *err);
+SR_MUST_USE bool jx_int_opt(const struct jx *at, const char *key, int64_t min, int64_t max,
+                            int64_t *ret, struct sr_err *err);
+SR_MUST_USE bool jx_real_opt(const struct jx *at, const char *key, double min, double max,
+                             double *ret, struct sr_err *err);
 SR_MUST_USE bool jx_bool_opt(const struct jx *at, const char *key, bool *ret, struct sr_err *err);
-SR_MUST_USE bool jx_text_opt(const struct jx *at, const char *key, const char **ret, struct sr_err *err);
+SR_MUST_USE bool jx_text_opt(const struct jx *at, const char *key, const char **ret,
+                             struct sr_err *err);
 
 // Every key of the object must be in `known` (ends with NULL); the error names the nearest known key.
 SR_MUST_USE bool jx_only(const struct jx *at, const char *const *known, struct sr_err *err);
 
 // Building: jansson's json_pack and *_new functions give NULL when out of memory; this turns that into an error.
 SR_MUST_USE bool jx_made(const json_t *value, struct sr_err *err);  // NO_MEMORY when NULL
-SR_MUST_USE bool jx_put(json_t *object, const char *key, json_t *value, struct sr_err *err);     // takes `value`, NULL is NO_MEMORY
-SR_MUST_USE bool jx_append(json_t *array, json_t *value, struct sr_err *err);                     // takes `value`
+SR_MUST_USE bool jx_put(json_t *object, const char *key, json_t *value,
+                        struct sr_err *err);  // takes `value`, NULL is NO_MEMORY
+SR_MUST_USE bool jx_append(json_t *array, json_t *value, struct sr_err *err);  // takes `value`

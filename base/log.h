@@ -44,6 +44,13 @@ void sr_log_with(struct sr_log *child, const struct sr_log *parent, struct sr_fi
 #define sr_info(log, ...) sr_log_line(log, SR_LOG_INFO, SR_LOG_ARGS(__VA_ARGS__))
 #define sr_warn(log, ...) sr_log_line(log, SR_LOG_WARN, SR_LOG_ARGS(__VA_ARGS__))
 #define sr_error(log, ...) sr_log_line(log, SR_LOG_ERROR, SR_LOG_ARGS(__VA_ARGS__))
-#define SR_LOG_ARGS(text, ...) text, (const struct sr_field[]){ __VA_ARGS__ __VA_OPT__(,) { .key = NULL } }
+#define SR_LOG_ARGS(text, ...)                                                                     \
+    text, (const struct sr_field[])                                                                \
+    {                                                                                              \
+        __VA_ARGS__ __VA_OPT__(, )                                                                 \
+        {                                                                                          \
+            .key = NULL                                                                            \
+        }                                                                                          \
+    }
 void sr_log_line(const struct sr_log *log, enum sr_log_level level, const char *text,
                  const struct sr_field *fields);  // ends with a NULL key

@@ -11,8 +11,8 @@ struct sr_queue;
 enum sr_pop { SR_POP_ITEM, SR_POP_CLOSED, SR_POP_TIMEOUT };
 
 // `drop` is called for items still inside when the queue is freed; NULL: nothing.
-SR_MUST_USE bool sr_queue_new(size_t capacity, void (*drop)(void *item), struct sr_queue **ret_queue,
-                              struct sr_err *err);
+SR_MUST_USE bool sr_queue_new(size_t capacity, void (*drop)(void *item),
+                              struct sr_queue **ret_queue, struct sr_err *err);
 void sr_queue_free(struct sr_queue *queue);
 // Waits for room. False when the queue is closed: the item is still the caller's.
 SR_MUST_USE bool sr_queue_push(struct sr_queue *queue, void *item);

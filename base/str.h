@@ -16,10 +16,12 @@ struct sr_str {
 
 // Errors: NO_MEMORY, TOO_LARGE; the string is as it was.
 SR_MUST_USE bool sr_str_add(struct sr_str *str, const char *text, struct sr_err *err);
-SR_MUST_USE bool sr_str_add_bytes(struct sr_str *str, const void *data, size_t bytes, struct sr_err *err);
-SR_MUST_USE bool sr_str_addf(struct sr_str *str, struct sr_err *err, const char *format, ...) SR_PRINTF(3, 4);
-SR_MUST_USE bool sr_str_vaddf(struct sr_str *str, struct sr_err *err, const char *format, va_list args)
-    SR_PRINTF(3, 0);
+SR_MUST_USE bool sr_str_add_bytes(struct sr_str *str, const void *data, size_t bytes,
+                                  struct sr_err *err);
+SR_MUST_USE bool sr_str_addf(struct sr_str *str, struct sr_err *err, const char *format, ...)
+    SR_PRINTF(3, 4);
+SR_MUST_USE bool sr_str_vaddf(struct sr_str *str, struct sr_err *err, const char *format,
+                              va_list args) SR_PRINTF(3, 0);
 // The text, never NULL.
 const char *sr_str_text(const struct sr_str *str);
 // Moves the text out; the caller frees it. NULL only when out of memory (an empty string gives "").

@@ -26,11 +26,12 @@ void sr_cond_signal(struct sr_cond *cond);
 void sr_cond_broadcast(struct sr_cond *cond);
 void sr_cond_wait(struct sr_cond *cond, struct sr_mutex *mutex) SR_REQUIRES(*mutex);
 // False when `timeout_us` passed first.
-bool sr_cond_wait_us(struct sr_cond *cond, struct sr_mutex *mutex, int64_t timeout_us) SR_REQUIRES(*mutex);
+bool sr_cond_wait_us(struct sr_cond *cond, struct sr_mutex *mutex, int64_t timeout_us)
+    SR_REQUIRES(*mutex);
 
 typedef void (*sr_thread_fn)(void *arg);
 struct sr_thread;
 // One owner joins it; joining frees it. `name` is cut to 15 bytes (pthread_setname_np).
-SR_MUST_USE bool sr_thread_start(const char *name, sr_thread_fn fn, void *arg, struct sr_thread **ret_thread,
-                                 struct sr_err *err);
+SR_MUST_USE bool sr_thread_start(const char *name, sr_thread_fn fn, void *arg,
+                                 struct sr_thread **ret_thread, struct sr_err *err);
 void sr_thread_join(struct sr_thread *thread);

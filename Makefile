@@ -1,0 +1,245 @@
+# splitreel - build, tests, checks. `make help` lists the targets.
+#
+# Each folder is one static archive; a test is linked with its own folder's archive and those below
+# it (see layout in ARCHITECTURE.md), so that code which reaches sideways or up does not link.
+# Everything is built out of tree, one tree per variant: build/ (release, asserts stay on),
+# build/asan, build/tsan, build/fuzz.
+
+VARIANT ?= release
+CC = gcc
+AR = ar
+PKG_CONFIG ?= pkg-config
+PREFIX ?= /usr/local
+DESTDIR ?=
+TEST_JOBS ?= 2
+export TEST_JOBS
+
+# `make V=1` shows whole commands.
+Q := $(if $(V),,@)
+SAY = $(if $(V),:,printf '%-4s %s\n')
+
+# From top to bottom: the order in which the linker wants them.
+FOLDERS := cli service pipeline statemachine storage transcode net base
+
+# What each folder stands on.
+BELOW_base         := base
+BELOW_net          := net base
+BELOW_statemachine := statemachine base
+BELOW_transcode    := transcode base
+BELOW_storage      := storage net base
+BELOW_pipeline     := pipeline statemachine storage transcode net base
+BELOW_service      := service $(BELOW_pipeline)
+BELOW_cli          := cli $(BELOW_service)
+BELOW_tests        := tests $(BELOW_cli)
+
+# Third parties: each has one floor.
+PKGS_base      := jansson sqlite3 libcrypto
+PKGS_net       := libcurl
+PKGS_service   := libmicrohttpd
+PKGS_transcode := libavformat libavcodec libavfilter libavutil libswscale libswresample
+PKGS_all       := $(PKGS_transcode) $(PKGS_service) $(PKGS_net) $(PKGS_base)
+PKGS_tests     := $(PKGS_all)
+
+# Compiler flags -------------------------------------------------------------------------------
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla \
+    -Wformat=2
+IS_CLANG := $(findstring clang,$(CC))
+CLANG_WARNINGS := -Wthread-safety
+WARNINGS += $(if $(or $(IS_CLANG),$(filter fuzz,$(VARIANT))),$(CLANG_WARNINGS))
+
+UBSAN := -fsanitize=undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+ifeq ($(VARIANT),release)
+    B := build
+    VARIANT_FLAGS := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong
+else ifeq ($(VARIANT),asan)
+    B := build/asan
+    VARIANT_FLAGS := -O1 -g -Werror -fsanitize=address $(UBSAN)
+else ifeq ($(VARIANT),tsan)
+    B := build/tsan
+    VARIANT_FLAGS := -O1 -g -Werror -fsanitize=thread -fno-omit-frame-pointer
+else ifeq ($(VARIANT),fuzz)
+    B := build/fuzz
+    override CC := clang
+    VARIANT_FLAGS := -O1 -g -fsanitize=fuzzer-no-link,address $(UBSAN)
+else
+    $(error VARIANT is release, asan, tsan or fuzz)
+endif
+
+CFLAGS ?=
+LDFLAGS ?=
+ALL_CFLAGS := -std=gnu17 -D_GNU_SOURCE -I. -pthread $(WARNINGS) $(VARIANT_FLAGS) $(CFLAGS)
+ALL_LDFLAGS := -pthread $(VARIANT_FLAGS) $(LDFLAGS)
+
+# $(call headers_of,PKGS) and $(call libs_of,PKGS): flags; foreign headers never warn.
+headers_of = $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags $(1)))
+libs_of = $(shell $(PKG_CONFIG) --libs $(1))
+
+$(foreach f,$(FOLDERS),$(eval HEADERS_$(f) := $(call headers_of,$(PKGS_base) $(PKGS_$(f)))))
+HEADERS_tests := $(call headers_of,$(PKGS_all))
+LIBS_all := $(call libs_of,$(PKGS_all)) -lm
+# $(call libs_for,FOLDER): what the archives at and below a folder need.
+libs_for = $(call libs_of,$(foreach f,$(BELOW_$(1)),$(PKGS_$(f)))) -lm
+
+# Sources and what is made of them -------------------------------------------------------------
+sources_of = $(filter-out %_test.c cli/main.c,$(sort $(wildcard $(1)/*.c)))
+objects_of = $(patsubst %.c,$(B)/%.o,$(call sources_of,$(1)))
+archives_of = $(foreach f,$(1),$(B)/lib$(f).a)
+tests_of = $(patsubst %.c,$(B)/%,$(sort $(wildcard $(1)/*_test.c)))
+
+UNITS := $(FOLDERS) tests
+SOURCES := $(foreach f,$(UNITS),$(sort $(wildcard $(f)/*.c))) $(sort $(wildcard tests/fuzz/*.c))
+ARCHIVES := $(call archives_of,$(FOLDERS))
+TESTS := $(foreach f,base net statemachine storage transcode pipeline service cli tests,$(call tests_of,$(f)))
+TSAN_TESTS := $(foreach f,base pipeline tests,$(call tests_of,$(f)))
+FUZZERS := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/*_fuzz.c))
+BINARY := $(if $(wildcard cli/main.c),$(B)/splitreel)
+SCENARIOS := $(sort $(wildcard tests/*_test.sh))
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all binary help test check tsan fuzz lint tidy format install fixtures bench clean FORCE \
+    run-tests run-check run-tsan build-fuzz
+
+all: $(ARCHIVES) $(BINARY) compile_commands.json
+
+binary: $(BINARY)
+
+help:
+	@echo 'make            build/splitreel and one archive per folder'
+	@echo 'make test       unit tests under ASan and UBSan'
+	@echo 'make check      the unit tests, layers, headers and the scenarios in tests/'
+	@echo 'make tsan       the tests with threads under TSan'
+	@echo 'make fuzz       the fuzzers in tests/fuzz (clang), into build/fuzz'
+	@echo 'make lint       formatting, static checks, layers, headers with both compilers'
+	@echo 'make format     rewrite the sources as .clang-format says'
+	@echo 'make fixtures   media for the tests, into build/fixtures'
+	@echo 'make bench      the benchmarks'
+	@echo 'make install    DESTDIR= PREFIX=$(PREFIX)'
+
+# A file whose content is $(2), touched only when that changes: what depends on it is then rebuilt.
+define remember
+$(1): FORCE
+	@mkdir -p $$(@D)
+	@printf '%s\n' '$(2)' | cmp -s - $$@ || printf '%s\n' '$(2)' > $$@
+endef
+
+$(eval $(call remember,$(B)/flags,$(CC) $(ALL_CFLAGS)))
+
+# $(eval $(call folder_rules,FOLDER)): its objects, archive and tests. Objects also depend on the
+# data files (SQL, JSON, ...) in subfolders, which base/embed.h builds in.
+define folder_rules
+$(B)/$(1)/%.o: $(1)/%.c $(B)/flags $(filter-out %.c %.h,$(wildcard $(1)/*/*.*))
+	@mkdir -p $$(@D)
+	@$$(SAY) CC $$@
+	$$(Q)$$(CC) $$(ALL_CFLAGS) $$(HEADERS_$(1)) -MMD -MP -c -o $$@ $$<
+
+$(call remember,$(B)/$(1)/objects,$(call objects_of,$(1)))
+
+$(B)/lib$(1).a: $(call objects_of,$(1)) $(B)/$(1)/objects
+	@rm -f $$@
+	$$(Q)$$(AR) rcs $$@ $(call objects_of,$(1))
+
+$(B)/$(1)/%_test: $(B)/$(1)/%_test.o $(call archives_of,$(BELOW_$(1)))
+	@$$(SAY) LINK $$@
+	$$(Q)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ -lcmocka $$(call libs_for,$(1))
+endef
+$(foreach f,$(UNITS),$(eval $(call folder_rules,$(f))))
+
+$(B)/splitreel: $(B)/cli/main.o $(ARCHIVES)
+	@$(SAY) LINK $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_all)
+
+$(B)/tests/fuzz/%.o: tests/fuzz/%.c $(B)/flags
+	@mkdir -p $(@D)
+	@$(SAY) CC $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(HEADERS_tests) -MMD -MP -c -o $@ $<
+
+$(B)/tests/fuzz/%_fuzz: $(B)/tests/fuzz/%_fuzz.o $(ARCHIVES)
+	@$(SAY) LINK $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS_all)
+
+-include $(wildcard $(B)/*/*.d $(B)/tests/fuzz/*.d)
+
+# Tests ----------------------------------------------------------------------------------------
+export ASAN_OPTIONS ?= detect_leaks=1:detect_stack_use_after_return=1:handle_segv=2:handle_sigbus=2:handle_sigfpe=2:handle_sigill=2:allocator_may_return_null=1
+export UBSAN_OPTIONS ?= print_stacktrace=1
+export LSAN_OPTIONS ?= suppressions=$(CURDIR)/tools/lsan.supp:print_suppressions=0
+export TSAN_OPTIONS ?= halt_on_error=1:second_deadlock_stack=1
+
+test:
+	@$(MAKE) --no-print-directory VARIANT=asan run-tests
+
+run-tests: $(TESTS)
+	@tools/run-tests $(TESTS)
+
+check:
+	@$(MAKE) --no-print-directory VARIANT=asan run-check
+
+HEADER_CHECK = CC="$(1)" FLAGS="-std=gnu17 -D_GNU_SOURCE -I. $(WARNINGS) $(HEADERS_tests)" tools/check-headers.sh
+
+run-check: $(TESTS) $(BINARY)
+	@mkdir -p $(B); $(call HEADER_CHECK,$(CC)) > $(B)/headers.tap; tools/check-layers.sh > $(B)/layers.tap; \
+	SPLITREEL=$(abspath $(BINARY)) tools/run-tests $(TESTS) $(SCENARIOS) \
+	    $(B)/headers.tap $(B)/layers.tap
+
+tsan:
+	@$(MAKE) --no-print-directory VARIANT=tsan run-tsan
+
+# TSan of gcc 12 cannot place its shadow under strong address randomisation.
+run-tsan: $(TSAN_TESTS)
+	@setarch -R tools/run-tests $(TSAN_TESTS)
+
+fuzz:
+	@$(MAKE) --no-print-directory VARIANT=fuzz build-fuzz
+
+build-fuzz: $(FUZZERS)
+
+# Static checks --------------------------------------------------------------------------------
+C_FILES = $(shell git ls-files -- '*.c' '*.h')
+
+lint: compile_commands.json
+	clang-format --dry-run -Werror $(C_FILES)
+	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -j $(TEST_JOBS) \
+	    --enable=warning,portability,performance --suppressions-list=tools/cppcheck.supp \
+	    -I. -D__GNUC__=12 -D_GNU_SOURCE $(filter %.c,$(C_FILES))
+	tools/check-layers.sh
+	$(call HEADER_CHECK,gcc)
+	$(call HEADER_CHECK,clang)
+
+tidy: compile_commands.json
+	clang-tidy --quiet -p . $(filter %.c,$(C_FILES))
+
+format:
+	clang-format -i $(C_FILES)
+
+# For editors and clang-tidy: the commands this file would run.
+define compile_command
+{"directory": "$(CURDIR)", "file": "$(1)",
+  "command": "$(CC) $(subst ",\",$(ALL_CFLAGS)) $(HEADERS_$(firstword $(subst /, ,$(1)))) -c $(1)"}
+endef
+comma := ,
+compile_commands.json: Makefile build/flags $(foreach f,$(UNITS),build/$(f)/objects)
+	$(file >$@,[)
+	$(foreach s,$(SOURCES),$(file >>$@,$(call compile_command,$(s))$(if $(filter-out \
+	    $(lastword $(SOURCES)),$(s)),$(comma))))
+	$(file >>$@,])
+	@:
+
+# The rest -------------------------------------------------------------------------------------
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install -m 755 build/splitreel $(DESTDIR)$(PREFIX)/bin/splitreel
+	@for page in $(wildcard docs/man/*.1 docs/*.1); do \
+	    install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man1/$$(basename $$page); done
+	@for doc in LICENSE $(wildcard README.md docs/*.md); do \
+	    install -D -m 644 $$doc $(DESTDIR)$(PREFIX)/share/doc/splitreel/$$(basename $$doc); done
+
+fixtures:
+	@if [ -x media-fixtures/make-fixtures.sh ]; then media-fixtures/make-fixtures.sh build/fixtures; \
+	else echo 'media-fixtures/make-fixtures.sh is not there'; fi
+
+bench: all
+	@if [ -x bench/run.sh ]; then bench/run.sh; else echo 'bench/run.sh is not there'; fi
+
+clean:
+	rm -rf build compile_commands.json
