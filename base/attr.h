@@ -2,6 +2,8 @@
 #pragma once
 
 #define SR_MUST_USE __attribute__((warn_unused_result))
+// Ignores a result on purpose (say why beside it): gcc does not take a cast to void for that.
+#define sr_ignore(call) ((void)!(call))
 #define SR_PRINTF(format_index, first_arg) __attribute__((format(printf, format_index, first_arg)))
 #define SR_CLEANUP(fn) __attribute__((cleanup(fn)))
 #define SR_UNUSED __attribute__((unused))

@@ -3,8 +3,9 @@
 
 #include "base/attr.h"
 
-// Declares how `sr_auto(name)` frees: `free_fn(T *)` is called at the end of the scope, also with NULL.
-// Use after the type's header: SR_DEFINE_AUTO(segment_plan, struct segment_plan, segment_plan_free);
+// Declares how `sr_auto(name)` frees: `free_fn(T *)` is called at the end of the scope, also with
+// NULL. Use after the type's header: SR_DEFINE_AUTO(segment_plan, struct segment_plan,
+// segment_plan_free);
 #define SR_DEFINE_AUTO(name, type, free_fn)                                                        \
     static inline void sr_auto_##name(type **place)                                                \
     {                                                                                              \
@@ -33,7 +34,7 @@
 // Moves a pointer out of its owner: gives its value and leaves NULL behind.
 #define sr_take(pointer)                                                                           \
     __extension__({                                                                                \
-        __auto_type *const sr_place_ = &(pointer);                                                 \
+        __auto_type const sr_place_ = &(pointer);                                                  \
         __auto_type const sr_value_ = *sr_place_;                                                  \
         *sr_place_ = NULL;                                                                         \
         sr_value_;                                                                                 \

@@ -8,7 +8,8 @@
 #include "base/clock.h"
 #include "base/err.h"
 
-// `parent` may be NULL; a child is cancelled when its parent is. The flag may be set from a signal handler.
+// `parent` may be NULL, `clock` too when there is no deadline; a child is cancelled when its parent
+// is. The flag may be set from a signal handler.
 struct sr_cancel {
     atomic_bool flag;
     const struct sr_cancel *parent;
@@ -18,7 +19,8 @@ struct sr_cancel {
 
 void sr_cancel_init(struct sr_cancel *cancel, const struct sr_cancel *parent,
                     const struct sr_clock *clock, int64_t deadline_us);
-void sr_cancel_set(struct sr_cancel *cancel);          // any thread, signal handlers too
-bool sr_cancel_asked(const struct sr_cancel *cancel);  // NULL: never
+void sr_cancel_set(struct sr_cancel *cancel);  // any thread, signal handlers too
+// True when it or a parent was set or is past its deadline. NULL: never.
+bool sr_cancel_asked(const struct sr_cancel *cancel);
 // True to go on; else fails with CANCELLED or TIMEOUT.
 SR_MUST_USE bool sr_cancel_check(const struct sr_cancel *cancel, struct sr_err *err);

@@ -1,4 +1,5 @@
-// base/checked.h - arithmetic that reports overflow, divisions that name their rounding, narrowing as a call.
+// base/checked.h - arithmetic that reports overflow, divisions that name their rounding, narrowing
+// as a call.
 #pragma once
 
 #include <stdbool.h>

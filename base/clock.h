@@ -11,7 +11,7 @@ struct sr_clock {
 
 const struct sr_clock *sr_clock_system(void);  // the machine's; any thread
 
-// A clock that stands still until it is told to move. Threads: guarded by its own lock.
+// A clock that stands still until it is told to move. Threads: any; the time is atomic.
 struct sr_clock_fake {
     struct sr_clock clock;
     _Atomic int64_t now_us;
@@ -29,5 +29,5 @@ static inline int64_t sr_clock_wall_us(const struct sr_clock *clock)
     return clock->wall_us(clock->self);
 }
 
-// "2026-11-22T15:04:05.123Z" into a buffer of at least 25 bytes.
+// "2026-11-22T15:04:05.123Z", rounded down; years outside 0000..9999 give the nearest time inside.
 void sr_clock_format(int64_t wall_us, char text[25]);

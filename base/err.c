@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-// Exit status: 1 job failed, 2 usage, 3 input, 4 storage or network, 5 verification, 7 limits, 130 interrupted.
+// Exit status: 1 job failed, 2 usage, 3 input, 4 storage or network, 5 verification, 7 limits, 130
+// interrupted.
 static const struct sr_err_row rows[SR_ERR_CODE_COUNT] = {
     [SR_OK] = { "OK", false, 0, 200 },
     [SR_ERR_INVALID] = { "INVALID", false, 2, 400 },

@@ -1,4 +1,5 @@
-// base/err.h - what went wrong, in a fixed-size value, and the one table that says what follows from it.
+// base/err.h - what went wrong, in a fixed-size value, and the one table that says what follows
+// from it.
 #pragma once
 
 #include <stdbool.h>
@@ -46,11 +47,12 @@ struct sr_err_row {
 const struct sr_err_row *sr_err_row(enum sr_err_code code);
 
 // Sets the error and gives false, so that a failing function can end with `return sr_fail(...)`.
-// Overwrites what was there. Needs no memory. The message is cut, on a character's edge, if too long.
+// Overwrites what was there. Needs no memory. The message is cut, on a character's edge, if too
+// long.
 #define sr_fail(err, code, ...) sr_fail_at(err, code, 0, SR_HERE, __VA_ARGS__)
 #define sr_fail_native(err, code, native, ...) sr_fail_at(err, code, native, SR_HERE, __VA_ARGS__)
-// As sr_fail for an errno value: picks the code (ENOENT: NOT_FOUND, ENOMEM: NO_MEMORY, EACCES: DENIED, ENOSPC and the
-// rest: STORAGE) and appends ": " and its text.
+// As sr_fail for an errno value: picks the code (ENOENT: NOT_FOUND, ENOMEM: NO_MEMORY, EACCES:
+// DENIED, ENOSPC and the rest: STORAGE) and appends ": " and its text.
 #define sr_fail_errno(err, number, ...) sr_fail_errno_at(err, number, SR_HERE, __VA_ARGS__)
 
 // Puts "context: " before the message and gives false.

@@ -8,22 +8,24 @@
 #include "base/cancel.h"
 #include "base/err.h"
 
-// Positioned reading of something that does not change. Threads: read_at may be called by any number at once.
+// Positioned reading of something that does not change. Threads: read_at may be called by any
+// number at once.
 struct sr_reader {
     const struct sr_reader_ops *ops;
     void *self;
 };
 struct sr_reader_ops {
-    // Reads up to `bytes` at `offset` into `buffer`; *ret_bytes is 0 only at the end, and may be short anywhere.
+    // Reads up to `bytes` at `offset` into `buffer`; *ret_bytes is 0 only at the end, and may be
+    // short anywhere.
     bool (*read_at)(void *self, uint64_t offset, void *buffer, size_t bytes, size_t *ret_bytes,
                     struct sr_err *err);
     uint64_t (*size)(void *self);  // bytes
     void (*close)(void *self);     // frees `self`
 };
 
-// Sequential writing with a rewritable head: the first `head_bytes` given at opening may be overwritten until
-// the end, everything after them is written once, in order. Nothing is visible under the final name before
-// `publish`; `discard` leaves no trace. Threads: one at a time.
+// Sequential writing with a rewritable head: the first `head_bytes` given at opening may be
+// overwritten until the end, everything after them is written once, in order. Nothing is visible
+// under the final name before `publish`; `discard` leaves no trace. Threads: one at a time.
 struct sr_writer {
     const struct sr_writer_ops *ops;
     void *self;
@@ -76,17 +78,20 @@ SR_MUST_USE bool sr_file_reader_open(const char *path, struct sr_reader *ret_rea
 // Borrows `data` until close.
 SR_MUST_USE bool sr_memory_reader_open(const void *data, size_t bytes, struct sr_reader *ret_reader,
                                        struct sr_err *err);
-// Writes "PATH.<pid and counter>.part" beside the target; publish does fsync, rename, fsync of the folder. Nothing of a crash
-// is ever mistaken for output. Missing parent folders are made.
+// Writes "PATH.<pid and counter>.part" beside the target; publish does fsync, rename, fsync of the
+// folder. Nothing of a crash is ever mistaken for output. Missing parent folders are made.
 SR_MUST_USE bool sr_file_writer_open(const char *path, struct sr_writer *ret_writer,
                                      struct sr_err *err);
-// A descriptor that cannot seek (a pipe): rewrite_head fails with UNSUPPORTED; publish and discard do not close it.
+// A descriptor that cannot seek (a pipe): rewrite_head fails with UNSUPPORTED; publish and discard
+// do not close it.
 SR_MUST_USE bool sr_fd_writer_open(int fd, struct sr_writer *ret_writer, struct sr_err *err);
-// Into memory. After publish, *ret_data/*ret_bytes (given at opening, must outlive the writer) hold the bytes; the caller frees them.
+// Into memory. After publish, *ret_data/*ret_bytes (given at opening, must outlive the writer) hold
+// the bytes; the caller frees them.
 SR_MUST_USE bool sr_memory_writer_open(uint8_t **ret_data, size_t *ret_bytes,
                                        struct sr_writer *ret_writer, struct sr_err *err);
 
-// Whole small files. Errors: as above, TOO_LARGE beyond `bytes_max`. The text is NUL-terminated; the caller frees it.
+// Whole small files. Errors: as above, TOO_LARGE beyond `bytes_max`. The text is NUL-terminated;
+// the caller frees it.
 SR_MUST_USE bool sr_file_load(const char *path, size_t bytes_max, char **ret_text,
                               size_t *ret_bytes, struct sr_err *err);
 SR_MUST_USE bool sr_file_store(const char *path, const void *data, size_t bytes,

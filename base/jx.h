@@ -24,11 +24,14 @@ static inline struct jx jx_root(const json_t *value)
     return (struct jx){ .value = value };
 }
 
-// Parses text with limits: depth at most `depth_max`, duplicate keys refused. `comments`: JSONC (// and /* */ outside strings).
-// Errors: INVALID with line and column; TOO_LARGE.
+enum { JX_DEPTH_MAX = 128, JX_BYTES_MAX = 64 << 20 };
+
+// Parses text with limits: depth at most JX_DEPTH_MAX, duplicate keys refused. `comments`: JSONC
+// (// and /* */ outside strings). Errors: INVALID with line and column; TOO_LARGE.
 SR_MUST_USE bool jx_parse(const char *text, size_t bytes, bool comments, json_t **ret_value,
                           struct sr_err *err);
-// Compact or indented text, keys in insertion order; the caller frees it. Reals with 17 digits at most.
+// Compact or indented text, keys in insertion order; the caller frees it. Reals with 17 digits at
+// most.
 SR_MUST_USE bool jx_dump(const json_t *value, bool indent, char **ret_text, struct sr_err *err);
 
 // "$.States.Encode.Retry[0]" into a buffer, cut from the left with "..." if too long.
@@ -65,11 +68,16 @@ SR_MUST_USE bool jx_bool_opt(const struct jx *at, const char *key, bool *ret, st
 SR_MUST_USE bool jx_text_opt(const struct jx *at, const char *key, const char **ret,
                              struct sr_err *err);
 
-// Every key of the object must be in `known` (ends with NULL); the error names the nearest known key.
+// Every key of the object must be in `known` (ends with NULL); the error names the nearest known
+// key.
 SR_MUST_USE bool jx_only(const struct jx *at, const char *const *known, struct sr_err *err);
 
-// Building: jansson's json_pack and *_new functions give NULL when out of memory; this turns that into an error.
+// Building: jansson's json_pack and *_new functions give NULL when out of memory; this turns that
+// into an error.
 SR_MUST_USE bool jx_made(const json_t *value, struct sr_err *err);  // NO_MEMORY when NULL
 SR_MUST_USE bool jx_put(json_t *object, const char *key, json_t *value,
                         struct sr_err *err);  // takes `value`, NULL is NO_MEMORY
 SR_MUST_USE bool jx_append(json_t *array, json_t *value, struct sr_err *err);  // takes `value`
+// A string that is certain to be UTF-8: what is not becomes U+FFFD (file names, other programs'
+// output). NULL: no memory.
+json_t *jx_string(const char *text);

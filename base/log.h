@@ -39,7 +39,8 @@ void sr_log_close(struct sr_log *log);  // of the root
 // `child` adds one field to every line and borrows `parent` and the value.
 void sr_log_with(struct sr_log *child, const struct sr_log *parent, struct sr_field field);
 
-// Constant text plus fields, so that lines group. A NULL log is silent. URLs lose their query before they come here.
+// Constant text plus fields, so that lines group. A NULL log is silent. URLs lose their query
+// before they come here.
 #define sr_debug(log, ...) sr_log_line(log, SR_LOG_DEBUG, SR_LOG_ARGS(__VA_ARGS__))
 #define sr_info(log, ...) sr_log_line(log, SR_LOG_INFO, SR_LOG_ARGS(__VA_ARGS__))
 #define sr_warn(log, ...) sr_log_line(log, SR_LOG_WARN, SR_LOG_ARGS(__VA_ARGS__))

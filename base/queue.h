@@ -1,4 +1,5 @@
-// base/queue.h - a bounded queue of pointers between threads; closing it is how a thread is asked to end.
+// base/queue.h - a bounded queue of pointers between threads; closing it is how a thread is asked
+// to end.
 #pragma once
 
 #include <stddef.h>

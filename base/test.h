@@ -16,8 +16,8 @@
 
 #include "base/err.h"
 
-// The whole of a test program: one cmocka test per row of `rows`, an array of structs whose first member
-// is `const char *name`; *state is the row.
+// The whole of a test program: one cmocka test per row of `rows`, an array of structs whose first
+// member is `const char *name`; *state is the row.
 //     SR_TEST_ROWS(rows, each_row)
 #define SR_TEST_ROWS(rows, each_row)                                                               \
     int main(void)                                                                                 \
