@@ -1,5 +1,4 @@
-// base/budget.h - a purse of bytes that buffers are paid from, so that memory has one limit for
-// all.
+// base/budget.h - a purse of bytes that buffers are paid from: one memory limit for all.
 #pragma once
 
 #include <stdint.h>
@@ -10,8 +9,8 @@
 
 struct sr_budget;
 
-// Threads: any. A request above the whole budget is granted only when nothing else is out (so it
-// always ends).
+// Threads: any. Granted in the order asked; a request above the whole budget when nothing else is
+//          out, so it always ends. Who holds bytes takes no more: it could wait for itself.
 SR_MUST_USE bool sr_budget_new(uint64_t bytes_max, struct sr_budget **ret_budget,
                                struct sr_err *err);
 void sr_budget_free(struct sr_budget *budget);

@@ -28,5 +28,8 @@ SR_MUST_USE bool sr_hmac_sha256(const void *key, size_t key_bytes, const void *d
 void sr_hex(const uint8_t *data, size_t bytes, char *text);
 // The caller frees the result; NULL and NO_MEMORY when there is none.
 char *sr_base64(const void *data, size_t bytes, struct sr_err *err);
+// Strict: RFC 4648 section 4 with its padding, no white space. *ret_data is the caller's, never
+// NULL.
+// Errors: INVALID, NO_MEMORY.
 SR_MUST_USE bool sr_base64_decode(const char *text, uint8_t **ret_data, size_t *ret_bytes,
                                   struct sr_err *err);

@@ -36,22 +36,20 @@ struct sr_log {
 SR_MUST_USE bool sr_log_open(FILE *file, enum sr_log_level level, const struct sr_clock *clock,
                              struct sr_log *ret_log, struct sr_err *err);
 void sr_log_close(struct sr_log *log);  // of the root
-// `child` adds one field to every line and borrows `parent` and the value.
+// `child` adds one field to every line and borrows `parent` and the value. A line has "time",
+// "level", "message", the inherited fields from the outermost on, its own; an inherited field gives
+// way to a later one with the same key.
 void sr_log_with(struct sr_log *child, const struct sr_log *parent, struct sr_field field);
 
 // Constant text plus fields, so that lines group. A NULL log is silent. URLs lose their query
 // before they come here.
+//     sr_warn(log, "part retried", SR_U32("part", n), SR_ERR(err));
 #define sr_debug(log, ...) sr_log_line(log, SR_LOG_DEBUG, SR_LOG_ARGS(__VA_ARGS__))
 #define sr_info(log, ...) sr_log_line(log, SR_LOG_INFO, SR_LOG_ARGS(__VA_ARGS__))
 #define sr_warn(log, ...) sr_log_line(log, SR_LOG_WARN, SR_LOG_ARGS(__VA_ARGS__))
 #define sr_error(log, ...) sr_log_line(log, SR_LOG_ERROR, SR_LOG_ARGS(__VA_ARGS__))
+// The first element is only there for a comma before the others; what is passed begins behind it.
 #define SR_LOG_ARGS(text, ...)                                                                     \
-    text, (const struct sr_field[])                                                                \
-    {                                                                                              \
-        __VA_ARGS__ __VA_OPT__(, )                                                                 \
-        {                                                                                          \
-            .key = NULL                                                                            \
-        }                                                                                          \
-    }
+    text, &((const struct sr_field[]){ { .key = NULL }, ##__VA_ARGS__, { .key = NULL } })[1]
 void sr_log_line(const struct sr_log *log, enum sr_log_level level, const char *text,
                  const struct sr_field *fields);  // ends with a NULL key

@@ -10,9 +10,9 @@
 struct sr_pool;
 typedef void (*sr_pool_fn)(void *task, size_t thread_index);
 
-// Owns:    the caller frees the pool; freeing waits for tasks that have begun and drops those that
-// have not. Threads: add and wait from one thread; the tasks run on `thread_count` others named
-// "NAME-0", "NAME-1", ...
+// Owns:    the caller frees the pool; freeing waits for tasks that have begun and drops the others.
+// Errors:  INVALID (no thread, or more than 1024), NO_MEMORY, INTERNAL.
+// Threads: add and wait from one thread; the tasks run on `thread_count` others, "NAME-0", ...
 SR_MUST_USE bool sr_pool_new(const char *name, size_t thread_count, struct sr_pool **ret_pool,
                              struct sr_err *err);
 // `task` is borrowed until `fn` has returned. The queue grows as needed.

@@ -1,5 +1,4 @@
-// base/queue.h - a bounded queue of pointers between threads; closing it is how a thread is asked
-// to end.
+// base/queue.h - a bounded queue of pointers between threads; closing it asks a thread to end.
 #pragma once
 
 #include <stddef.h>

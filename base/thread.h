@@ -31,7 +31,9 @@ bool sr_cond_wait_us(struct sr_cond *cond, struct sr_mutex *mutex, int64_t timeo
 
 typedef void (*sr_thread_fn)(void *arg);
 struct sr_thread;
-// One owner joins it; joining frees it. `name` is cut to 15 bytes (pthread_setname_np).
+// One owner joins it; joining frees it (NULL: nothing). `name` is cut to 15 bytes
+// (pthread_setname_np). All signals are blocked in it, so that the main thread gets them; who
+// starts a process from it sets the mask anew.
 SR_MUST_USE bool sr_thread_start(const char *name, sr_thread_fn fn, void *arg,
                                  struct sr_thread **ret_thread, struct sr_err *err);
 void sr_thread_join(struct sr_thread *thread);
