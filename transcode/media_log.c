@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-// av_log's callback has no argument for a caller's data, so the calling thread is all we know: hence these
-// thread-locals, the exception to "no mutable globals" that style allows. Threads that libav starts itself have no
-// log, and their lines are dropped.
+// av_log's callback has no argument for a caller's data, so the calling thread is all we know:
+// hence these thread-locals, the exception to "no mutable globals" that style allows. Threads that
+// libav starts itself have no log, and their lines are dropped.
 static _Thread_local struct {
     const struct sr_log *log;
     char last[160];  // of an error
@@ -28,8 +28,9 @@ static void clean(char *line)
     }
 }
 
-// All of it is detail below DEBUG: what libav calls an error is a fact about one file, and the caller, who knows what
-// follows from it, reports that.
+// All of it is detail below DEBUG: what libav calls an error is a fact about one file, and the
+// caller, who knows what follows from it, reports that.
+static void take_line(void *item, int level, const char *format, va_list args) SR_PRINTF(3, 0);
 static void take_line(void *item, int level, const char *format, va_list args)
 {
     // Higher numbers matter less. Statistics and traces (INFO and beyond) are never formatted.
