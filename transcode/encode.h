@@ -37,6 +37,8 @@ struct encode_codec {
     int (*reorder_count)(const AVCodecContext *codec);   // opened: pictures that presentation may lag behind decoding
     bool (*starts_clean)(const AVPacket *packet);         // decoding can start here and nothing after it reaches behind
     uint64_t (*picture_count)(const struct rendition_video *video, int threads);  // held at most, for the budget
+    // Appends ", NAME VERSION" as the stream's first packet tells.
+    bool (*add_signature)(const AVPacket *packet, struct sr_str *text, struct sr_err *err);
 };
 const struct encode_codec *encode_codec_find(const char *name);  // NULL: no such codec
 extern const struct encode_codec encode_codecs[];                // ends with name NULL
