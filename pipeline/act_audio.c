@@ -2,7 +2,8 @@
 
 #include "pipeline/act_plan_priv.h"
 
-static bool make(struct job *job, const struct act_audio_params *params, struct job_audio *audio, struct sr_err *err)
+static bool make(struct job *job, const struct act_audio_params *params, struct job_audio *audio,
+                 struct sr_err *err)
 {
     sr_auto(sr_writer) struct sr_writer writer = { 0 };
     if (!workspace_write(job->workspace, &audio->part.key, &writer, err))
@@ -19,14 +20,16 @@ static bool make(struct job *job, const struct act_audio_params *params, struct 
         .progress_self = params->progress_self,
     };
     act_plan_audio_grid(job, &transcode.fragment_us, &transcode.fragment_start_us);
-    if (!audio_transcode(&transcode, &audio->part.part, err) || !writer.ops->publish(writer.self, err) ||
+    if (!audio_transcode(&transcode, &audio->part.part, err) ||
+        !writer.ops->publish(writer.self, err) ||
         !workspace_store(job->workspace, &audio->part.key, &audio->part.part, err))
         return false;
     audio->part.is_there = true;
     return true;
 }
 
-bool act_audio(struct job *job, const struct act_audio_params *params, json_t **ret_result, struct sr_err *err)
+bool act_audio(struct job *job, const struct act_audio_params *params, json_t **ret_result,
+               struct sr_err *err)
 {
     struct job_audio *const audio = &job->audios[params->audio];
     struct job_part *const part = &audio->part;
@@ -37,7 +40,8 @@ bool act_audio(struct job *job, const struct act_audio_params *params, json_t **
         if (!part->is_there && !make(job, params, audio, err))
             return sr_err_wrap(err, "audio %s (stream %d)", audio->id, audio->stream_index);
     }
-    sr_auto(json) json_t *result = json_pack("{s:s,s:b}", "audio", audio->id, "reused", part->was_reused);
+    sr_auto(json) json_t *result =
+        json_pack("{s:s,s:b}", "audio", audio->id, "reused", part->was_reused);
     if (!jx_made(result, err))
         return false;
     *ret_result = sr_take(result);

@@ -12,4 +12,5 @@ struct act_audio_params {
 // Needs act_plan. Result: {"audio": id, "reused": bool}.
 // Errors:  what audio_transcode() and the workspace meet, CANCELLED.
 // Threads: any, for different tracks.
-SR_MUST_USE bool act_audio(struct job *job, const struct act_audio_params *params, json_t **ret_result, struct sr_err *err);
+SR_MUST_USE bool act_audio(struct job *job, const struct act_audio_params *params,
+                           json_t **ret_result, struct sr_err *err);

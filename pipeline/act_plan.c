@@ -58,7 +58,8 @@ static bool is_larger(const struct rendition *asked, const struct media_stream *
     return asked->height > height || asked->width > width;
 }
 
-static bool add_video(struct job *job, size_t rendition, const struct rendition *asked, struct sr_err *err)
+static bool add_video(struct job *job, size_t rendition, const struct rendition *asked,
+                      struct sr_err *err)
 {
     struct job_video *const video = &job->videos[job->video_count];
     struct rendition settled = *asked;
@@ -72,7 +73,8 @@ static bool add_video(struct job *job, size_t rendition, const struct rendition 
     return true;
 }
 
-// Rungs above the source are left out; when that leaves none, the lowest is taken at the source's size.
+// Rungs above the source are left out; when that leaves none, the lowest is taken at the source's
+// size.
 static bool plan_videos(struct job *job, struct sr_err *err)
 {
     const struct manifest *const manifest = job->manifest;
@@ -94,16 +96,19 @@ static bool plan_videos(struct job *job, struct sr_err *err)
         return true;
     struct rendition asked = manifest->renditions[lowest].asked;
     asked.width = asked.height = 0;
-    return job_note(job, err, "rendition %s is made after all, at the source's size: no other is left", asked.id) &&
+    return job_note(job, err,
+                    "rendition %s is made after all, at the source's size: no other is left",
+                    asked.id) &&
            add_video(job, lowest, &asked, err);
 }
 
-static bool add_audio(struct job *job, size_t rendition, int stream_index, const struct audio_extent *extent, bool is_alone,
-                      struct sr_err *err)
+static bool add_audio(struct job *job, size_t rendition, int stream_index,
+                      const struct audio_extent *extent, bool is_alone, struct sr_err *err)
 {
     const char *const id = job_rendition(job, rendition)->id;
     if (job->audio_count == JOB_AUDIOS_MAX)
-        return sr_fail(err, SR_ERR_LIMIT, "more than %d audio tracks in the outputs; pick some", JOB_AUDIOS_MAX);
+        return sr_fail(err, SR_ERR_LIMIT, "more than %d audio tracks in the outputs; pick some",
+                       JOB_AUDIOS_MAX);
     struct job_audio *const audio = &job->audios[job->audio_count++];
     audio->rendition = rendition;
     audio->stream_index = stream_index;
@@ -129,7 +134,8 @@ static bool plan_audios(struct job *job, struct sr_err *err)
         if (!audio_extent(&job->source, job->probe, job->audio_streams[s], &extents[s], err))
             return sr_err_wrap(err, "stream %d", job->audio_streams[s]);
         if (!extents[s].has_samples &&
-            !job_note(job, err, "stream %d (audio) is left out: it is empty", job->audio_streams[s]))
+            !job_note(job, err, "stream %d (audio) is left out: it is empty",
+                      job->audio_streams[s]))
             return false;
     }
     for (size_t i = 0; i < manifest->rendition_count; i++) {
@@ -138,14 +144,17 @@ static bool plan_audios(struct job *job, struct sr_err *err)
             continue;
         size_t found = 0;
         for (size_t s = 0; s < job->audio_stream_count; s++) {
-            if (!extents[s].has_samples || (asked->track >= 0 && asked->track != job->audio_streams[s]))
+            if (!extents[s].has_samples ||
+                (asked->track >= 0 && asked->track != job->audio_streams[s]))
                 continue;
             found++;
-            if (!add_audio(job, i, job->audio_streams[s], &extents[s], asked->track >= 0 || job->audio_stream_count == 1, err))
+            if (!add_audio(job, i, job->audio_streams[s], &extents[s],
+                           asked->track >= 0 || job->audio_stream_count == 1, err))
                 return false;
         }
         if (found == 0 && asked->track >= 0)
-            return sr_fail(err, SR_ERR_INVALID, "rendition %s: stream %d is not an audio track of this job", asked->id,
+            return sr_fail(err, SR_ERR_INVALID,
+                           "rendition %s: stream %d is not an audio track of this job", asked->id,
                            asked->track);
     }
     return true;
@@ -162,7 +171,8 @@ static void set_zero(struct job *job)
     }
     for (size_t a = 0; a < job->audio_count; a++) {
         const struct audio_extent *const extent = &job->audios[a].extent;
-        if (any && job_compare_times(extent->start_pts, extent->time_base, job->zero_pts, job->zero_base) >= 0)
+        if (any && job_compare_times(extent->start_pts, extent->time_base, job->zero_pts,
+                                     job->zero_base) >= 0)
             continue;
         job->zero_pts = extent->start_pts;
         job->zero_base = extent->time_base;
@@ -177,11 +187,12 @@ static bool check_outputs(struct job *job, struct sr_err *err)
         const struct manifest_output *const output = &job->manifest->outputs[o];
         const bool wants_audio = output->type == MANIFEST_M4A;
         if (output->type == MANIFEST_HLS && job->video_count == 0)
-            return sr_fail(err, SR_ERR_UNSUPPORTED, "%s: an HLS output needs a video stream, and there is none",
+            return sr_fail(err, SR_ERR_UNSUPPORTED,
+                           "%s: an HLS output needs a video stream, and there is none",
                            job->source.name);
         if (wants_audio ? job->audio_count == 0 : job->audio_count + job->video_count == 0)
-            return sr_fail(err, SR_ERR_INPUT, "%s: there is no %s in it for the output %s", job->source.name,
-                           wants_audio ? "audio track" : "stream", output->path);
+            return sr_fail(err, SR_ERR_INPUT, "%s: there is no %s in it for the output %s",
+                           job->source.name, wants_audio ? "audio track" : "stream", output->path);
     }
     return true;
 }
@@ -193,7 +204,8 @@ bool act_plan(struct job *job, json_t **ret_result, struct sr_err *err)
     if (!plan_audios(job, err))
         return sr_err_wrap(err, "%s", job->source.name);
     set_zero(job);
-    if (!check_outputs(job, err) || !act_plan_keys(job, err) || !act_plan_json(job, &job->plan_json, err))
+    if (!check_outputs(job, err) || !act_plan_keys(job, err) ||
+        !act_plan_json(job, &job->plan_json, err))
         return false;
     if (job->workspace && !workspace_note(job->workspace, "plan.json", job->plan_json, err))
         return false;

@@ -24,14 +24,17 @@ static json_t *rational_json(struct media_rational rational)
 }
 
 // What all parts of a job share.
-static bool common_facts(const struct job *job, const char *kind, json_t **ret_facts, struct sr_err *err)
+static bool common_facts(const struct job *job, const char *kind, json_t **ret_facts,
+                         struct sr_err *err)
 {
     sr_auto(json) json_t *facts = json_object();
     json_t *identity = NULL;
     if (!jx_made(facts, err) || !jx_put(facts, "version", json_integer(KEY_VERSION), err) ||
-        !jx_put(facts, "kind", json_string(kind), err) || !source_identity_json(&job->identity, true, &identity, err) ||
+        !jx_put(facts, "kind", json_string(kind), err) ||
+        !source_identity_json(&job->identity, true, &identity, err) ||
         !jx_put(facts, "source", identity, err) ||
-        !jx_put(facts, "format", json_string(job->manifest->format ? job->manifest->format : ""), err) ||
+        !jx_put(facts, "format", json_string(job->manifest->format ? job->manifest->format : ""),
+                err) ||
         !jx_put(facts, "zero_pts", json_integer(job->zero_pts), err) ||
         !jx_put(facts, "zero_base", rational_json(job->zero_base), err) ||
         !jx_put(facts, "build", json_string(segment_transcode_build()), err))
@@ -40,8 +43,8 @@ static bool common_facts(const struct job *job, const char *kind, json_t **ret_f
     return true;
 }
 
-static bool video_key(const struct job *job, const struct job_video *video, size_t segment, struct workspace_key *ret,
-                      struct sr_err *err)
+static bool video_key(const struct job *job, const struct job_video *video, size_t segment,
+                      struct workspace_key *ret, struct sr_err *err)
 {
     const struct segment_plan *const plan = job->plan;
     const struct segment *const part = &plan->segment[segment];
@@ -49,7 +52,8 @@ static bool video_key(const struct job *job, const struct job_video *video, size
     return common_facts(job, "video", &facts, err) &&
            jx_put(facts, "stream", json_integer(job->video_stream->index), err) &&
            jx_put(facts, "interval",
-                  json_pack("[I,I]", (json_int_t)part->start_pts, (json_int_t)part->end_pts), err) &&
+                  json_pack("[I,I]", (json_int_t)part->start_pts, (json_int_t)part->end_pts),
+                  err) &&
            jx_put(facts, "start_packet", json_integer((json_int_t)part->start_packet), err) &&
            jx_put(facts, "segment", json_integer((json_int_t)segment), err) &&
            jx_put(facts, "is_last", json_boolean(segment + 1 == plan->segment_count), err) &&
@@ -57,10 +61,12 @@ static bool video_key(const struct job *job, const struct job_video *video, size
            jx_put(facts, "encoder_threads", json_integer(plan->encoder_threads), err) &&
            jx_put(facts, "mode", json_string(segment_mode_name(plan->mode)), err) &&
            jx_put(facts, "gop_us", json_integer(plan->gop_us), err) &&
-           jx_put(facts, "timeline_start", json_integer(job->table->start_pts), err) && workspace_key(facts, ret, err);
+           jx_put(facts, "timeline_start", json_integer(job->table->start_pts), err) &&
+           workspace_key(facts, ret, err);
 }
 
-static bool audio_key(const struct job *job, const struct job_audio *audio, struct workspace_key *ret, struct sr_err *err)
+static bool audio_key(const struct job *job, const struct job_audio *audio,
+                      struct workspace_key *ret, struct sr_err *err)
 {
     const struct rendition *const asked = job_rendition(job, audio->rendition);
     sr_auto(json) json_t *facts = NULL;
@@ -73,7 +79,8 @@ static bool audio_key(const struct job *job, const struct job_audio *audio, stru
            jx_put(facts, "sample_rate", json_integer(asked->sample_rate), err) &&
            jx_put(facts, "channels", json_integer(asked->channels), err) &&
            jx_put(facts, "fragment_us", json_integer(fragment_us), err) &&
-           jx_put(facts, "fragment_start_us", json_integer(start_us), err) && workspace_key(facts, ret, err);
+           jx_put(facts, "fragment_start_us", json_integer(start_us), err) &&
+           workspace_key(facts, ret, err);
 }
 
 bool act_plan_keys(struct job *job, struct sr_err *err)
@@ -95,12 +102,14 @@ bool act_plan_keys(struct job *job, struct sr_err *err)
     return true;
 }
 
-// The document --------------------------------------------------------------------------------------
+// The document
+// --------------------------------------------------------------------------------------
 static bool renditions_json(const struct job *job, json_t *list, struct sr_err *err)
 {
     for (size_t v = 0; v < job->video_count; v++) {
         json_t *const item = json_object();
-        if (!jx_append(list, item, err) || !jx_put(item, "id", json_string(job_video_id(job, v)), err) ||
+        if (!jx_append(list, item, err) ||
+            !jx_put(item, "id", json_string(job_video_id(job, v)), err) ||
             !jx_put(item, "video", json_incref(job->videos[v].json), err))
             return false;
     }
@@ -116,10 +125,14 @@ static bool audios_json(const struct job *job, json_t *list, struct sr_err *err)
         if (!jx_append(list, item, err) || !jx_put(item, "id", json_string(audio->id), err) ||
             !jx_put(item, "stream", json_integer(audio->stream_index), err) ||
             !jx_put(item, "codec", json_string(asked->codec), err) ||
-            !jx_put(item, "start_us", json_integer(job_out_us(job, audio->extent.start_pts, audio->extent.time_base)), err))
+            !jx_put(item, "start_us",
+                    json_integer(job_out_us(job, audio->extent.start_pts, audio->extent.time_base)),
+                    err))
             return false;
-        if ((asked->bitrate_bps && !jx_put(item, "bitrate", json_integer(asked->bitrate_bps), err)) ||
-            (asked->sample_rate && !jx_put(item, "sample_rate", json_integer(asked->sample_rate), err)) ||
+        if ((asked->bitrate_bps &&
+             !jx_put(item, "bitrate", json_integer(asked->bitrate_bps), err)) ||
+            (asked->sample_rate &&
+             !jx_put(item, "sample_rate", json_integer(asked->sample_rate), err)) ||
             (asked->channels && !jx_put(item, "channels", json_integer(asked->channels), err)))
             return false;
     }
@@ -140,7 +153,8 @@ static bool outputs_json(const struct job *job, json_t *list, struct sr_err *err
             if (!jx_append(use, json_string(job_rendition(job, output->use[u])->id), err))
                 return false;
         }
-        if (output->type == MANIFEST_HLS && !jx_put(item, "segment_us", json_integer(output->segment_us), err))
+        if (output->type == MANIFEST_HLS &&
+            !jx_put(item, "segment_us", json_integer(output->segment_us), err))
             return false;
     }
     return true;
@@ -152,10 +166,11 @@ bool act_plan_json(const struct job *job, json_t **ret_json, struct sr_err *err)
     json_t *identity = NULL, *segments = NULL;
     json_t *const renditions = json_array();
     if (!jx_made(json, err) || !jx_put(json, "version", json_integer(PLAN_VERSION), err) ||
-        !source_identity_json(&job->identity, false, &identity, err) || !jx_put(json, "source", identity, err) ||
+        !source_identity_json(&job->identity, false, &identity, err) ||
+        !jx_put(json, "source", identity, err) ||
         !jx_put(json, "zero_pts", json_integer(job->zero_pts), err) ||
-        !jx_put(json, "zero_base", rational_json(job->zero_base), err) || !jx_put(json, "renditions", renditions, err) ||
-        !renditions_json(job, renditions, err))
+        !jx_put(json, "zero_base", rational_json(job->zero_base), err) ||
+        !jx_put(json, "renditions", renditions, err) || !renditions_json(job, renditions, err))
         return false;
     json_t *const audios = json_array();
     if (!jx_put(json, "audio", audios, err) || !audios_json(job, audios, err))
@@ -164,7 +179,8 @@ bool act_plan_json(const struct job *job, json_t **ret_json, struct sr_err *err)
     if (!jx_put(json, "outputs", outputs, err) || !outputs_json(job, outputs, err))
         return false;
     if (job->plan && (!jx_put(json, "stream", json_integer(job->video_stream->index), err) ||
-                      !segment_plan_json(job->plan, job->table, &segments, err) || !jx_put(json, "video", segments, err)))
+                      !segment_plan_json(job->plan, job->table, &segments, err) ||
+                      !jx_put(json, "video", segments, err)))
         return false;
     if (!jx_put(json, "notes", json_incref(job->notes), err) ||
         !jx_put(json, "build", json_string(segment_transcode_build()), err))

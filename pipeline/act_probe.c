@@ -23,7 +23,8 @@ static bool make_result(const struct job *job, json_t **ret_result, struct sr_er
 bool act_probe(struct job *job, json_t **ret_result, struct sr_err *err)
 {
     sr_auto(json) json_t *result = NULL;
-    if (!probe_source(&job->source, &job->probe, err) || !job_pick_streams(job, err) || !make_result(job, &result, err))
+    if (!probe_source(&job->source, &job->probe, err) || !job_pick_streams(job, err) ||
+        !make_result(job, &result, err))
         return false;
     if (job->workspace && !workspace_note(job->workspace, "probe.json", result, err))
         return false;

@@ -51,7 +51,8 @@ static bool open_outputs(struct job *job, size_t segment, struct making *making,
     return true;
 }
 
-static bool encode(struct job *job, const struct act_segment_params *params, struct making *making, struct sr_err *err)
+static bool encode(struct job *job, const struct act_segment_params *params, struct making *making,
+                   struct sr_err *err)
 {
     const size_t segment = params->segment;
     const struct segment_transcode_params transcode = {
@@ -91,20 +92,21 @@ static bool keep(struct job *job, size_t segment, struct making *making, struct 
     return true;
 }
 
-static bool make_ticketed(struct job *job, const struct act_segment_params *params, struct making *making,
-                          struct sr_err *err)
+static bool make_ticketed(struct job *job, const struct act_segment_params *params,
+                          struct making *making, struct sr_err *err)
 {
     return open_outputs(job, params->segment, making, err) && encode(job, params, making, err) &&
            keep(job, params->segment, making, err);
 }
 
-static bool make(struct job *job, const struct act_segment_params *params, struct making *making, struct sr_err *err)
+static bool make(struct job *job, const struct act_segment_params *params, struct making *making,
+                 struct sr_err *err)
 {
     const struct rendition_video *renditions[MEDIA_RENDITIONS_MAX];
     for (size_t i = 0; i < making->count; i++)
         renditions[i] = &job->videos[making->videos[i]].video;
-    const uint64_t bytes =
-        segment_transcode_peak_bytes(job->video_stream, renditions, making->count, job->plan->encoder_threads);
+    const uint64_t bytes = segment_transcode_peak_bytes(job->video_stream, renditions,
+                                                        making->count, job->plan->encoder_threads);
     if (job->budget && !sr_budget_take(job->budget, bytes, job->source.cancel, err))
         return false;
     const bool made = make_ticketed(job, params, making, err);
@@ -113,12 +115,14 @@ static bool make(struct job *job, const struct act_segment_params *params, struc
     return made;
 }
 
-static bool make_result(const struct job *job, size_t segment, json_t **ret_result, struct sr_err *err)
+static bool make_result(const struct job *job, size_t segment, json_t **ret_result,
+                        struct sr_err *err)
 {
     sr_auto(json) json_t *result = json_object();
     json_t *const made = json_array(), *const reused = json_array();
     const bool first = jx_put(result, "made", made, err);
-    if (!jx_put(result, "reused", reused, err) || !first || !jx_put(result, "segment", json_integer((json_int_t)segment), err))
+    if (!jx_put(result, "reused", reused, err) || !first ||
+        !jx_put(result, "segment", json_integer((json_int_t)segment), err))
         return false;
     for (size_t v = 0; v < job->video_count; v++) {
         json_t *const list = job->videos[v].parts[segment].was_reused ? reused : made;
@@ -129,10 +133,12 @@ static bool make_result(const struct job *job, size_t segment, json_t **ret_resu
     return true;
 }
 
-bool act_segment(struct job *job, const struct act_segment_params *params, json_t **ret_result, struct sr_err *err)
+bool act_segment(struct job *job, const struct act_segment_params *params, json_t **ret_result,
+                 struct sr_err *err)
 {
     sr_auto(making) struct making making = { 0 };
-    if (!look(job, params->segment, &making, err) || (making.count > 0 && !make(job, params, &making, err)))
+    if (!look(job, params->segment, &making, err) ||
+        (making.count > 0 && !make(job, params, &making, err)))
         return sr_err_wrap(err, "segment %zu", params->segment + 1);
     return make_result(job, params->segment, ret_result, err);
 }

@@ -33,7 +33,8 @@ static void ladder_done(struct ladder *ladder)
 }
 SR_DEFINE_AUTO_VALUE(ladder, struct ladder, ladder_done);
 
-bool hls_track(const struct job *job, const struct manifest_output *output, size_t index, struct hls_track *ret)
+bool hls_track(const struct job *job, const struct manifest_output *output, size_t index,
+               struct hls_track *ret)
 {
     for (size_t v = 0; v < job->video_count; v++) {
         if (tracks_uses(output, job->videos[v].rendition) && index-- == 0) {
@@ -50,21 +51,23 @@ bool hls_track(const struct job *job, const struct manifest_output *output, size
     return false;
 }
 
-static bool write_init(const struct mux_track *track, const char *path, char codec[64], struct sr_err *err)
+static bool write_init(const struct mux_track *track, const char *path, char codec[64],
+                       struct sr_err *err)
 {
     sr_auto(sr_writer) struct sr_writer memory = { 0 };
     uint8_t *data = NULL;
     size_t bytes = 0;
-    if (!sr_memory_writer_open(&data, &bytes, &memory, err) || !mux_init_segment(track, &memory, err) ||
-        !memory.ops->publish(memory.self, err))
+    if (!sr_memory_writer_open(&data, &bytes, &memory, err) ||
+        !mux_init_segment(track, &memory, err) || !memory.ops->publish(memory.self, err))
         return false;
-    const bool done = playlist_codec_name(data, bytes, codec, err) && sr_file_store(path, data, bytes, err);
+    const bool done =
+        playlist_codec_name(data, bytes, codec, err) && sr_file_store(path, data, bytes, err);
     free(data);
     return done;
 }
 
-static bool copy_bytes(const struct sr_reader *from, uint64_t offset, uint64_t bytes, struct sr_writer *to,
-                       struct sr_err *err)
+static bool copy_bytes(const struct sr_reader *from, uint64_t offset, uint64_t bytes,
+                       struct sr_writer *to, struct sr_err *err)
 {
     sr_auto(char) char *buffer = malloc(COPY_BYTES);
     if (!buffer)
@@ -79,8 +82,8 @@ static bool copy_bytes(const struct sr_reader *from, uint64_t offset, uint64_t b
     return true;
 }
 
-// Walks a track's fragments and cuts them into media segments: a new one begins with the first fragment at or after each multiple
-// of the segment's length, counted from `grid_pts`.
+// Walks a track's fragments and cuts them into media segments: a new one begins with the first
+// fragment at or after each multiple of the segment's length, counted from `grid_pts`.
 struct cutter {
     const char *folder;
     const struct mux_track *track;
@@ -105,7 +108,8 @@ static bool end_segment(struct cutter *cutter, int64_t end_pts, struct sr_err *e
     if (!cutter->writer.ops->publish(cutter->writer.self, err))
         return false;
     sr_writer_close(&cutter->writer);
-    cutter->segments[cutter->segment_count - 1].duration_ticks = end_pts - cutter->segment_start_pts;
+    cutter->segments[cutter->segment_count - 1].duration_ticks =
+        end_pts - cutter->segment_start_pts;
     return true;
 }
 
@@ -113,7 +117,8 @@ static bool begin_segment(struct cutter *cutter, int64_t start_pts, struct sr_er
 {
     if (cutter->segment_count == cutter->capacity) {
         const size_t capacity = cutter->capacity ? 2 * cutter->capacity : 64;
-        struct playlist_segment *const more = reallocarray(cutter->segments, capacity, sizeof(*more));
+        struct playlist_segment *const more =
+            reallocarray(cutter->segments, capacity, sizeof(*more));
         if (!more)
             return sr_fail(err, SR_ERR_NO_MEMORY, "%zu media segments", capacity);
         cutter->segments = more;
@@ -128,10 +133,12 @@ static bool begin_segment(struct cutter *cutter, int64_t start_pts, struct sr_er
     return path && sr_file_writer_open(path, &cutter->writer, err);
 }
 
-static bool add_fragment(struct cutter *cutter, const struct sr_reader *data, const struct track_fragment *fragment,
-                         int64_t start_pts, struct sr_err *err)
+static bool add_fragment(struct cutter *cutter, const struct sr_reader *data,
+                         const struct track_fragment *fragment, int64_t start_pts,
+                         struct sr_err *err)
 {
-    const int64_t slot = sr_div_floor(start_pts - cutter->grid_pts + cutter->tolerance_ticks, cutter->step_ticks);
+    const int64_t slot =
+        sr_div_floor(start_pts - cutter->grid_pts + cutter->tolerance_ticks, cutter->step_ticks);
     if (cutter->segment_count == 0 || slot > cutter->slot) {
         if (!end_segment(cutter, start_pts, err) || !begin_segment(cutter, start_pts, err))
             return false;
@@ -141,14 +148,16 @@ static bool add_fragment(struct cutter *cutter, const struct sr_reader *data, co
     return copy_bytes(data, fragment->offset, fragment->bytes, &cutter->writer, err);
 }
 
-static bool cut_part(struct cutter *cutter, const struct mux_part *part, const struct sr_cancel *cancel, struct sr_err *err)
+static bool cut_part(struct cutter *cutter, const struct mux_part *part,
+                     const struct sr_cancel *cancel, struct sr_err *err)
 {
     sr_auto(sr_reader) struct sr_reader data = { 0 };
     if (!part->open(part->self, &data, err))
         return false;
     for (size_t f = 0; f < part->part->fragment_count; f++) {
         const struct track_fragment *const fragment = &part->part->fragments[f];
-        // The first fragment of a part stands for all of its interval, priming and a late first picture included.
+        // The first fragment of a part stands for all of its interval, priming and a late first
+        // picture included.
         const int64_t start_pts = f == 0 ? part->part->start_pts : fragment->start_pts;
         if (!sr_cancel_check(cancel, err) || !add_fragment(cutter, &data, fragment, start_pts, err))
             return false;
@@ -156,8 +165,9 @@ static bool cut_part(struct cutter *cutter, const struct mux_part *part, const s
     return true;
 }
 
-static bool write_segments(struct job *job, const struct manifest_output *output, const struct mux_track *track,
-                           const char *folder, struct written *written, struct sr_err *err)
+static bool write_segments(struct job *job, const struct manifest_output *output,
+                           const struct mux_track *track, const char *folder,
+                           struct written *written, struct sr_err *err)
 {
     const struct track_part *const first = track->parts[0].part;
     const int64_t grid_us = job_out_us(job, job->table->start_pts, job->table->time_base);
@@ -181,7 +191,8 @@ static bool write_segments(struct job *job, const struct manifest_output *output
     return true;
 }
 
-static bool write_playlist(const char *folder, const char *name, const struct sr_str *text, struct sr_err *err)
+static bool write_playlist(const char *folder, const char *name, const struct sr_str *text,
+                           struct sr_err *err)
 {
     sr_auto(char) char *path = sr_strf(err, "%s/%s", folder, name);
     return path && sr_file_store(path, text->text, text->bytes, err);
@@ -196,19 +207,23 @@ static bool write_track(struct job *job, const struct manifest_output *output, c
         return false;
     sr_auto(char) char *own = sr_strf(err, "%s/%s", folder, which->id);
     sr_auto(char) char *init = sr_strf(err, "%s/%s/%s", folder, which->id, HLS_INIT);
-    if (!own || !init || !sr_make_folders(own, err) || !write_init(&tracks_list(tracks)[0], init, written->codec, err) ||
+    if (!own || !init || !sr_make_folders(own, err) ||
+        !write_init(&tracks_list(tracks)[0], init, written->codec, err) ||
         !write_segments(job, output, &tracks_list(tracks)[0], own, written, err))
         return sr_err_wrap(err, "%s", which->id);
     (void)snprintf(written->uri, sizeof(written->uri), "%s/%s", which->id, HLS_MEDIA);
     (void)snprintf(written->init_uri, sizeof(written->init_uri), "%s", HLS_INIT);
     written->media.init_uri = written->init_uri;
     sr_auto(sr_str) struct sr_str text = { 0 };
-    return playlist_media_write(&written->media, &text, err) && write_playlist(own, HLS_MEDIA, &text, err);
+    return playlist_media_write(&written->media, &text, err) &&
+           write_playlist(own, HLS_MEDIA, &text, err);
 }
 
 static const char *video_range(const struct rendition_video *video)
 {
-    return video->colour.transfer == 16 ? "PQ" : video->colour.transfer == 18 ? "HLG" : "SDR";  // H.273
+    return video->colour.transfer == 16   ? "PQ"
+           : video->colour.transfer == 18 ? "HLG"
+                                          : "SDR";  // H.273
 }
 
 static uint64_t bytes_of(const struct playlist_media *media)
@@ -264,11 +279,12 @@ static bool write_master(struct job *job, const struct manifest_output *output, 
         };
     }
     sr_auto(sr_str) struct sr_str text = { 0 };
-    return playlist_master_write(&master, &text, err) && write_playlist(folder, HLS_MASTER, &text, err);
+    return playlist_master_write(&master, &text, err) &&
+           write_playlist(folder, HLS_MASTER, &text, err);
 }
 
-bool hls_write(struct job *job, const struct manifest_output *output, const char *folder, uint64_t *ret_media_segments,
-               struct sr_err *err)
+bool hls_write(struct job *job, const struct manifest_output *output, const char *folder,
+               uint64_t *ret_media_segments, struct sr_err *err)
 {
     struct hls_track track;
     size_t count = 0;

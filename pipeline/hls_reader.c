@@ -29,7 +29,8 @@ static char *file_path(const struct chain *chain, size_t file, struct sr_err *er
     return sr_strf(err, "%s/%s", chain->folder, name);
 }
 
-static bool open_locked(struct chain *chain, size_t file, struct sr_err *err) SR_REQUIRES(chain->lock)
+static bool open_locked(struct chain *chain, size_t file, struct sr_err *err)
+    SR_REQUIRES(chain->lock)
 {
     if (chain->synced.file == file)
         return true;
@@ -55,7 +56,8 @@ static size_t find_file(const struct chain *chain, uint64_t offset)
     return low;
 }
 
-static bool chain_read(void *self, uint64_t offset, void *buffer, size_t bytes, size_t *ret_bytes, struct sr_err *err)
+static bool chain_read(void *self, uint64_t offset, void *buffer, size_t bytes, size_t *ret_bytes,
+                       struct sr_err *err)
 {
     struct chain *const chain = self;
     const size_t file = find_file(chain, offset);
@@ -67,8 +69,8 @@ static bool chain_read(void *self, uint64_t offset, void *buffer, size_t bytes, 
     const uint64_t left = chain->ends[file] - offset;
     sr_lock(&chain->lock);
     const bool done = open_locked(chain, file, err) &&
-                      sr_read_at(&chain->synced.reader, offset - start, buffer, bytes < left ? bytes : (size_t)left,
-                                 ret_bytes, err);
+                      sr_read_at(&chain->synced.reader, offset - start, buffer,
+                                 bytes < left ? bytes : (size_t)left, ret_bytes, err);
     sr_unlock(&chain->lock);
     return done;
 }
@@ -114,7 +116,8 @@ static bool measure(struct chain *chain, struct sr_err *err)
     }
 }
 
-bool hls_reader_open(const char *folder, const char *id, struct sr_reader *ret_reader, struct sr_err *err)
+bool hls_reader_open(const char *folder, const char *id, struct sr_reader *ret_reader,
+                     struct sr_err *err)
 {
     struct chain *const chain = calloc(1, sizeof(*chain));
     if (!chain)

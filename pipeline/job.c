@@ -91,7 +91,8 @@ const char *job_video_id(const struct job *job, size_t video)
 // Times are 64 bit, time bases 32: products fit in 128.
 __extension__ typedef __int128 wide;
 
-int job_compare_times(int64_t a, struct media_rational base_a, int64_t b, struct media_rational base_b)
+int job_compare_times(int64_t a, struct media_rational base_a, int64_t b,
+                      struct media_rational base_b)
 {
     const wide left = (wide)a * base_a.num * base_b.den;
     const wide right = (wide)b * base_b.num * base_a.den;
@@ -101,7 +102,9 @@ int job_compare_times(int64_t a, struct media_rational base_a, int64_t b, struct
 int64_t job_out_us(const struct job *job, int64_t pts, struct media_rational base)
 {
     const wide den = (wide)base.den * job->zero_base.den;
-    const wide num = ((wide)pts * base.num * job->zero_base.den - (wide)job->zero_pts * job->zero_base.num * base.den) * 1000000;
+    const wide num = ((wide)pts * base.num * job->zero_base.den -
+                      (wide)job->zero_pts * job->zero_base.num * base.den) *
+                     1000000;
     wide us = num / den;
     if (num % den < 0)
         us--;

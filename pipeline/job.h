@@ -1,8 +1,10 @@
-// pipeline/job.h - one manifest at work on one source: what the steps (act_*) share while they run in one process.
+// pipeline/job.h - one manifest at work on one source: what the steps (act_*) share while they run
+// in one process.
 //
-// Every field is filled by the step named beside it and only read by later ones, but for a part, which belongs to the one task that
-// makes it. The steps' results also lie in the workspace, and each step finds what is there already, so that a step can run again,
-// or in another process after job_open, act_probe and act_plan, which are cheap and give the same every time.
+// Every field is filled by the step named beside it and only read by later ones, but for a part,
+// which belongs to the one task that makes it. The steps' results also lie in the workspace, and
+// each step finds what is there already, so that a step can run again, or in another process after
+// job_open, act_probe and act_plan, which are cheap and give the same every time.
 #pragma once
 
 #include "base/auto.h"
@@ -26,7 +28,7 @@ struct job_part {
     struct track_part part;
 };
 
-struct job_video {  // act_plan
+struct job_video {     // act_plan
     size_t rendition;  // in the manifest
     struct rendition_video video;
     json_t *json;            // of `video`
@@ -43,7 +45,8 @@ struct job_audio {  // act_plan
     struct job_part part;  // act_audio
 };
 
-// Something that act_join made under a temporary name, for act_verify to look at and act_publish to rename.
+// Something that act_join made under a temporary name, for act_verify to look at and act_publish to
+// rename.
 struct job_file {
     const struct manifest_output *output;
     size_t video;     // in `videos`; SIZE_MAX: audio alone. HLS: all that the output uses
@@ -64,9 +67,9 @@ struct job {
     struct source_identity identity;
     struct media_source source;
 
-    struct probe *probe;  // act_probe
+    struct probe *probe;                      // act_probe
     const struct media_stream *video_stream;  // NULL: none is wanted, or there is none
-    struct media_stream shown;                // the same with what the manifest says of rotation and interlace
+    struct media_stream shown;  // the same with what the manifest says of rotation and interlace
     size_t audio_stream_count;
     int audio_streams[MEDIA_STREAMS_MAX];
     json_t *notes;  // what was decided that the user did not ask for; array of strings
@@ -96,12 +99,14 @@ struct job_params {
 };
 
 // Opens the source. Owns: *ret_job is the caller's, for job_free(). Errors: as source_open().
-SR_MUST_USE bool job_open(const struct job_params *params, struct job **ret_job, struct sr_err *err);
+SR_MUST_USE bool job_open(const struct job_params *params, struct job **ret_job,
+                          struct sr_err *err);
 void job_free(struct job *job);
 SR_DEFINE_AUTO(job, struct job, job_free);
 
 // Adds a note. Errors: NO_MEMORY.
-SR_MUST_USE bool job_note(struct job *job, struct sr_err *err, const char *format, ...) SR_PRINTF(3, 4);
+SR_MUST_USE bool job_note(struct job *job, struct sr_err *err, const char *format, ...)
+    SR_PRINTF(3, 4);
 
 // Picks streams as the manifest says. Needs job->probe.
 // Errors: INPUT (nothing to work on), INVALID (a wish that no stream meets), UNSUPPORTED (no decoder, encrypted).
@@ -109,8 +114,10 @@ SR_MUST_USE bool job_pick_streams(struct job *job, struct sr_err *err);
 
 const struct rendition *job_rendition(const struct job *job, size_t index);
 const char *job_video_id(const struct job *job, size_t video);
-// Ticks of `base` after output time zero, in microseconds, rounded down; and those of a part's timescale.
+// Ticks of `base` after output time zero, in microseconds, rounded down; and those of a part's
+// timescale.
 int64_t job_out_us(const struct job *job, int64_t pts, struct media_rational base);
 // a of base_a is earlier than b of base_b: negative; the same: 0.
-int job_compare_times(int64_t a, struct media_rational base_a, int64_t b, struct media_rational base_b);
+int job_compare_times(int64_t a, struct media_rational base_a, int64_t b,
+                      struct media_rational base_b);
 uint64_t job_frames(const struct job *job);  // pictures that the plan expects; 0 without video

@@ -12,14 +12,17 @@ static bool is_video(const struct media_stream *stream)
 static bool check_usable(const struct media_stream *stream, struct sr_err *err)
 {
     if (stream->is_encrypted)
-        return sr_fail(err, SR_ERR_UNSUPPORTED, "stream %d is encrypted; decrypt it first", stream->index);
+        return sr_fail(err, SR_ERR_UNSUPPORTED, "stream %d is encrypted; decrypt it first",
+                       stream->index);
     if (!stream->can_decode)
-        return sr_fail(err, SR_ERR_UNSUPPORTED, "stream %d: this build of libavcodec cannot decode %s", stream->index,
+        return sr_fail(err, SR_ERR_UNSUPPORTED,
+                       "stream %d: this build of libavcodec cannot decode %s", stream->index,
                        stream->codec[0] ? stream->codec : "its codec");
     return true;
 }
 
-static const struct media_stream *find_video(const struct job *job, const struct manifest_pick *pick)
+static const struct media_stream *find_video(const struct job *job,
+                                             const struct manifest_pick *pick)
 {
     int ordinal = 0;
     for (size_t i = 0; i < job->probe->stream_count; i++) {
@@ -47,7 +50,8 @@ static bool pick_video(struct job *job, struct sr_err *err)
     if (manifest->video == MANIFEST_PICKED) {
         stream = find_video(job, &manifest->video_pick);
         if (!stream)
-            return sr_fail(err, SR_ERR_INVALID, "%s: there is no such video stream; `splitreel probe` lists them",
+            return sr_fail(err, SR_ERR_INVALID,
+                           "%s: there is no such video stream; `splitreel probe` lists them",
                            job->source.name);
     }
     if (!stream)
@@ -76,7 +80,8 @@ static bool meets(const struct media_stream *stream, int ordinal, const struct m
     return strcasecmp(stream->language, pick->language) == 0;
 }
 
-// In the source's order, each once. Tracks that cannot be decoded are left out with a note unless they were named.
+// In the source's order, each once. Tracks that cannot be decoded are left out with a note unless
+// they were named.
 static bool pick_audio(struct job *job, struct sr_err *err)
 {
     const struct manifest *const manifest = job->manifest;
@@ -97,8 +102,8 @@ static bool pick_audio(struct job *job, struct sr_err *err)
         if (manifest->audio == MANIFEST_PICKED && !check_usable(stream, err))
             return sr_err_wrap(err, "%s", job->source.name);
         if (stream->is_encrypted || !stream->can_decode) {
-            if (!job_note(job, err, "stream %d (audio, %s) is left out: it cannot be decoded", stream->index,
-                          stream->codec[0] ? stream->codec : "unknown codec"))
+            if (!job_note(job, err, "stream %d (audio, %s) is left out: it cannot be decoded",
+                          stream->index, stream->codec[0] ? stream->codec : "unknown codec"))
                 return false;
             continue;
         }
@@ -106,8 +111,10 @@ static bool pick_audio(struct job *job, struct sr_err *err)
     }
     for (size_t p = 0; p < manifest->audio_pick_count; p++) {
         if (!was_met[p])
-            return sr_fail(err, SR_ERR_INVALID, "%s: no audio track is number %zu of the list; `splitreel probe` lists them",
-                           job->source.name, p + 1);
+            return sr_fail(
+                err, SR_ERR_INVALID,
+                "%s: no audio track is number %zu of the list; `splitreel probe` lists them",
+                job->source.name, p + 1);
     }
     return true;
 }
@@ -117,6 +124,7 @@ bool job_pick_streams(struct job *job, struct sr_err *err)
     if (!pick_video(job, err) || !pick_audio(job, err))
         return false;
     if (!job->video_stream && job->audio_stream_count == 0)
-        return sr_fail(err, SR_ERR_INPUT, "%s: no stream in it can be used for this output", job->source.name);
+        return sr_fail(err, SR_ERR_INPUT, "%s: no stream in it can be used for this output",
+                       job->source.name);
     return true;
 }

@@ -68,7 +68,8 @@ static void add_part(struct tracks *tracks, struct job *job, const struct job_pa
 {
     const size_t i = tracks->part_count++;
     tracks->places[i] = (struct place){ .workspace = job->workspace, .key = &part->key };
-    tracks->parts[i] = (struct mux_part){ .part = &part->part, .open = open_part, .self = &tracks->places[i] };
+    tracks->parts[i] =
+        (struct mux_part){ .part = &part->part, .open = open_part, .self = &tracks->places[i] };
 }
 
 static void add_audio(struct tracks *tracks, struct job *job, size_t index)
@@ -84,8 +85,8 @@ static void add_audio(struct tracks *tracks, struct job *job, size_t index)
     add_part(tracks, job, &audio->part);
 }
 
-bool tracks_new(struct job *job, const struct manifest_output *output, size_t video, struct tracks **ret_tracks,
-                struct sr_err *err)
+bool tracks_new(struct job *job, const struct manifest_output *output, size_t video,
+                struct tracks **ret_tracks, struct sr_err *err)
 {
     const size_t segments = video == SIZE_MAX ? 0 : job->plan->segment_count;
     sr_auto(tracks) struct tracks *tracks = NULL;

@@ -19,7 +19,7 @@ enum {
     DOCUMENT_VERSION = 1,
 };
 
-static const char *const note_names[] = { "probe.json", "plan.json", NULL };
+static const char *const note_names[] = { "probe.json", "plan.json", "report.json", NULL };
 
 struct workspace {
     char *folder;
@@ -347,8 +347,13 @@ void workspace_remove(struct workspace *workspace, const struct workspace_key *k
     }
     if (workspace->is_ours && !remove_matching(workspace, is_result, &err))
         sr_warn(workspace->log, "results of the workspace stay", SR_ERR(&err));
+    workspace_abandon(workspace);
+}
+
+void workspace_abandon(struct workspace *workspace)
+{
     for (size_t i = 0; note_names[i]; i++)
         remove_file(workspace, note_names[i]);
     remove_file(workspace, "lock");
-    (void)rmdir(workspace->folder);  // stays when others' results are in it
+    (void)rmdir(workspace->folder);  // stays when results are in it
 }

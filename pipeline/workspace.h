@@ -60,3 +60,6 @@ SR_MUST_USE bool workspace_note(struct workspace *workspace, const char *name,
 // freed after this.
 void workspace_remove(struct workspace *workspace, const struct workspace_key *keys,
                       size_t key_count);
+// After a run that left nothing here: removes notes and lock, and the folder when it is then empty;
+// results of earlier runs stay.
+void workspace_abandon(struct workspace *workspace);
