@@ -395,6 +395,12 @@ bool fragment_writer_add(struct fragment_writer *writer, const AVPacket *packet,
     return true;
 }
 
+void fragment_writer_set_end(struct fragment_writer *writer, int64_t end_pts)
+{
+    assert(end_pts > writer->params.start_pts);
+    writer->params.end_pts = writer->part.end_pts = end_pts;
+}
+
 bool fragment_writer_end(struct fragment_writer *writer, struct track_part *ret, struct sr_err *err)
 {
     const int64_t end = writer->kind == MEDIA_VIDEO

@@ -25,6 +25,10 @@ void fragment_writer_free(struct fragment_writer *writer);
 SR_DEFINE_AUTO(fragment_writer, struct fragment_writer, fragment_writer_free);
 
 enum { FRAGMENT_PACKETS_MAX = 4000 };  // its moof must fit in the muxer's buffer, where its sizes are filled in
+// As end_pts: it is given by fragment_writer_set_end(), for sound whose length is known when its last sample is.
+#define FRAGMENT_END_LATER (INT64_MAX / 4)
+void fragment_writer_set_end(struct fragment_writer *writer, int64_t end_pts);
+
 
 // Packets come in decode order with pts in the params' time base; the writer sets dts by the one rule below. Holds the packets of one fragment.
 // Video. `starts_fragment` only where no picture after it is presented before it. A picture's time lies in [start_pts, end_pts).
