@@ -464,7 +464,6 @@ static bool settle_renditions(const struct jx *root, struct manifest *manifest, 
         const struct jx place = jx_get(root, "outputs");
         return jx_fail(&place, err, "outputs use renditions: \"renditions\" is missing");
     }
-    manifest->are_default = true;
     manifest->renditions[0] = manifest_rendition_default(MEDIA_VIDEO);
     manifest->renditions[1] = manifest_rendition_default(MEDIA_AUDIO);
     manifest->rendition_count = 2;
@@ -492,7 +491,6 @@ static bool expand_template(const struct jx *root, json_t *document, struct mani
                                           : (*err = why, false);
     if (json_object_update(document, preset) != 0)
         return sr_fail(err, SR_ERR_NO_MEMORY, "template %s", name);
-    manifest->are_default = true;
     return true;
 }
 
