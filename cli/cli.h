@@ -17,5 +17,6 @@ int cmd_plan(const struct cli *cli);
 int cmd_probe(const struct cli *cli);
 int cmd_verify(const struct cli *cli);
 
-// Shows "splitreel: message" on stderr and gives the exit status of the error, or of the signal when it was interrupted.
+// Shows "splitreel: message" on stderr and gives the exit status of the error, or of the signal
+// when it was interrupted.
 int cli_fail(const struct cli *cli, const struct sr_err *err);

@@ -39,7 +39,8 @@ static bool parse(const struct cli *cli, struct request *ret, struct sr_err *err
             return false;
         const int id = next == OPTIONS_OPERAND ? ID_INPUT : row->id;
         if (id == ID_INPUT && ret->input)
-            return sr_fail(err, SR_ERR_INVALID, "one file at a time: \"%.80s\" and \"%.80s\"", ret->input, value);
+            return sr_fail(err, SR_ERR_INVALID, "one file at a time: \"%.80s\" and \"%.80s\"",
+                           ret->input, value);
         if (id == ID_INPUT)
             ret->input = value;
         else if (id == ID_FORMAT)
@@ -52,7 +53,8 @@ static bool parse(const struct cli *cli, struct request *ret, struct sr_err *err
 }
 
 // Can it be cut, and if not, why: in words.
-static const char *why_whole(const struct probe *probe, const struct packet_table *table, const struct keyframe_index *index)
+static const char *why_whole(const struct probe *probe, const struct packet_table *table,
+                             const struct keyframe_index *index)
 {
     if (!probe_video(probe))
         return "there is no video: audio is made whole";
@@ -65,8 +67,10 @@ static const char *why_whole(const struct probe *probe, const struct packet_tabl
 
 static void print_video(const struct media_stream *stream)
 {
-    const struct media_rational rate = stream->video.average_rate.num ? stream->video.average_rate : stream->video.rate;
-    (void)printf(", %dx%d, %s", stream->video.width, stream->video.height, stream->video.pixel_format);
+    const struct media_rational rate =
+        stream->video.average_rate.num ? stream->video.average_rate : stream->video.rate;
+    (void)printf(", %dx%d, %s", stream->video.width, stream->video.height,
+                 stream->video.pixel_format);
     if (rate.num > 0 && rate.den > 0)
         (void)printf(", %.3f fps", (double)rate.num / rate.den);
     if (stream->video.rotation)
@@ -80,7 +84,8 @@ static void print_video(const struct media_stream *stream)
 static void print_stream(const struct media_stream *stream)
 {
     static const char *const kinds[] = { "video", "audio", "subtitle", "data", "attachment" };
-    (void)printf("  %2d %-10s %s", stream->index, kinds[stream->kind], stream->codec[0] ? stream->codec : "unknown codec");
+    (void)printf("  %2d %-10s %s", stream->index, kinds[stream->kind],
+                 stream->codec[0] ? stream->codec : "unknown codec");
     if (stream->profile[0])
         (void)printf(" (%s)", stream->profile);
     if (stream->kind == MEDIA_VIDEO)
@@ -91,14 +96,15 @@ static void print_stream(const struct media_stream *stream)
     if (stream->language[0])
         (void)printf(", %s", stream->language);
     if (stream->start_pts != INT64_MIN && stream->start_pts != 0 && stream->time_base.den > 0)
-        (void)printf(", from %.3f s", (double)stream->start_pts * stream->time_base.num / stream->time_base.den);
+        (void)printf(", from %.3f s",
+                     (double)stream->start_pts * stream->time_base.num / stream->time_base.den);
     if (stream->is_encrypted)
         (void)printf(", encrypted");
     (void)printf("\n");
 }
 
-static void print_table(const char *name, const struct probe *probe, const struct packet_table *table,
-                        const struct keyframe_index *index)
+static void print_table(const char *name, const struct probe *probe,
+                        const struct packet_table *table, const struct keyframe_index *index)
 {
     (void)printf("%s: %s, %llu bytes", name, probe->format, (unsigned long long)probe->bytes);
     if (probe->duration_us != INT64_MIN)
@@ -109,18 +115,20 @@ static void print_table(const char *name, const struct probe *probe, const struc
     for (size_t i = 0; i < probe->oddity_count; i++) {
         const struct probe_oddity *const oddity = &probe->oddities[i];
         if (oddity->stream_index >= 0)
-            (void)printf("  odd: stream %d: %s: %s\n", oddity->stream_index, oddity->name, oddity->detail);
+            (void)printf("  odd: stream %d: %s: %s\n", oddity->stream_index, oddity->name,
+                         oddity->detail);
         else
             (void)printf("  odd: %s: %s\n", oddity->name, oddity->detail);
     }
     if (table)
-        (void)printf("  %zu frames presented, %zu random access points\n", table->presented_count, index->count);
+        (void)printf("  %zu frames presented, %zu random access points\n", table->presented_count,
+                     index->count);
     const char *const why = why_whole(probe, table, index);
     (void)printf(why ? "  cannot be split: %s\n" : "  can be split\n", why);
 }
 
-static bool print_json(const struct probe *probe, const struct packet_table *table, const struct keyframe_index *index,
-                       struct sr_err *err)
+static bool print_json(const struct probe *probe, const struct packet_table *table,
+                       const struct keyframe_index *index, struct sr_err *err)
 {
     json_t *made = NULL;
     if (!probe_json(probe, &made, err))
@@ -128,13 +136,15 @@ static bool print_json(const struct probe *probe, const struct packet_table *tab
     sr_auto(json) json_t *json = made;
     sr_auto(char) char *text = NULL;
     const char *const why = why_whole(probe, table, index);
-    if (!jx_put(json, "can_split", json_boolean(!why), err) || (why && !jx_put(json, "why_not", json_string(why), err)))
+    if (!jx_put(json, "can_split", json_boolean(!why), err) ||
+        (why && !jx_put(json, "why_not", json_string(why), err)))
         return false;
-    if (table && (!jx_put(json, "frames", json_integer((json_int_t)table->presented_count), err) ||
-                  !jx_put(json, "random_access_points", json_integer((json_int_t)index->count), err)))
+    if (table &&
+        (!jx_put(json, "frames", json_integer((json_int_t)table->presented_count), err) ||
+         !jx_put(json, "random_access_points", json_integer((json_int_t)index->count), err)))
         return false;
-    return jx_dump(json, true, &text, err) &&
-           ((printf("%s\n", text) >= 0 && fflush(stdout) == 0) || sr_fail(err, SR_ERR_STORAGE, "standard output"));
+    return jx_dump(json, true, &text, err) && ((printf("%s\n", text) >= 0 && fflush(stdout) == 0) ||
+                                               sr_fail(err, SR_ERR_STORAGE, "standard output"));
 }
 
 static bool show(const struct cli *cli, const struct request *request, struct sr_err *err)
@@ -156,7 +166,8 @@ static bool show(const struct cli *cli, const struct request *request, struct sr
         return false;
     const struct media_stream *const video = probe_video(probe);
     if (video && video->can_decode && !video->is_encrypted &&
-        (!packet_table_new(&source, probe, video->index, &table, err) || !keyframe_index_new(table, &index, err)))
+        (!packet_table_new(&source, probe, video->index, &table, err) ||
+         !keyframe_index_new(table, &index, err)))
         return false;
     if (request->json)
         return print_json(probe, table, index, err);
@@ -171,7 +182,8 @@ int cmd_probe(const struct cli *cli)
     if (!parse(cli, &request, &err))
         return cli_fail(cli, &err);
     if (request.help) {
-        (void)printf("splitreel probe FILE [--json] - what is in a file, what is odd about it, and whether it can be split\n\n");
+        (void)printf(
+            "splitreel probe FILE [--json] - what is in a file, what is odd about it, and whether it can be split\n\n");
         options_print(rows, stdout);
         return 0;
     }

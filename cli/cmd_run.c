@@ -15,25 +15,31 @@ enum { DRAIN_US = 10000000 };
 
 static void help(void)
 {
-    (void)printf("splitreel run IN -o OUT [options] - transcode a file in parallel, exactly\n\n"
-                 "  splitreel run film.mov -o film.mp4 -crf 21 -preset slow\n"
-                 "  splitreel run film.mov -o film/ --template hls-1080p\n"
-                 "  splitreel run film.mov -o - | player\n\n"
-                 "Every picture of the source is in the output once, at its time; the report beside the output\n"
-                 "(x.report.json) proves it. Interrupt it once and it ends soon and keeps its work; the same\n"
-                 "command goes on from there. Options take one dash or two.\n\n");
+    (void)printf(
+        "splitreel run IN -o OUT [options] - transcode a file in parallel, exactly\n\n"
+        "  splitreel run film.mov -o film.mp4 -crf 21 -preset slow\n"
+        "  splitreel run film.mov -o film/ --template hls-1080p\n"
+        "  splitreel run film.mov -o - | player\n\n"
+        "Every picture of the source is in the output once, at its time; the report beside the output\n"
+        "(x.report.json) proves it. Interrupt it once and it ends soon and keeps its work; the same\n"
+        "command goes on from there. Options take one dash or two.\n\n");
     job_options_print(stdout);
-    (void)printf("\nExit status: 0 done and verified, 1 failed, 2 wrong usage or the output is there already, 3 the input\n"
-                 "cannot be used, 4 disk, 5 not verified (nothing is published), 7 a limit, 130 or 143 interrupted.\n");
+    (void)printf(
+        "\nExit status: 0 done and verified, 1 failed, 2 wrong usage or the output is there already, 3 the input\n"
+        "cannot be used, 4 disk, 5 not verified (nothing is published), 7 a limit, 130 or 143 interrupted.\n");
 }
 
-static void print_summary(const struct manifest *manifest, const struct run_result *result, int64_t elapsed_us)
+static void print_summary(const struct manifest *manifest, const struct run_result *result,
+                          int64_t elapsed_us)
 {
     const double seconds = (double)elapsed_us / 1e6, length = (double)result->duration_us / 1e6;
     if (result->damaged > 0)
-        (void)fprintf(stderr, "splitreel: warning: %s: the source is damaged in %llu place%s; first: %s\n", manifest->input,
-                      (unsigned long long)result->damaged, result->damaged == 1 ? "" : "s", result->first_damage);
-    (void)fprintf(stderr, "%s: ", strcmp(manifest->output, "-") == 0 ? "standard output" : manifest->output);
+        (void)fprintf(stderr,
+                      "splitreel: warning: %s: the source is damaged in %llu place%s; first: %s\n",
+                      manifest->input, (unsigned long long)result->damaged,
+                      result->damaged == 1 ? "" : "s", result->first_damage);
+    (void)fprintf(
+        stderr, "%s: ", strcmp(manifest->output, "-") == 0 ? "standard output" : manifest->output);
     if (result->frames > 0)
         (void)fprintf(stderr, "%llu frames, ", (unsigned long long)result->frames);
     (void)fprintf(stderr, "%.3f s, verified: PASS, in %.1f s", length, seconds);
@@ -52,8 +58,10 @@ static void print_how_to_go_on(const struct run_result *result, const struct sr_
     if (!result->workspace_kept || !result->workspace)
         return;
     if (err->code == SR_ERR_CANCELLED)
-        (void)fprintf(stderr, "splitreel: %zu of %zu segments are kept in %s; the same command goes on from there\n",
-                      result->segments_done, result->segment_count, result->workspace);
+        (void)fprintf(
+            stderr,
+            "splitreel: %zu of %zu segments are kept in %s; the same command goes on from there\n",
+            result->segments_done, result->segment_count, result->workspace);
     else
         (void)fprintf(stderr, "splitreel: what is encoded is kept in %s\n", result->workspace);
 }
@@ -62,11 +70,13 @@ static bool print_report(const json_t *report, struct sr_err *err)
 {
     sr_auto(char) char *text = NULL;
     return jx_dump(report, true, &text, err) &&
-           ((printf("%s\n", text) >= 0 && fflush(stdout) == 0) || sr_fail(err, SR_ERR_STORAGE, "standard output"));
+           ((printf("%s\n", text) >= 0 && fflush(stdout) == 0) ||
+            sr_fail(err, SR_ERR_STORAGE, "standard output"));
 }
 
-static bool run(const struct cli *cli, const struct job_options *options, const struct manifest *manifest,
-                const struct sr_log *log, struct run_progress *progress, struct sr_err *err)
+static bool run(const struct cli *cli, const struct job_options *options,
+                const struct manifest *manifest, const struct sr_log *log,
+                struct run_progress *progress, struct sr_err *err)
 {
     sr_auto(run_result) struct run_result result = { 0 };
     const int64_t start_us = sr_clock_monotonic_us(sr_clock_system());

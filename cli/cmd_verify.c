@@ -35,7 +35,8 @@ static bool take(struct request *request, int id, const char *value, struct sr_e
     switch (id) {
     case ID_OUTPUT:
         if (request->output)
-            return sr_fail(err, SR_ERR_INVALID, "one file at a time: \"%.80s\" and \"%.80s\"", request->output, value);
+            return sr_fail(err, SR_ERR_INVALID, "one file at a time: \"%.80s\" and \"%.80s\"",
+                           request->output, value);
         request->output = value;
         return true;
     case ID_AGAINST: request->against = value; return true;
@@ -43,10 +44,12 @@ static bool take(struct request *request, int id, const char *value, struct sr_e
     case ID_JSON: request->json = true; return true;
     case ID_RATE:
         return quantity_rate(value, &request->fps) ||
-               sr_fail(err, SR_ERR_INVALID, "-r %.40s: want frames per second as 25 or 30000/1001", value);
+               sr_fail(err, SR_ERR_INVALID, "-r %.40s: want frames per second as 25 or 30000/1001",
+                       value);
     case ID_SEGMENT:
         return quantity_us(value, &request->segment_us) ||
-               sr_fail(err, SR_ERR_INVALID, "--segment %.40s: want a length as 10s or 500ms", value);
+               sr_fail(err, SR_ERR_INVALID, "--segment %.40s: want a length as 10s or 500ms",
+                       value);
     default: request->help = true; return true;
     }
 }
@@ -67,7 +70,8 @@ static bool parse(const struct cli *cli, struct request *ret, struct sr_err *err
     }
     if (ret->help || (ret->output && ret->against))
         return true;
-    return sr_fail(err, SR_ERR_INVALID, ret->output ? "no source: name it with --against" : "no file to check: name it");
+    return sr_fail(err, SR_ERR_INVALID,
+                   ret->output ? "no source: name it with --against" : "no file to check: name it");
 }
 
 static void print_table(const struct request *request, const struct verify_result *result)
@@ -75,11 +79,13 @@ static void print_table(const struct request *request, const struct verify_resul
     for (size_t i = 0; i < result->finding_count && i < VERIFY_FINDINGS_MAX; i++)
         (void)printf("%s\n", result->findings[i].message);
     (void)printf("%s: %s: %llu frames, %llu audio samples, %llu frames decoded\n", request->output,
-                 result->verdict == VERIFY_PASS ? "PASS" : "FAIL", (unsigned long long)result->frames_seen,
-                 (unsigned long long)result->samples_seen, (unsigned long long)result->frames_decoded);
+                 result->verdict == VERIFY_PASS ? "PASS" : "FAIL",
+                 (unsigned long long)result->frames_seen, (unsigned long long)result->samples_seen,
+                 (unsigned long long)result->frames_decoded);
 }
 
-static bool compare(const struct cli *cli, const struct request *request, struct verify_result *result, struct sr_err *err)
+static bool compare(const struct cli *cli, const struct request *request,
+                    struct verify_result *result, struct sr_err *err)
 {
     sr_auto(sr_reader) struct sr_reader output = { 0 }, against = { 0 };
     struct source_identity identity;
@@ -87,8 +93,12 @@ static bool compare(const struct cli *cli, const struct request *request, struct
         return sr_err_wrap(err, "%s", request->output);
     if (!source_open(request->against, &against, &identity, err))
         return sr_err_wrap(err, "%s", request->against);
-    const struct media_source made = { .reader = output, .name = request->output, .cancel = cli->stop };
-    const struct media_source source = { .reader = against, .name = request->against, .cancel = cli->stop };
+    const struct media_source made = { .reader = output,
+                                       .name = request->output,
+                                       .cancel = cli->stop };
+    const struct media_source source = { .reader = against,
+                                         .name = request->against,
+                                         .cancel = cli->stop };
     const struct verify_full_params params = {
         .output = &made,
         .source = &source,
@@ -99,7 +109,8 @@ static bool compare(const struct cli *cli, const struct request *request, struct
     return verify_against_source(&params, result, err);
 }
 
-static bool print(const struct request *request, const struct verify_result *result, struct sr_err *err)
+static bool print(const struct request *request, const struct verify_result *result,
+                  struct sr_err *err)
 {
     sr_auto(json) json_t *json = NULL;
     sr_auto(char) char *text = NULL;
@@ -108,7 +119,8 @@ static bool print(const struct request *request, const struct verify_result *res
         return true;
     }
     return verify_json(result, &json, err) && jx_dump(json, true, &text, err) &&
-           ((printf("%s\n", text) >= 0 && fflush(stdout) == 0) || sr_fail(err, SR_ERR_STORAGE, "standard output"));
+           ((printf("%s\n", text) >= 0 && fflush(stdout) == 0) ||
+            sr_fail(err, SR_ERR_STORAGE, "standard output"));
 }
 
 static bool verify(const struct cli *cli, const struct request *request, struct sr_err *err)
@@ -118,7 +130,8 @@ static bool verify(const struct cli *cli, const struct request *request, struct 
         return sr_fail(err, SR_ERR_NO_MEMORY, "a verdict");
     bool done = compare(cli, request, result, err) && print(request, result, err);
     if (done && result->verdict == VERIFY_FAIL)
-        done = sr_fail(err, SR_ERR_VERIFY, "%.80s is not what %.80s demands", request->output, request->against);
+        done = sr_fail(err, SR_ERR_VERIFY, "%.80s is not what %.80s demands", request->output,
+                       request->against);
     free(result);
     return done;
 }
@@ -130,8 +143,9 @@ int cmd_verify(const struct cli *cli)
     if (!parse(cli, &request, &err))
         return cli_fail(cli, &err);
     if (request.help) {
-        (void)printf("splitreel verify OUT --against SOURCE [--full] [--json] - is every picture and sample there, in order, at its "
-                     "time?\n\n");
+        (void)printf(
+            "splitreel verify OUT --against SOURCE [--full] [--json] - is every picture and sample there, in order, at its "
+            "time?\n\n");
         options_print(rows, stdout);
         return 0;
     }

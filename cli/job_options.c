@@ -56,7 +56,8 @@ enum {
 
 static const struct option_row rows[] = {
     { "i", "FILE", ID_INPUT, "the input; or just its name" },
-    { "o", "FILE|DIR|-", ID_OUTPUT, "x.mp4, x.m4a (audio alone), - (a pipe), or a folder with --template" },
+    { "o", "FILE|DIR|-", ID_OUTPUT,
+      "x.mp4, x.m4a (audio alone), - (a pipe), or a folder with --template" },
     { "output", "FILE", ID_OUTPUT, NULL },
     { "template", "NAME", ID_TEMPLATE, "hls-1080p, hls-720p or mp4" },
     { "manifest", "FILE", ID_MANIFEST, "the whole job as JSON; see docs/manifest.md" },
@@ -73,7 +74,8 @@ static const struct option_row rows[] = {
     { "s", "WxH", ID_SIZE, "size of the picture" },
     { "r", "RATE", ID_RATE, "frames per second, on one grid; the source's own times unless said" },
     { "pix_fmt", "NAME", ID_PIXEL_FORMAT, "yuv420p, yuv420p10le, yuv422p, yuv422p10le" },
-    { "rotate", "DEGREES", ID_ROTATE, "0, 90, 180 or 270 clockwise instead of what the source says" },
+    { "rotate", "DEGREES", ID_ROTATE,
+      "0, 90, 180 or 270 clockwise instead of what the source says" },
     { "deinterlace", "WHEN", ID_DEINTERLACE, "auto, always, never" },
     { "c:a", "CODEC", ID_AUDIO_CODEC, "aac or copy" },
     { "acodec", "CODEC", ID_AUDIO_CODEC, NULL },
@@ -82,13 +84,15 @@ static const struct option_row rows[] = {
     { "ac", "N", ID_CHANNELS, "audio channels" },
     { "vn", NULL, ID_NO_VIDEO, "no video" },
     { "an", NULL, ID_NO_AUDIO, "no audio" },
-    { "map", "0:v:N|0:a:N|0:N", ID_MAP, "which streams; all audio tracks and one video unless said" },
+    { "map", "0:v:N|0:a:N|0:N", ID_MAP,
+      "which streams; all audio tracks and one video unless said" },
     { "segment", "LENGTH", ID_SEGMENT, "of parallel work: 10, 0.5, 500ms, 1s" },
     { "segment-mode", "MODE", ID_SEGMENT_MODE, "auto, keyframe, grid, off" },
     { "format", "NAME", ID_FORMAT, "take the input as this container, whatever it looks like" },
     { "workers", "N", ID_WORKERS, "threads that encode; as many as processors unless said" },
     { "w", "N", ID_WORKERS, NULL },
-    { "workspace", "DIR", ID_WORKSPACE, "where encoded segments wait; .splitreel beside the output unless said" },
+    { "workspace", "DIR", ID_WORKSPACE,
+      "where encoded segments wait; .splitreel beside the output unless said" },
     { "keep", NULL, ID_KEEP, "keep the workspace after success" },
     { "y", NULL, ID_YES, "overwrite what is there" },
     { "n", NULL, ID_NO, "never overwrite (so it is without -y)" },
@@ -149,7 +153,8 @@ void job_options_done(struct job_options *options)
     *options = (struct job_options){ 0 };
 }
 
-// What a word says, when it is a number; else the word, so that the manifest's parser refuses it by name.
+// What a word says, when it is a number; else the word, so that the manifest's parser refuses it by
+// name.
 static json_t *number_json(const char *text)
 {
     char *end;
@@ -161,12 +166,14 @@ static json_t *number_json(const char *text)
     return json_real(real);
 }
 
-static bool set(struct job_options *options, const struct setting *setting, const char *value, struct sr_err *err)
+static bool set(struct job_options *options, const struct setting *setting, const char *value,
+                struct sr_err *err)
 {
-    json_t *const places[] = { options->video_json, options->audio_json, options->segments_json, options->input_json };
+    json_t *const places[] = { options->video_json, options->audio_json, options->segments_json,
+                               options->input_json };
     options->is_set = true;
-    return jx_put(places[setting->place], setting->key, setting->kind == AS_NUMBER ? number_json(value) : jx_string(value),
-                  err);
+    return jx_put(places[setting->place], setting->key,
+                  setting->kind == AS_NUMBER ? number_json(value) : jx_string(value), err);
 }
 
 static bool set_size(struct job_options *options, const char *value, struct sr_err *err)
@@ -184,8 +191,10 @@ static bool set_video_codec(const char *value, struct sr_err *err)
     if (strcmp(value, "h264") == 0 || strcmp(value, "libx264") == 0)
         return true;
     if (strcmp(value, "copy") == 0)
-        return sr_fail(err, SR_ERR_UNSUPPORTED, "-c:v copy: segments are encoded anew; a copy needs no splitreel");
-    return sr_fail(err, SR_ERR_INVALID, "-c:v %.40s: want h264; other codecs come with a later release", value);
+        return sr_fail(err, SR_ERR_UNSUPPORTED,
+                       "-c:v copy: segments are encoded anew; a copy needs no splitreel");
+    return sr_fail(err, SR_ERR_INVALID,
+                   "-c:v %.40s: want h264; other codecs come with a later release", value);
 }
 
 // "0", "0:3", "0:v", "0:v:1", "0:a", "0:a:1", "0:a:m:language:eng".
@@ -197,10 +206,12 @@ static bool set_map(struct job_options *options, const char *value, struct sr_er
     if (strcmp(at, "0") == 0)
         return true;
     if (strncmp(at, "0:", 2) != 0)
-        return sr_fail(err, SR_ERR_INVALID, "-map %.40s: want 0:v:N, 0:a:N, 0:a:m:language:LANG or 0:N", value);
+        return sr_fail(err, SR_ERR_INVALID,
+                       "-map %.40s: want 0:v:N, 0:a:N, 0:a:m:language:LANG or 0:N", value);
     at += 2;
     if (strcmp(at, "v") == 0 || strcmp(at, "a") == 0)
-        return jx_put(options->streams_json, at[0] == 'v' ? "map_video" : "map_audio", json_true(), err);
+        return jx_put(options->streams_json, at[0] == 'v' ? "map_video" : "map_audio", json_true(),
+                      err);
     if (strncmp(at, "v:", 2) == 0)
         return jx_put(options->streams_json, "map_video", json_true(), err) &&
                jx_put(options->streams_json, "video", jx_string(at), err);
@@ -209,9 +220,12 @@ static bool set_map(struct job_options *options, const char *value, struct sr_er
     if (strncmp(at, "a:", 2) == 0)
         return jx_append(options->audio_picks, jx_string(at), err);
     if (!quantity_count(at, MEDIA_STREAMS_MAX - 1, &index))
-        return sr_fail(err, SR_ERR_INVALID, "-map %.40s: want 0:v:N, 0:a:N, 0:a:m:language:LANG or 0:N", value);
-    return sr_fail(err, SR_ERR_UNSUPPORTED,
-                   "-map %.40s: say the kind, as 0:v:0 or 0:a:0; a manifest's \"streams\" takes indexes", value);
+        return sr_fail(err, SR_ERR_INVALID,
+                       "-map %.40s: want 0:v:N, 0:a:N, 0:a:m:language:LANG or 0:N", value);
+    return sr_fail(
+        err, SR_ERR_UNSUPPORTED,
+        "-map %.40s: say the kind, as 0:v:0 or 0:a:0; a manifest's \"streams\" takes indexes",
+        value);
 }
 
 static bool set_progress(struct job_options *options, const char *value, struct sr_err *err)
@@ -235,14 +249,16 @@ static bool set_log_level(struct job_options *options, const char *value, struct
             return true;
         }
     }
-    return sr_fail(err, SR_ERR_INVALID, "--log-level %.40s: want debug, info, warn, error or off", value);
+    return sr_fail(err, SR_ERR_INVALID, "--log-level %.40s: want debug, info, warn, error or off",
+                   value);
 }
 
 static bool set_workers(struct job_options *options, const char *value, struct sr_err *err)
 {
     int64_t workers;
     if (!quantity_count(value, RUN_WORKERS_MAX, &workers) || workers < 1)
-        return sr_fail(err, SR_ERR_INVALID, "-w %.40s: want a number from 1 to %d", value, RUN_WORKERS_MAX);
+        return sr_fail(err, SR_ERR_INVALID, "-w %.40s: want a number from 1 to %d", value,
+                       RUN_WORKERS_MAX);
     options->workers = (size_t)workers;
     return true;
 }
@@ -259,7 +275,8 @@ static bool set_shuffle(struct job_options *options, const char *value, struct s
 static bool set_operand(const char **place, const char *what, const char *value, struct sr_err *err)
 {
     if (*place)
-        return sr_fail(err, SR_ERR_INVALID, "two %ss: \"%.80s\" and \"%.80s\"", what, *place, value);
+        return sr_fail(err, SR_ERR_INVALID, "two %ss: \"%.80s\" and \"%.80s\"", what, *place,
+                       value);
     if (*value == '\0')
         return sr_fail(err, SR_ERR_INVALID, "the name of the %s is empty", what);
     *place = value;
@@ -290,14 +307,22 @@ static bool take_option(struct job_options *options, int id, const char *value, 
     case ID_HELP: options->help = true; return true;
     case ID_CPUFLAGS:
         options->no_extensions = true;
-        return strcmp(value, "0") == 0 || sr_fail(err, SR_ERR_INVALID, "-cpuflags %.40s: want 0", value);
+        return strcmp(value, "0") == 0 ||
+               sr_fail(err, SR_ERR_INVALID, "-cpuflags %.40s: want 0", value);
     case ID_SIZE: return set_size(options, value, err);
     case ID_VIDEO_CODEC: options->is_set = true; return set_video_codec(value, err);
     case ID_VIDEO_BITRATE:
-        return sr_fail(err, SR_ERR_UNSUPPORTED, "-b:v %.40s: a target bitrate cannot be kept over the whole title yet; use -crf, "
-                                                "with -maxrate and -bufsize for an upper limit", value);
-    case ID_NO_VIDEO: options->is_set = true; return jx_put(options->streams_json, "video", json_string("none"), err);
-    case ID_NO_AUDIO: options->is_set = true; return jx_put(options->streams_json, "audio", json_string("none"), err);
+        return sr_fail(
+            err, SR_ERR_UNSUPPORTED,
+            "-b:v %.40s: a target bitrate cannot be kept over the whole title yet; use -crf, "
+            "with -maxrate and -bufsize for an upper limit",
+            value);
+    case ID_NO_VIDEO:
+        options->is_set = true;
+        return jx_put(options->streams_json, "video", json_string("none"), err);
+    case ID_NO_AUDIO:
+        options->is_set = true;
+        return jx_put(options->streams_json, "audio", json_string("none"), err);
     case ID_MAP: return set_map(options, value, err);
     default: return sr_fail(err, SR_ERR_INTERNAL, "option %d is not handled", id);
     }
@@ -340,7 +365,9 @@ bool job_options_parse(int argc, char **argv, struct job_options *ret, struct sr
 {
     sr_auto(job_options) struct job_options options = { .log_level = SR_LOG_OFF };
     const long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    options.workers = processors < 1 ? 1 : processors > RUN_WORKERS_MAX ? RUN_WORKERS_MAX : (size_t)processors;
+    options.workers = processors < 1                 ? 1
+                      : processors > RUN_WORKERS_MAX ? RUN_WORKERS_MAX
+                                                     : (size_t)processors;
     struct options words = { .argc = argc, .argv = argv, .rows = rows };
     if (!make_pieces(&options, err) || !read_words(&words, &options, err))
         return false;
@@ -351,24 +378,28 @@ bool job_options_parse(int argc, char **argv, struct job_options *ret, struct sr
     return true;
 }
 
-// The manifest --------------------------------------------------------------------------------------
-// -map chooses, as with ffmpeg: once it is there, what is not mapped is left out.
+// The manifest
+// -------------------------------------------------------------------------------------- -map
+// chooses, as with ffmpeg: once it is there, what is not mapped is left out.
 static bool settle_streams(struct job_options *options, struct sr_err *err)
 {
     json_t *const streams = options->streams_json;
-    const bool video = json_object_get(streams, "map_video"), all_audio = json_object_get(streams, "map_audio");
+    const bool video = json_object_get(streams, "map_video"),
+               all_audio = json_object_get(streams, "map_audio");
     const bool some_audio = json_array_size(options->audio_picks) > 0;
     (void)json_object_del(streams, "map_video");  // absent is fine
     (void)json_object_del(streams, "map_audio");
     if (!video && !all_audio && !some_audio)
         return true;
-    if (!video && !json_object_get(streams, "video") && !jx_put(streams, "video", json_string("none"), err))
+    if (!video && !json_object_get(streams, "video") &&
+        !jx_put(streams, "video", json_string("none"), err))
         return false;
     if (json_object_get(streams, "audio"))
         return true;  // -an
     if (all_audio)
         return jx_put(streams, "audio", json_string("all"), err);
-    return jx_put(streams, "audio", some_audio ? json_incref(options->audio_picks) : json_string("none"), err);
+    return jx_put(streams, "audio",
+                  some_audio ? json_incref(options->audio_picks) : json_string("none"), err);
 }
 
 // What was said of video and audio is said of every rendition of the template.
@@ -380,12 +411,14 @@ static bool expand_template(const struct job_options *options, json_t *document,
     json_t *const renditions = json_object_get(preset, "renditions");
     for (size_t i = 0; i < json_array_size(renditions); i++) {
         json_t *const rendition = json_array_get(renditions, i);
-        const bool is_video = strcmp(json_string_value(json_object_get(rendition, "codec")), "h264") == 0;
+        const bool is_video =
+            strcmp(json_string_value(json_object_get(rendition, "codec")), "h264") == 0;
         const char *key;
         json_t *value;
         json_object_foreach(is_video ? options->video_json : options->audio_json, key, value)
         {
-            const bool is_default = strcmp(key, "id") == 0 || (strcmp(key, "codec") == 0 && is_video);
+            const bool is_default =
+                strcmp(key, "id") == 0 || (strcmp(key, "codec") == 0 && is_video);
             if (!is_default && !jx_put(rendition, key, json_incref(value), err))
                 return false;
         }
@@ -435,8 +468,8 @@ static void speak_options(struct sr_err *err)
         const size_t bytes = strlen(settings[i].key);
         if ((size_t)(colon - key) != bytes || strncmp(key, settings[i].key, bytes) != 0)
             continue;
-        if ((settings[i].place == IN_AUDIO) != (strstr(err->message, "renditions[1]") != NULL) && settings[i].place <= IN_AUDIO &&
-            strcmp(settings[i].key, "codec") != 0)
+        if ((settings[i].place == IN_AUDIO) != (strstr(err->message, "renditions[1]") != NULL) &&
+            settings[i].place <= IN_AUDIO && strcmp(settings[i].key, "codec") != 0)
             continue;
         char text[sizeof(err->message)];
         (void)snprintf(text, sizeof(text), "%s%.200s", settings[i].option, colon);
@@ -445,12 +478,15 @@ static void speak_options(struct sr_err *err)
     }
 }
 
-static bool load_manifest(const struct job_options *options, struct manifest **ret_manifest, struct sr_err *err)
+static bool load_manifest(const struct job_options *options, struct manifest **ret_manifest,
+                          struct sr_err *err)
 {
     sr_auto(char) char *text = NULL;
     size_t bytes;
     if (options->is_set)
-        return sr_fail(err, SR_ERR_INVALID, "--manifest says all of the job: beside it, only -i, -o and how to run are taken");
+        return sr_fail(
+            err, SR_ERR_INVALID,
+            "--manifest says all of the job: beside it, only -i, -o and how to run are taken");
     if (!sr_file_load(options->manifest_path, MANIFEST_BYTES_MAX, &text, &bytes, err))
         return false;
     const struct manifest_params params = {
@@ -462,11 +498,12 @@ static bool load_manifest(const struct job_options *options, struct manifest **r
     return manifest_parse(&params, ret_manifest, err);
 }
 
-bool job_options_manifest(struct job_options *options, const char *default_output, struct manifest **ret_manifest,
-                          struct sr_err *err)
+bool job_options_manifest(struct job_options *options, const char *default_output,
+                          struct manifest **ret_manifest, struct sr_err *err)
 {
     if (options->manifest_path)
-        return load_manifest(options, ret_manifest, err) || sr_err_wrap(err, "%s", options->manifest_path);
+        return load_manifest(options, ret_manifest, err) ||
+               sr_err_wrap(err, "%s", options->manifest_path);
     const char *const output = options->output ? options->output : default_output;
     json_t *document = NULL;
     if (!options->input)

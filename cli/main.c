@@ -30,7 +30,8 @@ static const struct verb {
 };
 enum { VERB_COUNT = sizeof(verbs) / sizeof(verbs[0]) };
 
-// First time: end soon and keep the work. Second time: end now; what is half-written is never taken for whole.
+// First time: end soon and keep the work. Second time: end now; what is half-written is never taken
+// for whole.
 static void on_signal(int number)
 {
     if (signal_number)
@@ -78,14 +79,17 @@ static int fail_verb(const char *word)
         names[i] = verbs[i].name;
     names[VERB_COUNT] = NULL;
     const char *const near = jx_nearest(word, names);
-    (void)fprintf(stderr, "splitreel: there is no verb \"%.40s\"; the nearest is %s; `splitreel --help` lists them\n", word,
-                  near ? near : "run");
+    (void)fprintf(
+        stderr,
+        "splitreel: there is no verb \"%.40s\"; the nearest is %s; `splitreel --help` lists them\n",
+        word, near ? near : "run");
     return 2;
 }
 
 static bool is_word(const char *word, const char *name)
 {
-    return strcmp(word, name) == 0 || (strncmp(word, "--", 2) == 0 && strcmp(word + 2, name) == 0) ||
+    return strcmp(word, name) == 0 ||
+           (strncmp(word, "--", 2) == 0 && strcmp(word + 2, name) == 0) ||
            (word[0] == '-' && strcmp(word + 1, name) == 0);
 }
 
@@ -98,7 +102,9 @@ int main(int argc, char **argv)
         help(stderr);
         return 2;
     }
-    const struct cli cli = { .argc = argc - 2, .argv = argv + 2, .stop = &stop, .signal_number = get_signal };
+    const struct cli cli = {
+        .argc = argc - 2, .argv = argv + 2, .stop = &stop, .signal_number = get_signal
+    };
     for (size_t i = 0; i < VERB_COUNT; i++) {
         if (strcmp(argv[1], verbs[i].name) == 0)
             return verbs[i].run(&cli);

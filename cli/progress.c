@@ -7,9 +7,17 @@
 
 #include "base/thread.h"
 
-enum { BAR_US = 200000, PLAIN_US = 5000000, JSON_US = 500000, COLUMNS_DEFAULT = 80, TEXT_COLUMNS = 58, BAR_CELLS_MAX = 64 };
+enum {
+    BAR_US = 200000,
+    PLAIN_US = 5000000,
+    JSON_US = 500000,
+    COLUMNS_DEFAULT = 80,
+    TEXT_COLUMNS = 58,
+    BAR_CELLS_MAX = 64
+};
 
-void progress_look(const struct run_progress *progress, int64_t elapsed_us, struct progress_view *ret)
+void progress_look(const struct run_progress *progress, int64_t elapsed_us,
+                   struct progress_view *ret)
 {
     *ret = (struct progress_view){
         .stage = atomic_load(&progress->stage),
@@ -59,22 +67,26 @@ static struct pace pace_of(const struct progress_view *view)
     pace.out_us = (int64_t)(done * (double)view->duration_us);
     if (seconds <= 0)
         return pace;
-    const uint64_t frames = view->frames_done > view->frames_reused ? view->frames_done - view->frames_reused : 0;
+    const uint64_t frames =
+        view->frames_done > view->frames_reused ? view->frames_done - view->frames_reused : 0;
     pace.fps = (double)frames / seconds;
     pace.speed = fresh * (double)view->duration_us / 1e6 / seconds;
     if (fresh > 0)
-        pace.eta_us = (int64_t)((1 - done) / fresh * (double)view->elapsed_us);
+        pace.eta_us = (int64_t)((1 - done) / fresh * (double)view->elapsed_us + 0.5);
     return pace;
 }
 
 static const char *stage_name(int stage)
 {
-    static const char *const names[] = { "probing", "planning", "encoding", "joining", "verifying", "publishing", "done" };
+    static const char *const names[] = { "probing",   "planning",   "encoding", "joining",
+                                         "verifying", "publishing", "done" };
     return stage >= 0 && stage <= RUN_ENDED ? names[stage] : "";
 }
 
-// One cell per segment; when there are more segments than columns, a cell stands for several and shows the least of them.
-static bool add_cells(const struct progress_view *view, size_t columns, struct sr_str *out, struct sr_err *err)
+// One cell per segment; when there are more segments than columns, a cell stands for several and
+// shows the least of them.
+static bool add_cells(const struct progress_view *view, size_t columns, struct sr_str *out,
+                      struct sr_err *err)
 {
     static const char *const signs[] = { ".", ">", "#", "=" };
     size_t cells = view->cell_count < columns ? view->cell_count : columns;
@@ -88,42 +100,50 @@ static bool add_cells(const struct progress_view *view, size_t columns, struct s
             all_done &= view->cells[i] >= RUN_CELL_DONE;
             all_reused &= view->cells[i] == RUN_CELL_REUSED;
         }
-        const enum run_cell cell = all_reused ? RUN_CELL_REUSED : all_done ? RUN_CELL_DONE : any_runs ? RUN_CELL_RUNS : RUN_CELL_WAITS;
+        const enum run_cell cell = all_reused ? RUN_CELL_REUSED
+                                   : all_done ? RUN_CELL_DONE
+                                   : any_runs ? RUN_CELL_RUNS
+                                              : RUN_CELL_WAITS;
         if (!sr_str_add(out, signs[cell], err))
             return false;
     }
     return true;
 }
 
-static bool text_line(const struct progress_view *view, const struct pace *pace, struct sr_str *out, struct sr_err *err)
+static bool text_line(const struct progress_view *view, const struct pace *pace, struct sr_str *out,
+                      struct sr_err *err)
 {
-    if (!sr_str_addf(out, err, "%s %5.1f%% frame %llu/%llu %.1f fps %.2fx", stage_name(view->stage), progress_percent(view),
-                     (unsigned long long)view->frames_done, (unsigned long long)view->frames_total, pace->fps, pace->speed))
+    if (!sr_str_addf(out, err, "%s %5.1f%% frame %llu/%llu %.1f fps %.2fx", stage_name(view->stage),
+                     progress_percent(view), (unsigned long long)view->frames_done,
+                     (unsigned long long)view->frames_total, pace->fps, pace->speed))
         return false;
     if (view->stage != RUN_ENCODING || pace->eta_us < 0)
         return true;
     const long long seconds = (long long)(pace->eta_us / 1000000);
-    return sr_str_addf(out, err, " ETA %lld:%02lld:%02lld", seconds / 3600, seconds / 60 % 60, seconds % 60);
+    return sr_str_addf(out, err, " ETA %lld:%02lld:%02lld", seconds / 3600, seconds / 60 % 60,
+                       seconds % 60);
 }
 
-bool progress_line(const struct progress_view *view, enum progress_kind kind, size_t columns, bool is_end, struct sr_str *out,
-                   struct sr_err *err)
+bool progress_line(const struct progress_view *view, enum progress_kind kind, size_t columns,
+                   bool is_end, struct sr_str *out, struct sr_err *err)
 {
     const struct pace pace = pace_of(view);
     if (kind == PROGRESS_JSON)
-        return sr_str_addf(out, err,
-                           "{\"frame\":%llu,\"fps\":%.2f,\"out_time_us\":%lld,\"speed\":\"%.2fx\",\"percent\":%.1f,"
-                           "\"stage\":\"%s\",\"progress\":\"%s\"}",
-                           (unsigned long long)view->frames_done, pace.fps, (long long)pace.out_us, pace.speed,
-                           progress_percent(view), stage_name(view->stage), is_end ? "end" : "continue");
+        return sr_str_addf(
+            out, err,
+            "{\"frame\":%llu,\"fps\":%.2f,\"out_time_us\":%lld,\"speed\":\"%.2fx\",\"percent\":%.1f,"
+            "\"stage\":\"%s\",\"progress\":\"%s\"}",
+            (unsigned long long)view->frames_done, pace.fps, (long long)pace.out_us, pace.speed,
+            progress_percent(view), stage_name(view->stage), is_end ? "end" : "continue");
     if (!text_line(view, &pace, out, err))
         return false;
     if (kind != PROGRESS_BAR || view->cell_count == 0 || columns < TEXT_COLUMNS + 8)
         return true;
-    return sr_str_add(out, " [", err) && add_cells(view, columns - TEXT_COLUMNS - 4, out, err) && sr_str_add(out, "]", err);
+    return sr_str_add(out, " [", err) && add_cells(view, columns - TEXT_COLUMNS - 4, out, err) &&
+           sr_str_add(out, "]", err);
 }
 
-// The thread ----------------------------------------------------------------------------------------
+// The thread -------------------------------------------------------------------------------------
 struct progress {
     const struct run_progress *run;  // set before the thread starts, then only read
     enum progress_kind kind;
@@ -140,7 +160,8 @@ struct progress {
 static size_t columns_of(FILE *file)
 {
     struct winsize size;
-    return ioctl(fileno(file), TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : COLUMNS_DEFAULT;
+    return ioctl(fileno(file), TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col
+                                                                          : COLUMNS_DEFAULT;
 }
 
 static void show(struct progress *progress, bool is_end)
@@ -151,11 +172,13 @@ static void show(struct progress *progress, bool is_end)
     struct progress_view *const view = malloc(sizeof(*view));
     if (!view)
         return;
-    progress_look(progress->run, sr_clock_monotonic_us(sr_clock_system()) - progress->start_us, view);
+    progress_look(progress->run, sr_clock_monotonic_us(sr_clock_system()) - progress->start_us,
+                  view);
     const size_t columns = columns_of(progress->file);
     if (progress_line(view, progress->kind, columns, is_end, &line, &err)) {
         if (progress->kind == PROGRESS_BAR)
-            (void)fprintf(progress->file, "%s%.*s%s", clear, (int)columns - 1, sr_str_text(&line), is_end ? "\n" : "");
+            (void)fprintf(progress->file, "%s%.*s%s", clear, (int)columns - 1, sr_str_text(&line),
+                          is_end ? "\n" : "");
         else
             (void)fprintf(progress->file, "%s\n", sr_str_text(&line));
         (void)fflush(progress->file);
@@ -183,8 +206,8 @@ static void loop(void *self)
     }
 }
 
-bool progress_start(const struct run_progress *run, enum progress_kind kind, FILE *file, struct progress **ret,
-                    struct sr_err *err)
+bool progress_start(const struct run_progress *run, enum progress_kind kind, FILE *file,
+                    struct progress **ret, struct sr_err *err)
 {
     if (kind == PROGRESS_AUTO)
         kind = isatty(fileno(file)) ? PROGRESS_BAR : PROGRESS_PLAIN;

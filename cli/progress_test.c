@@ -7,11 +7,16 @@ static struct progress_view half(void)
 {
     struct progress_view view = {
         .stage = RUN_ENCODING,
-        .frames_total = 1500, .frames_done = 750, .frames_reused = 250,
-        .duration_us = 60000000, .elapsed_us = 10000000,
-        .segment_count = 6, .cell_count = 6,
+        .frames_total = 1500,
+        .frames_done = 750,
+        .frames_reused = 250,
+        .duration_us = 60000000,
+        .elapsed_us = 10000000,
+        .segment_count = 6,
+        .cell_count = 6,
     };
-    static const uint8_t cells[] = { RUN_CELL_REUSED, RUN_CELL_DONE, RUN_CELL_DONE, RUN_CELL_RUNS, RUN_CELL_WAITS, RUN_CELL_WAITS };
+    static const uint8_t cells[] = { RUN_CELL_REUSED, RUN_CELL_DONE,  RUN_CELL_DONE,
+                                     RUN_CELL_RUNS,   RUN_CELL_WAITS, RUN_CELL_WAITS };
     memcpy(view.cells, cells, sizeof(cells));
     return view;
 }
@@ -23,8 +28,10 @@ static void the_bar_has_a_cell_per_segment(void **state)
     sr_auto(sr_str) struct sr_str line = { 0 };
     const struct progress_view view = half();
     sr_assert_ok(progress_line(&view, PROGRESS_BAR, 120, false, &line, &err), err);
-    // 500 pictures in 10 s are 50 a second; 20 s of 60 in 10 s are twice real time; 750 are left, 15 s.
-    assert_string_equal(line.text, "encoding  49.5% frame 750/1500 50.0 fps 2.00x ETA 0:00:15 [=##>..]");
+    // 500 pictures in 10 s are 50 a second; 20 s of 60 in 10 s are twice real time; 750 are left,
+    // 15 s.
+    assert_string_equal(line.text,
+                        "encoding  49.5% frame 750/1500 50.0 fps 2.00x ETA 0:00:15 [=##>..]");
 }
 
 static void many_segments_share_cells(void **state)
@@ -68,9 +75,13 @@ static void nothing_yet_divides_by_nothing(void **state)
 static void audio_alone_counts_its_length(void **state)
 {
     (void)state;
-    const struct progress_view view = { .stage = RUN_ENCODING, .audio_us_total = 100, .audio_us_done = 50 };
+    const struct progress_view view = { .stage = RUN_ENCODING,
+                                        .audio_us_total = 100,
+                                        .audio_us_done = 50 };
     assert_true(progress_percent(&view) == 49.5);
-    const struct progress_view beyond = { .stage = RUN_ENCODING, .audio_us_total = 100, .audio_us_done = 500 };
+    const struct progress_view beyond = { .stage = RUN_ENCODING,
+                                          .audio_us_total = 100,
+                                          .audio_us_done = 500 };
     assert_true(progress_percent(&beyond) == 99);
 }
 
@@ -97,9 +108,12 @@ static void the_thread_ends_with_a_last_line(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_bar_has_a_cell_per_segment), cmocka_unit_test(many_segments_share_cells),
-        cmocka_unit_test(json_has_the_names_of_ffmpeg),   cmocka_unit_test(nothing_yet_divides_by_nothing),
-        cmocka_unit_test(audio_alone_counts_its_length),  cmocka_unit_test(the_thread_ends_with_a_last_line),
+        cmocka_unit_test(the_bar_has_a_cell_per_segment),
+        cmocka_unit_test(many_segments_share_cells),
+        cmocka_unit_test(json_has_the_names_of_ffmpeg),
+        cmocka_unit_test(nothing_yet_divides_by_nothing),
+        cmocka_unit_test(audio_alone_counts_its_length),
+        cmocka_unit_test(the_thread_ends_with_a_last_line),
     };
     return cmocka_run_group_tests_name(__FILE__, tests, NULL, NULL);
 }
