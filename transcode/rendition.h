@@ -33,8 +33,8 @@ struct rendition_video {
     int width, height;                    // coded: even where the format needs it
     struct media_rational sample_aspect;
     char pixel_format[32];
-    bool is_interlaced, deinterlace;
-    enum media_field_order field_order;
+    bool is_interlaced, deinterlace;      // never both
+    enum media_field_order field_order;   // of the source's pictures, for either
     struct media_colour colour;
     struct media_hdr hdr;
     int rotation;  // to apply
@@ -45,10 +45,20 @@ struct rendition_video {
     struct media_rational rate;       // nominal frames per second; for the encoder and for FRAME-RATE
 };
 
+enum {
+    RENDITION_SIDE_MIN = 16,
+    RENDITION_TIMESCALE_MIN = 10000,  // so that offsets between tracks are kept to 0.1 ms
+    RENDITION_TIMESCALE_MAX = 10000000,  // a finer source is rounded to microseconds
+    RENDITION_FPS_MAX = 1000,
+};
+
 // Rules: odd sizes are cropped by one pixel down to even (4:2:0); HDR (PQ, HLG) keeps 10 bit; 4:2:2, 4:4:4 and more than 8 bits otherwise become
 // 8 bit 4:2:0 unless `pixel_format` says; upscaling is refused (INVALID) unless both sides are given; rotation is applied.
 // Errors: INVALID (nearest choice named), UNSUPPORTED.
 SR_MUST_USE bool rendition_resolve(const struct rendition *asked, const struct media_stream *source,
                                    const struct packet_table *table, struct rendition_video *ret, struct sr_err *err);
+// The part of a planned source's picture, before turning, that the rendition shows: without the odd column or row that its format cannot code.
+void rendition_crop(const struct rendition_video *video, int source_width, int source_height, int *ret_width,
+                    int *ret_height);
 // Everything that changes a byte, and nothing else.
 SR_MUST_USE bool rendition_video_json(const struct rendition_video *video, json_t **ret_json, struct sr_err *err);

@@ -24,7 +24,11 @@ struct track_fragment {
     size_t first_sample, sample_count;
 };
 
-enum { TRACK_DAMAGE_MAX = 100 };
+enum {
+    TRACK_DAMAGE_MAX = 100,
+    TRACK_SAMPLES_MAX = 1 << 26,  // in a part
+    TRACK_TIMESCALE_MAX = 1000000000,
+};
 struct track_damage {
     int64_t pts;      // source ticks
     char reason[80];
@@ -57,5 +61,7 @@ struct track_part {
 void track_part_done(struct track_part *part);
 SR_DEFINE_AUTO_VALUE(track_part, struct track_part, track_part_done);
 SR_MUST_USE bool track_part_json(const struct track_part *part, json_t **ret_json, struct sr_err *err);
-// Fills *ret, for track_part_done(). Errors: INVALID with the JSON path.
+// Fills *ret, for track_part_done(). Whatever the document says, indexes and sizes of *ret can be trusted within it: fragments follow each other,
+// hold every sample once and have room for its bytes. Whether times and bytes are those of the file is for packaging to check.
+// Errors: INVALID with the JSON path, LIMIT, NO_MEMORY.
 SR_MUST_USE bool track_part_parse(const json_t *json, struct track_part *ret, struct sr_err *err);
