@@ -50,18 +50,20 @@ static bool next_nal(struct nal_cursor *cursor, struct nal *ret)
     return true;
 }
 
-// Bits of an RBSP, emulation prevention bytes left out as they are met. Reading past the end gives zeros and sets `over`.
+// Bits of an RBSP, emulation prevention bytes left out as they are met. Reading past the end gives
+// zeros and sets `over`.
 struct bits {
     const uint8_t *at, *end;
-    int left;       // bits of *at not yet read
-    int zeros;      // zero bytes just passed
-    bool raw;       // no emulation prevention in this codec
+    int left;   // bits of *at not yet read
+    int zeros;  // zero bytes just passed
+    bool raw;   // no emulation prevention in this codec
     bool over;
 };
 
 static struct bits bits_of(const uint8_t *data, size_t bytes, bool raw)
 {
-    return (struct bits){ .at = data, .end = data + bytes, .left = 8, .raw = raw, .over = bytes == 0 };
+    return (
+        struct bits){ .at = data, .end = data + bytes, .left = 8, .raw = raw, .over = bytes == 0 };
 }
 
 static unsigned bit(struct bits *bits)
@@ -101,7 +103,8 @@ static uint32_t exp_golomb(struct bits *bits)
     return bits->over ? 0 : ((uint32_t)1 << zeros) - 1 + take_bits(bits, zeros);
 }
 
-// Walks the messages of an H.264 SEI NAL unit until `wanted` is found; leaves `bits` at its payload.
+// Walks the messages of an H.264 SEI NAL unit until `wanted` is found; leaves `bits` at its
+// payload.
 static bool find_sei(const struct nal *nal, uint32_t wanted, struct bits *bits, uint32_t *ret_bytes)
 {
     *bits = bits_of(nal->data + 1, nal->bytes - 1, false);
@@ -158,7 +161,7 @@ static struct bitstream_facts inspect_hevc(struct nal_cursor cursor)
     for (struct nal nal; next_nal(&cursor, &nal);) {
         const int type = nal.data[0] >> 1 & 63;
         if (type > 31)
-            continue;  // parameter sets and SEI
+            continue;                         // parameter sets and SEI
         if (type >= BLA_W_LP && type <= CRA)  // leading RADL pictures may follow any but IDR_N_LP
             facts.start = type == IDR_N_LP ? BITSTREAM_START_CLOSED : BITSTREAM_START_OPEN;
         facts.is_skipped_leading = type == RASL_N || type == RASL_R;
@@ -200,7 +203,8 @@ static struct bitstream_facts inspect_vp9(const uint8_t *data, size_t bytes)
     size_t count = 1;
     const uint8_t marker = bytes ? data[bytes - 1] : 0;
     if ((marker & 0xe0) == 0xc0) {  // superframe index
-        const size_t number = (marker & 7) + 1u, width = (marker >> 3 & 3) + 1u, index = 2 + number * width;
+        const size_t number = (marker & 7) + 1u, width = (marker >> 3 & 3) + 1u,
+                     index = 2 + number * width;
         if (bytes >= index && data[bytes - index] == marker) {
             const uint8_t *at = data + bytes - index + 1;
             count = number;
@@ -253,7 +257,8 @@ static struct bitstream_facts inspect_av1(const uint8_t *data, size_t bytes)
         if ((type == FRAME_HEADER || type == FRAME) && size) {
             // show_existing_frame 0, frame_type KEY_FRAME (0), show_frame 1
             const bool key = still || (data[0] >> 4) == 1;
-            return (struct bitstream_facts){ .start = key && has_sequence ? BITSTREAM_START_CLOSED : BITSTREAM_NO_START };
+            return (struct bitstream_facts){ .start = key && has_sequence ? BITSTREAM_START_CLOSED
+                                                                          : BITSTREAM_NO_START };
         }
         data += size;
     }
@@ -261,13 +266,22 @@ static struct bitstream_facts inspect_av1(const uint8_t *data, size_t bytes)
 }
 
 // MPEG-1, MPEG-2 and MPEG-4 part 2 share their start codes' form.
-static struct bitstream_facts inspect_mpeg(const struct bitstream_format *format, const uint8_t *data, size_t bytes)
+static struct bitstream_facts inspect_mpeg(const struct bitstream_format *format,
+                                           const uint8_t *data, size_t bytes)
 {
     const bool is_mpeg4 = format->codec_id == AV_CODEC_ID_MPEG4;
-    enum { PICTURE = 0x00, SEQUENCE = 0xb3, GROUP = 0xb8, VOL_FIRST = 0x20, VOL_LAST = 0x2f, VOP = 0xb6 };
+    enum {
+        PICTURE = 0x00,
+        SEQUENCE = 0xb3,
+        GROUP = 0xb8,
+        VOL_FIRST = 0x20,
+        VOL_LAST = 0x2f,
+        VOP = 0xb6
+    };
     const uint8_t *const end = data + bytes;
     bool has_headers = format->has_headers, closed = false;
-    for (const uint8_t *at = find_start_code(data, end); end - at >= 6; at = find_start_code(at + 3, end)) {
+    for (const uint8_t *at = find_start_code(data, end); end - at >= 6;
+         at = find_start_code(at + 3, end)) {
         const uint8_t code = at[3];
         if (!is_mpeg4 && code == SEQUENCE)
             has_headers = true;
@@ -289,7 +303,8 @@ static struct bitstream_facts inspect_mpeg(const struct bitstream_format *format
 
 struct bitstream_format bitstream_format_of(const struct AVCodecParameters *codec)
 {
-    struct bitstream_format format = { .codec_id = codec->codec_id, .has_headers = codec->extradata_size > 0 };
+    struct bitstream_format format = { .codec_id = codec->codec_id,
+                                       .has_headers = codec->extradata_size > 0 };
     const AVCodecDescriptor *descriptor = avcodec_descriptor_get(codec->codec_id);
     switch (codec->codec_id) {
     case AV_CODEC_ID_H264:
@@ -298,7 +313,8 @@ struct bitstream_format bitstream_format_of(const struct AVCodecParameters *code
         format.can_confirm = true;
         break;
     case AV_CODEC_ID_HEVC:
-        if (codec->extradata_size >= 23 && (codec->extradata[0] || codec->extradata[1] || codec->extradata[2] > 1))
+        if (codec->extradata_size >= 23 &&
+            (codec->extradata[0] || codec->extradata[1] || codec->extradata[2] > 1))
             format.nal_length_bytes = (codec->extradata[21] & 3) + 1;
         format.can_confirm = true;
         break;
@@ -308,9 +324,7 @@ struct bitstream_format bitstream_format_of(const struct AVCodecParameters *code
     case AV_CODEC_ID_MPEG1VIDEO:
     case AV_CODEC_ID_MPEG2VIDEO:
     case AV_CODEC_ID_MPEG4:
-    case AV_CODEC_ID_THEORA:
-        format.can_confirm = true;
-        break;
+    case AV_CODEC_ID_THEORA: format.can_confirm = true; break;
     default:
         format.intra_only = descriptor && (descriptor->props & AV_CODEC_PROP_INTRA_ONLY);
         format.can_confirm = format.intra_only;
@@ -318,7 +332,8 @@ struct bitstream_format bitstream_format_of(const struct AVCodecParameters *code
     return format;
 }
 
-struct bitstream_facts bitstream_inspect(const struct bitstream_format *format, const uint8_t *data, size_t bytes)
+struct bitstream_facts bitstream_inspect(const struct bitstream_format *format, const uint8_t *data,
+                                         size_t bytes)
 {
     const struct nal_cursor cursor = { data, data + bytes, format->nal_length_bytes };
     switch (format->codec_id) {
@@ -331,14 +346,17 @@ struct bitstream_facts bitstream_inspect(const struct bitstream_format *format, 
     case AV_CODEC_ID_MPEG2VIDEO:
     case AV_CODEC_ID_MPEG4: return inspect_mpeg(format, data, bytes);
     case AV_CODEC_ID_THEORA:  // Spec: Theora 7.1: packet type 0, then 0 for an intra frame
-        return (struct bitstream_facts){ .start = bytes && !(data[0] & 0xc0) ? BITSTREAM_START_CLOSED : BITSTREAM_NO_START };
+        return (struct bitstream_facts){ .start = bytes && !(data[0] & 0xc0)
+                                                      ? BITSTREAM_START_CLOSED
+                                                      : BITSTREAM_NO_START };
     default:
-        return (struct bitstream_facts){ .start = format->intra_only ? BITSTREAM_START_CLOSED : BITSTREAM_NO_START };
+        return (struct bitstream_facts){ .start = format->intra_only ? BITSTREAM_START_CLOSED
+                                                                     : BITSTREAM_NO_START };
     }
 }
 
-bool bitstream_x264_sei(const struct bitstream_format *format, const uint8_t *data, size_t bytes, const uint8_t **ret_nal,
-                        size_t *ret_bytes)
+bool bitstream_x264_sei(const struct bitstream_format *format, const uint8_t *data, size_t bytes,
+                        const uint8_t **ret_nal, size_t *ret_bytes)
 {
     enum { SEI = 6, USER_DATA_UNREGISTERED = 5, UUID_BYTES = 16 };
     if (format->codec_id != AV_CODEC_ID_H264)
@@ -347,7 +365,8 @@ bool bitstream_x264_sei(const struct bitstream_format *format, const uint8_t *da
     for (struct nal nal; next_nal(&cursor, &nal);) {
         struct bits bits;
         uint32_t size;
-        if ((nal.data[0] & 31) != SEI || !find_sei(&nal, USER_DATA_UNREGISTERED, &bits, &size) || size < UUID_BYTES + 4)
+        if ((nal.data[0] & 31) != SEI || !find_sei(&nal, USER_DATA_UNREGISTERED, &bits, &size) ||
+            size < UUID_BYTES + 4)
             continue;
         for (int i = 0; i < UUID_BYTES; i++)
             (void)take_bits(&bits, 8);

@@ -19,13 +19,15 @@ static enum random_access_kind kind_of(const struct packet_table *table, size_t 
     return RANDOM_ACCESS_UNKNOWN;
 }
 
-bool keyframe_index_new(const struct packet_table *table, struct keyframe_index **ret_index, struct sr_err *err)
+bool keyframe_index_new(const struct packet_table *table, struct keyframe_index **ret_index,
+                        struct sr_err *err)
 {
     size_t candidates = 0;
     for (size_t i = 0; i < table->count; i++)
         candidates += (table->packets[i].flags & PACKET_KEY) != 0;
     size_t bytes;
-    if (!sr_size_flex(sizeof(struct keyframe_index), candidates, sizeof(struct random_access), &bytes))
+    if (!sr_size_flex(sizeof(struct keyframe_index), candidates, sizeof(struct random_access),
+                      &bytes))
         return sr_fail(err, SR_ERR_TOO_LARGE, "%zu key packets", candidates);
     struct keyframe_index *index = calloc(1, bytes);
     if (!index)
@@ -34,10 +36,12 @@ bool keyframe_index_new(const struct packet_table *table, struct keyframe_index 
     int64_t latest = INT64_MIN;  // presentation time met so far in decode order
     for (size_t i = 0; i < table->count; i++) {
         const struct packet *packet = &table->packets[i];
-        const bool flagged = (packet->flags & PACKET_KEY) && !(packet->flags & (PACKET_UNCLEAN | PACKET_CORRUPT));
+        const bool flagged =
+            (packet->flags & PACKET_KEY) && !(packet->flags & (PACKET_UNCLEAN | PACKET_CORRUPT));
         if (flagged && packet_presented(packet) && packet->pts > latest)
-            index->point[index->count++] = (struct random_access){ .pts = packet->pts, .pos = packet->pos, .packet = i,
-                                                                   .kind = kind_of(table, i) };
+            index->point[index->count++] = (struct random_access){
+                .pts = packet->pts, .pos = packet->pos, .packet = i, .kind = kind_of(table, i)
+            };
         if (packet_presented(packet) && packet->pts > latest)
             latest = packet->pts;
     }

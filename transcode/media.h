@@ -16,8 +16,9 @@ struct media_rational {
 // Where media comes from. Borrowed by every call that takes it; one may be used by many threads.
 struct media_source {
     struct sr_reader reader;
-    const char *name;                // for messages: path or URL without its query
-    const char *format;              // demuxer the caller insists on ("hls" stays refused); NULL: found by content
+    const char *name;  // for messages: path or URL without its query
+    const char
+        *format;  // demuxer the caller insists on ("hls" stays refused); NULL: found by content
     const struct sr_cancel *cancel;  // NULL: never
     const struct sr_log *log;        // NULL: silent
 };
@@ -29,7 +30,7 @@ enum media_field_order { MEDIA_PROGRESSIVE, MEDIA_TOP_FIRST, MEDIA_BOTTOM_FIRST 
 enum {
     MEDIA_STREAMS_MAX = 128,
     MEDIA_RENDITIONS_MAX = 32,
-    MEDIA_SIDE_MAX = 8192,        // widest and highest picture taken
+    MEDIA_SIDE_MAX = 8192,  // widest and highest picture taken
     MEDIA_AUDIO_CHANNELS_MAX = 16,
 };
 
@@ -42,7 +43,8 @@ struct media_hdr {
     unsigned max_content, max_average;                   // cd/m2
 };
 
-// Colour as in ISO/IEC 23091-2; the numbers are H.273 code points (2: unspecified). range: 0 unknown, 1 limited, 2 full.
+// Colour as in ISO/IEC 23091-2; the numbers are H.273 code points (2: unspecified). range: 0
+// unknown, 1 limited, 2 full.
 struct media_colour {
     int primaries, transfer, matrix, range, chroma_location;
 };
@@ -63,9 +65,9 @@ struct media_stream {
         int width, height;
         char pixel_format[32];
         int bit_depth;
-        struct media_rational sample_aspect;  // 1:1 when unknown
+        struct media_rational sample_aspect;       // 1:1 when unknown
         struct media_rational rate, average_rate;  // frames per second; 0/1 unknown
-        int rotation;   // clockwise degrees to turn the picture for display: 0, 90, 180, 270
+        int rotation;      // clockwise degrees to turn the picture for display: 0, 90, 180, 270
         bool is_mirrored;  // flip horizontally before turning
         enum media_field_order field_order;
         bool is_interlaced;

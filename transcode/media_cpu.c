@@ -35,3 +35,8 @@ void media_scalar_unlock(void)
     av_force_cpu_flags(flags_before);
     media_open_unlock();
 }
+
+void media_cpu_none(void)
+{
+    av_force_cpu_flags(0);
+}

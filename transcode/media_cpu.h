@@ -15,3 +15,6 @@ void media_open_unlock(void);
 // The same, and until the unlock every function that libav picks is the plain C one.
 void media_scalar_lock(void);
 void media_scalar_unlock(void);
+
+// For the rest of the process: libav uses no processor extension at all. Before any thread is started.
+void media_cpu_none(void);

@@ -14,9 +14,9 @@
 enum {
     BUFFER_BYTES = 64 << 10,
     PROBE_BYTES = 5 << 20,      // what find_info reads at most ...
-    PROBE_BYTES_TS = 32 << 20,  // ... and of streams that are only announced when they begin
+    PROBE_BYTES_TS = 16 << 20,  // ... and of streams that are only announced when they begin
     ANALYZE_US = 5 * AV_TIME_BASE,
-    ANALYZE_US_TS = 60 * AV_TIME_BASE,
+    ANALYZE_US_TS = 30 * AV_TIME_BASE,
     PROBE_PACKETS = 2500,
 };
 
@@ -218,27 +218,28 @@ static bool check_streams(const AVFormatContext *demuxer, struct sr_err *err)
     return true;
 }
 
-// Why opening failed: what our reader met, or else what libav said last, which is often the better
+// Why opening failed: what our reader met, or else what libav said first, which is often the better
 // half of it.
 static bool open_failed(const AVIOContext *avio, int ret, const char *format, struct sr_err *err)
 {
     unsigned width, height;
-    const char *const last = media_log_last();
+    const char *const first = media_log_first();
     if (!media_io_error(avio, err))
         return false;
     // av_image_check_size() is the guard before ours, for sides whose product does not fit.
-    if (sscanf(last, "Picture size %ux%u is invalid", &width, &height) == 2 &&
+    if (sscanf(first, "Picture size %ux%u is invalid", &width, &height) == 2 &&
         (width > MEDIA_SIDE_MAX || height > MEDIA_SIDE_MAX))
         return sr_fail_native(err, SR_ERR_LIMIT, ret, "pictures of %ux%u, at most %dx%d are taken",
                               width, height, MEDIA_SIDE_MAX, MEDIA_SIDE_MAX);
-    if (strstr(last, "exceeds max_streams"))
+    if (strstr(first, "exceeds max_streams"))
         return sr_fail_native(err, SR_ERR_LIMIT, ret, "more than %d streams", MEDIA_STREAMS_MAX);
     // Numbers like EINVAL and EBUSY come from the format's arithmetic here, never from a disk: that
-    // is ours.
-    if (ret != AVERROR(ENOMEM) && ret != AVERROR_PATCHWELCOME)
+    // is ours. Some demuxers say ENOMEM for sizes that make no sense, but then they say so in words
+    // as well.
+    if ((ret != AVERROR(ENOMEM) || first[0]) && ret != AVERROR_PATCHWELCOME)
         ret = AVERROR_INVALIDDATA;
-    return media_fail(err, ret, "cannot be opened as %s%s%s%s", format, last[0] ? " (" : "", last,
-                      last[0] ? ")" : "");
+    return media_fail(err, ret, "cannot be opened as %.*s%s%s%s", (int)strcspn(format, ","), format,
+                      first[0] ? " (" : "", first, first[0] ? ")" : "");
 }
 
 static bool open_format(const struct media_source *source, const AVInputFormat *format,
@@ -304,18 +305,50 @@ void media_demuxer_close(AVFormatContext **demuxer)
     free_avio(&avio);
 }
 
+// Whether sample tables say what elsewhere must be learnt from packets: rates and orders. Fragments
+// have none.
+static bool has_tables(const AVFormatContext *demuxer)
+{
+    if (strncmp(demuxer->iformat->name, "mov", 3) != 0)
+        return false;
+    for (unsigned i = 0; i < demuxer->nb_streams; i++) {
+        const AVStream *const stream = demuxer->streams[i];
+        if (stream->codecpar->codec_type == AVMEDIA_TYPE_VIDEO && stream->nb_frames == 0 &&
+            !(stream->disposition & AV_DISPOSITION_ATTACHED_PIC))
+            return false;
+    }
+    return true;
+}
+
 // One set of decoder options for each stream: only sizes, formats and flags are wanted, not pixels.
+// Where tables say how pictures are ordered, the first one is enough; elsewhere that is learnt from
+// all that are decoded.
+static bool set_options(const AVFormatContext *demuxer, AVDictionary **options)
+{
+    static const char *const skips[][2] = { { "skip_loop_filter", "all" },
+                                            { "skip_idct", "all" },
+                                            { "skip_frame", "nokey" } };
+    const size_t count = has_tables(demuxer) ? 3 : 2;
+    for (unsigned i = 0; i < demuxer->nb_streams; i++) {
+        for (size_t k = 0; k < count; k++) {
+            if (av_dict_set(&options[i], skips[k][0], skips[k][1], 0) < 0)
+                return false;
+        }
+    }
+    return true;
+}
+
 static bool find_info(AVFormatContext *demuxer, struct sr_err *err)
 {
     AVDictionary *options[MEDIA_STREAMS_MAX] = { NULL };
     const unsigned count = demuxer->nb_streams;  // at most MEDIA_STREAMS_MAX, checked at opening
-    bool is_set = true;
-    for (unsigned i = 0; i < count; i++) {
-        is_set = is_set && av_dict_set(&options[i], "skip_loop_filter", "all", 0) >= 0 &&
-                 av_dict_set(&options[i], "skip_idct", "all", 0) >= 0;
-    }
     media_log_forget();
-    const int ret = is_set ? avformat_find_stream_info(demuxer, options) : AVERROR(ENOMEM);
+    if (has_tables(demuxer))
+        demuxer->fps_probe_size = 0;
+    // It opens decoders, whose functions libavcodec picks by the processor's flags (media_cpu.h):
+    // here only facts come out of them, so that nobody has to wait for us.
+    const int ret = set_options(demuxer, options) ? avformat_find_stream_info(demuxer, options)
+                                                  : AVERROR(ENOMEM);
     for (unsigned i = 0; i < count; i++)
         av_dict_free(&options[i]);
     if (!media_io_error(demuxer->pb, err))

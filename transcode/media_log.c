@@ -11,7 +11,7 @@
 // libav starts itself have no log, and their lines are dropped.
 static _Thread_local struct {
     const struct sr_log *log;
-    char last[160];  // of an error
+    char first[160];  // of an error
 } here;
 
 enum { LINE_BYTES = 512 };
@@ -42,8 +42,8 @@ static void take_line(void *item, int level, const char *format, va_list args)
     clean(line);
     if (line[0] == '\0')
         return;
-    if (level <= AV_LOG_ERROR)
-        (void)snprintf(here.last, sizeof(here.last), "%.*s", (int)sizeof(here.last) - 1, line);
+    if (level <= AV_LOG_ERROR && here.first[0] == '\0')
+        (void)snprintf(here.first, sizeof(here.first), "%.*s", (int)sizeof(here.first) - 1, line);
     if (!here.log)
         return;
 
@@ -68,12 +68,12 @@ const struct sr_log *media_log_set(const struct sr_log *log)
     return before;
 }
 
-const char *media_log_last(void)
+const char *media_log_first(void)
 {
-    return here.last;
+    return here.first;
 }
 
 void media_log_forget(void)
 {
-    here.last[0] = '\0';
+    here.first[0] = '\0';
 }

@@ -12,7 +12,7 @@ enum { MEDIA_ALLOC_MAX = 1 << 30 };
 // Of this thread; gives the one before. NULL: drop. The log is borrowed until the next call.
 const struct sr_log *media_log_set(const struct sr_log *log);
 
-// The last line that libav called an error on this thread, without its prefix; "" when there was
+// The first line that libav called an error on this thread, without its prefix; "" when there was
 // none since media_log_forget(). It is often the only reason libav gives: "moov atom not found".
-const char *media_log_last(void);
+const char *media_log_first(void);
 void media_log_forget(void);

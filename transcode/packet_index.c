@@ -1,8 +1,10 @@
 // The sample tables of an ISO BMFF file as a packet table, without reading what they point to.
 //
-// libavformat gives size, place, decode time and sync flag of every sample in its public index, edit lists applied, but not
-// the composition offsets. Those are read here from `ctts`; the constant between both clocks comes from the first packet.
-// Where the two do not agree sample by sample (edit lists that drop or repeat, fragments), the file gets a pass over its packets instead.
+// libavformat gives size, place, decode time and sync flag of every sample in its public index,
+// edit lists applied, but not the composition offsets. Those are read here from `ctts`; the
+// constant between both clocks comes from the first packet. Where the two do not agree sample by
+// sample (edit lists that drop or repeat, fragments), the file gets a pass over its packets
+// instead.
 // Spec: ISO/IEC 14496-12 8.1.1 (mdat and moov), 8.6.1.2 (stts), 8.6.1.3 (ctts), 8.7.3 (stsz, stz2), 8.8.1 (mvex).
 #include <stdlib.h>
 #include <string.h>
@@ -19,8 +21,10 @@ struct sample_times {
     uint32_t sample_count;
 };
 
-// Reads `moov` into memory. *ret_data NULL: there is none that can be used (fragmented, too large, not this format).
-static bool load_moov(const struct sr_reader *reader, uint8_t **ret_data, size_t *ret_bytes, struct sr_err *err)
+// Reads `moov` into memory. *ret_data NULL: there is none that can be used (fragmented, too large,
+// not this format).
+static bool load_moov(const struct sr_reader *reader, uint8_t **ret_data, size_t *ret_bytes,
+                      struct sr_err *err)
 {
     uint64_t offset = 0;
     const uint64_t size = sr_reader_size(reader);
@@ -80,10 +84,11 @@ static bool find_times(const uint8_t *moov, size_t bytes, uint32_t id, struct sa
         return false;
     while (box_next(&at, end, &box)) {
         struct box stbl, sizes;
-        if (box.type != BOX_TYPE('t', 'r', 'a', 'k') || track_id(&box) != id
-            || !box_find(box.body, box.body_bytes, "mdia/minf/stbl", &stbl))
+        if (box.type != BOX_TYPE('t', 'r', 'a', 'k') || track_id(&box) != id ||
+            !box_find(box.body, box.body_bytes, "mdia/minf/stbl", &stbl))
             continue;
-        if ((!box_child(&stbl, "stsz", &sizes) && !box_child(&stbl, "stz2", &sizes)) || sizes.body_bytes < 12)
+        if ((!box_child(&stbl, "stsz", &sizes) && !box_child(&stbl, "stz2", &sizes)) ||
+            sizes.body_bytes < 12)
             return false;
         ret->sample_count = box_get_u32(sizes.body + 8);
         if (!box_child(&stbl, "stts", &ret->stts) || ret->stts.body_bytes < 8)
@@ -95,7 +100,8 @@ static bool find_times(const uint8_t *moov, size_t bytes, uint32_t id, struct sa
     return false;
 }
 
-// Spreads the runs of `ctts` over the table's pts (which hold dts till then). False: they do not add up.
+// Spreads the runs of `ctts` over the table's pts (which hold dts till then). False: they do not
+// add up.
 static bool add_offsets(const struct box *ctts, struct packet_table *table)
 {
     if (!ctts->body)
@@ -117,19 +123,21 @@ static bool add_offsets(const struct box *ctts, struct packet_table *table)
     return sample == table->count;
 }
 
-static bool add_entries(AVStream *stream, const struct bitstream_format *format, struct packet_table *table, bool *ret_usable,
-                        struct sr_err *err)
+static bool add_entries(AVStream *stream, const struct bitstream_format *format,
+                        struct packet_table *table, bool *ret_usable, struct sr_err *err)
 {
     const int count = avformat_index_get_entries_count(stream);
     size_t capacity = 0;
     for (int i = 0; i < count; i++) {
         const AVIndexEntry *entry = avformat_index_get_entry(stream, i);
-        if ((entry->flags & AVINDEX_DISCARD_FRAME) || entry->size <= 0 || entry->pos < 0
-            || (i > 0 && entry->timestamp <= table->packets[i - 1].dts)) {
+        if ((entry->flags & AVINDEX_DISCARD_FRAME) || entry->size <= 0 || entry->pos < 0 ||
+            (i > 0 && entry->timestamp <= table->packets[i - 1].dts)) {
             *ret_usable = false;
             return true;
         }
-        struct packet packet = { .pts = entry->timestamp, .dts = entry->timestamp, .pos = entry->pos,
+        struct packet packet = { .pts = entry->timestamp,
+                                 .dts = entry->timestamp,
+                                 .pos = entry->pos,
                                  .bytes = (uint32_t)entry->size };
         if (entry->flags & AVINDEX_KEYFRAME)
             packet.flags = PACKET_KEY | (format->intra_only ? PACKET_CLEAN | PACKET_CLOSED : 0);
@@ -139,16 +147,19 @@ static bool add_entries(AVStream *stream, const struct bitstream_format *format,
     return true;
 }
 
-// Puts the table on libavformat's presentation clock by its first packet, and keeps the first picture's SEI.
-static bool align_to_first_packet(AVFormatContext *demuxer, const AVStream *stream, const struct bitstream_format *format,
-                                  struct packet_table *table, bool *ret_usable, struct sr_err *err)
+// Puts the table on libavformat's presentation clock by its first packet, and keeps the first
+// picture's SEI.
+static bool align_to_first_packet(AVFormatContext *demuxer, const AVStream *stream,
+                                  const struct bitstream_format *format, struct packet_table *table,
+                                  bool *ret_usable, struct sr_err *err)
 {
     enum { TRIES = 10000 };
     sr_auto(av_packet) AVPacket *packet = av_packet_alloc();
     if (!packet)
         return sr_fail(err, SR_ERR_NO_MEMORY, "packet");
     for (unsigned i = 0; i < demuxer->nb_streams; i++)
-        demuxer->streams[i]->discard = demuxer->streams[i] == stream ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
+        demuxer->streams[i]->discard =
+            demuxer->streams[i] == stream ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
     for (int i = 0; i < TRIES; i++) {
         const enum media_read read = media_demuxer_read(demuxer, packet, err);
         if (read == MEDIA_READ_FAILED)
@@ -160,7 +171,8 @@ static bool align_to_first_packet(AVFormatContext *demuxer, const AVStream *stre
             continue;
         }
         const struct packet *first = &table->packets[0];
-        if (packet->pos != first->pos || packet->size != (int)first->bytes || packet->pts == AV_NOPTS_VALUE)
+        if (packet->pos != first->pos || packet->size != (int)first->bytes ||
+            packet->pts == AV_NOPTS_VALUE)
             break;
         const int64_t constant = packet->pts - first->pts;
         for (size_t j = 0; j < table->count; j++)
@@ -180,8 +192,9 @@ static int64_t last_duration(const struct box *stts)
     return box_get_u32(stts->body + 8 + 8 * (size_t)(runs - 1) + 4);
 }
 
-bool packet_index_fill(const struct media_source *source, AVFormatContext *demuxer, AVStream *stream, struct packet_table *table,
-                       int64_t *ret_last_ticks, bool *ret_done, struct sr_err *err)
+bool packet_index_fill(const struct media_source *source, AVFormatContext *demuxer,
+                       AVStream *stream, struct packet_table *table, int64_t *ret_last_ticks,
+                       bool *ret_done, struct sr_err *err)
 {
     *ret_done = false;
     if (!strstr(demuxer->iformat->name, "mp4") || stream->id <= 0)
@@ -196,7 +209,8 @@ bool packet_index_fill(const struct media_source *source, AVFormatContext *demux
     bool ok = true;
     if (usable)
         ok = add_entries(stream, &format, table, &usable, err);
-    usable = ok && usable && table->count > 0 && table->count == times.sample_count && add_offsets(&times.ctts, table);
+    usable = ok && usable && table->count > 0 && table->count == times.sample_count &&
+             add_offsets(&times.ctts, table);
     if (usable) {
         *ret_last_ticks = last_duration(&times.stts);
         ok = align_to_first_packet(demuxer, stream, &format, table, &usable, err);

@@ -17,7 +17,8 @@ static void field_pairing_done(struct field_pairing *pairing)
 }
 SR_DEFINE_AUTO_VALUE(field_pairing, struct field_pairing, field_pairing_done);
 
-static bool field_pairing_init(struct field_pairing *pairing, const AVCodecParameters *parameters, struct sr_err *err)
+static bool field_pairing_init(struct field_pairing *pairing, const AVCodecParameters *parameters,
+                               struct sr_err *err)
 {
     if (parameters->codec_id != AV_CODEC_ID_H264)
         return true;
@@ -37,10 +38,11 @@ static bool completes_picture(struct field_pairing *pairing, const AVPacket *pac
         return false;
     uint8_t *out = NULL;
     int out_bytes = 0;
-    (void)av_parser_parse2(pairing->parser, pairing->codec, &out, &out_bytes, packet->data, packet->size, packet->pts,
-                           packet->dts, packet->pos);
+    (void)av_parser_parse2(pairing->parser, pairing->codec, &out, &out_bytes, packet->data,
+                           packet->size, packet->pts, packet->dts, packet->pos);
     const int structure = pairing->parser->picture_structure;
-    const bool is_field = structure == AV_PICTURE_STRUCTURE_TOP_FIELD || structure == AV_PICTURE_STRUCTURE_BOTTOM_FIELD;
+    const bool is_field = structure == AV_PICTURE_STRUCTURE_TOP_FIELD ||
+                          structure == AV_PICTURE_STRUCTURE_BOTTOM_FIELD;
     const bool completes = is_field && pairing->waiting && pairing->waiting != structure;
     pairing->waiting = is_field && !completes ? structure : 0;
     return completes;
@@ -62,12 +64,13 @@ static uint32_t flags_of(const AVPacket *packet, const struct bitstream_facts *f
     if (facts->start == BITSTREAM_NO_START)
         flags |= PACKET_UNCLEAN;
     else
-        flags |= PACKET_KEY | PACKET_CLEAN | (facts->start == BITSTREAM_START_CLOSED ? PACKET_CLOSED : 0);
+        flags |= PACKET_KEY | PACKET_CLEAN |
+                 (facts->start == BITSTREAM_START_CLOSED ? PACKET_CLOSED : 0);
     return flags;
 }
 
-bool packet_scan_fill(const struct media_source *source, AVFormatContext *demuxer, AVStream *stream, struct packet_table *table,
-                      int64_t *ret_last_ticks, struct sr_err *err)
+bool packet_scan_fill(const struct media_source *source, AVFormatContext *demuxer, AVStream *stream,
+                      struct packet_table *table, int64_t *ret_last_ticks, struct sr_err *err)
 {
     const struct bitstream_format format = bitstream_format_of(stream->codecpar);
     sr_auto(field_pairing) struct field_pairing pairing = { 0 };
@@ -77,7 +80,8 @@ bool packet_scan_fill(const struct media_source *source, AVFormatContext *demuxe
     if (!field_pairing_init(&pairing, stream->codecpar, err))
         return false;
     for (unsigned i = 0; i < demuxer->nb_streams; i++)
-        demuxer->streams[i]->discard = demuxer->streams[i] == stream ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
+        demuxer->streams[i]->discard =
+            demuxer->streams[i] == stream ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
     table->time_base = (struct media_rational){ stream->time_base.num, stream->time_base.den };
     table->can_confirm = format.can_confirm;
 
@@ -99,7 +103,10 @@ bool packet_scan_fill(const struct media_source *source, AVFormatContext *demuxe
         if (table->count > 0 && av_packet_get_side_data(packet, AV_PKT_DATA_NEW_EXTRADATA, NULL))
             table->changes_headers = true;
         const struct bitstream_facts facts = bitstream_inspect(&format, packet->data, bytes);
-        struct packet entry = { .pts = packet->pts, .dts = packet->dts, .pos = packet->pos, .bytes = (uint32_t)packet->size,
+        struct packet entry = { .pts = packet->pts,
+                                .dts = packet->dts,
+                                .pos = packet->pos,
+                                .bytes = (uint32_t)packet->size,
                                 .flags = flags_of(packet, &facts) };
         if (completes_picture(&pairing, packet))
             entry.flags |= PACKET_HIDDEN;

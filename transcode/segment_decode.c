@@ -22,14 +22,15 @@ struct segment_decoder {
     struct segment_reader *reader;
     AVCodecContext *codec;
     AVPacket *packet;
-    size_t first_packet;      // where decoding started
-    size_t end_packet;        // one past the last packet fed
-    int64_t from_pts, to_pts; // pictures wanted: the interval and its context
-    uint8_t *fates;           // enum packet_fate, of packets first_packet..end_packet
+    size_t first_packet;       // where decoding started
+    size_t end_packet;         // one past the last packet fed
+    int64_t from_pts, to_pts;  // pictures wanted: the interval and its context
+    uint8_t *fates;            // enum packet_fate, of packets first_packet..end_packet
     bool is_draining;
-    int drain_errors;         // met in a row
-    size_t output_count;      // ordinal tables: presented packets whose picture came out, or was passed over
-    int64_t last_pts;         // of the picture given last
+    int drain_errors;     // met in a row
+    size_t output_count;  // ordinal tables: presented packets whose picture came out, or was passed
+                          // over
+    int64_t last_pts;     // of the picture given last
     bool has_last;
     struct track_account account;
 };
@@ -87,7 +88,8 @@ static size_t point_before(const struct keyframe_index *index, size_t limit)
     return found;
 }
 
-// Steps back from the planned start until a point's own bytes say that decoding can begin there. The first packet always will do.
+// Steps back from the planned start until a point's own bytes say that decoding can begin there.
+// The first packet always will do.
 static bool seek_clean_start(struct segment_decoder *decoder, size_t wanted, struct sr_err *err)
 {
     const struct packet_table *table = decoder->params.table;
@@ -107,9 +109,9 @@ static bool seek_clean_start(struct segment_decoder *decoder, size_t wanted, str
         if (read == MEDIA_READ_FAILED)
             return false;
         const struct bitstream_facts facts =
-            read == MEDIA_READ_PACKET
-                ? bitstream_inspect(&decoder->format, decoder->packet->data, (size_t)decoder->packet->size)
-                : (struct bitstream_facts){ 0 };
+            read == MEDIA_READ_PACKET ? bitstream_inspect(&decoder->format, decoder->packet->data,
+                                                          (size_t)decoder->packet->size)
+                                      : (struct bitstream_facts){ 0 };
         if (facts.start != BITSTREAM_NO_START)
             return true;  // its packet is kept: it is the first to be fed
         av_packet_unref(decoder->packet);
@@ -123,16 +125,19 @@ static bool open_codec(struct segment_decoder *decoder, struct sr_err *err)
     const AVCodecParameters *parameters = segment_reader_codec(decoder->reader);
     const AVCodec *codec = avcodec_find_decoder(parameters->codec_id);
     if (!codec)
-        return sr_fail(err, SR_ERR_UNSUPPORTED, "no decoder for %s", avcodec_get_name(parameters->codec_id));
+        return sr_fail(err, SR_ERR_UNSUPPORTED, "no decoder for %s",
+                       avcodec_get_name(parameters->codec_id));
     sr_auto(codec_context) AVCodecContext *context = avcodec_alloc_context3(codec);
     if (!context)
         return sr_fail(err, SR_ERR_NO_MEMORY, "decoder");
     int status = avcodec_parameters_to_context(context, parameters);
     if (status < 0)
         return media_fail(err, status, "decoder %s", codec->name);
-    context->flags |= AV_CODEC_FLAG_BITEXACT;  // inverse transforms that are the same on every processor
-    context->thread_count = 1;  // frame threads are not deterministic on damaged input
-    // The whole stream's reorder depth, so that a decoder that starts late orders its pictures as one that saw everything.
+    context->flags |=
+        AV_CODEC_FLAG_BITEXACT;  // inverse transforms that are the same on every processor
+    context->thread_count = 1;   // frame threads are not deterministic on damaged input
+    // The whole stream's reorder depth, so that a decoder that starts late orders its pictures as
+    // one that saw everything.
     if (context->has_b_frames < decoder->params.table->reorder_depth)
         context->has_b_frames = decoder->params.table->reorder_depth;
     context->pkt_timebase = (AVRational){ 1, 1 };  // our packets' times are their numbers
@@ -146,7 +151,8 @@ static bool open_codec(struct segment_decoder *decoder, struct sr_err *err)
     return true;
 }
 
-bool segment_decoder_new(const struct segment_decode_params *params, struct segment_decoder **ret_decoder, struct sr_err *err)
+bool segment_decoder_new(const struct segment_decode_params *params,
+                         struct segment_decoder **ret_decoder, struct sr_err *err)
 {
     const struct packet_table *table = params->table;
     sr_auto(segment_decoder) struct segment_decoder *decoder = calloc(1, sizeof(*decoder));
@@ -159,7 +165,8 @@ bool segment_decoder_new(const struct segment_decode_params *params, struct segm
     size_t start = params->segment.start_packet;
     if (decoder->from_pts < params->segment.start_pts) {
         start = 0;
-        for (size_t i = 0; i < params->index->count && params->index->point[i].pts <= decoder->from_pts; i++)
+        for (size_t i = 0;
+             i < params->index->count && params->index->point[i].pts <= decoder->from_pts; i++)
             start = params->index->point[i].packet;
     }
     decoder->end_packet = params->segment.end_packet;
@@ -176,7 +183,8 @@ bool segment_decoder_new(const struct segment_decode_params *params, struct segm
         return sr_err_wrap(err, "%s", params->source->name);
     decoder->fates = calloc(decoder->end_packet - decoder->first_packet + 1, 1);
     if (!decoder->fates)
-        return sr_fail(err, SR_ERR_NO_MEMORY, "account of %zu packets", decoder->end_packet - decoder->first_packet);
+        return sr_fail(err, SR_ERR_NO_MEMORY, "account of %zu packets",
+                       decoder->end_packet - decoder->first_packet);
     *ret_decoder = sr_take(decoder);
     return true;
 }
@@ -192,8 +200,10 @@ void segment_decoder_free(struct segment_decoder *decoder)
     free(decoder);
 }
 
-// Old 4:4:4 of x264 is decoded by rules that the first picture's SEI names: a decoder that starts later gets it too.
-static bool prepend_x264_sei(const struct segment_decoder *decoder, AVPacket *packet, struct sr_err *err)
+// Old 4:4:4 of x264 is decoded by rules that the first picture's SEI names: a decoder that starts
+// later gets it too.
+static bool prepend_x264_sei(const struct segment_decoder *decoder, AVPacket *packet,
+                             struct sr_err *err)
 {
     static const uint8_t start_code[4] = { 0, 0, 0, 1 };
     const struct packet_table *table = decoder->params.table;
@@ -244,7 +254,8 @@ static bool feed(struct segment_decoder *decoder, struct sr_err *err)
     if (read == MEDIA_READ_END || decoder->packet->pts >= (int64_t)decoder->end_packet) {
         av_packet_unref(decoder->packet);
         decoder->is_draining = true;
-        (void)avcodec_send_packet(decoder->codec, NULL);  // cannot fail in a way that receiving does not show
+        (void)avcodec_send_packet(decoder->codec,
+                                  NULL);  // cannot fail in a way that receiving does not show
         return true;
     }
     const size_t number = (size_t)decoder->packet->pts;
@@ -252,8 +263,8 @@ static bool feed(struct segment_decoder *decoder, struct sr_err *err)
         bitstream_inspect(&decoder->format, decoder->packet->data, (size_t)decoder->packet->size);
     if (facts.shows_nothing)
         set_fate(decoder, number, FATE_HIDDEN);
-    if (number == decoder->first_packet && number > 0 && decoder->params.table->x264_sei
-        && !prepend_x264_sei(decoder, decoder->packet, err))
+    if (number == decoder->first_packet && number > 0 && decoder->params.table->x264_sei &&
+        !prepend_x264_sei(decoder, decoder->packet, err))
         return false;
     const int status = avcodec_send_packet(decoder->codec, decoder->packet);
     av_packet_unref(decoder->packet);
@@ -269,7 +280,8 @@ static size_t packet_of(struct segment_decoder *decoder, const AVFrame *frame)
 {
     const struct packet_table *table = decoder->params.table;
     if (!table->is_ordinal)
-        return frame->pts >= 0 && (uint64_t)frame->pts < table->count ? (size_t)frame->pts : SIZE_MAX;
+        return frame->pts >= 0 && (uint64_t)frame->pts < table->count ? (size_t)frame->pts
+                                                                      : SIZE_MAX;
     size_t number = decoder->output_count ? decoder->output_count : decoder->first_packet;
     while (number < table->count && !packet_presented(&table->packets[number]))
         number++;
@@ -280,7 +292,8 @@ static size_t packet_of(struct segment_decoder *decoder, const AVFrame *frame)
 }
 
 // Decides about one picture. True: it is wanted.
-static bool place(struct segment_decoder *decoder, const AVFrame *frame, struct segment_picture *ret)
+static bool place(struct segment_decoder *decoder, const AVFrame *frame,
+                  struct segment_picture *ret)
 {
     const struct packet_table *table = decoder->params.table;
     const struct segment *segment = &decoder->params.segment;
@@ -303,16 +316,19 @@ static bool place(struct segment_decoder *decoder, const AVFrame *frame, struct 
     }
     decoder->last_pts = pts;
     decoder->has_last = true;
-    *ret = (struct segment_picture){ .pts = pts, .duration = table->frame_ticks, .is_context = is_context };
+    *ret = (struct segment_picture){ .pts = pts,
+                                     .duration = table->frame_ticks,
+                                     .is_context = is_context };
     return true;
 }
 
-// The packets that this segment answers for: those whose time lies in it, and at both ends of the title what lies outside.
+// The packets that this segment answers for: those whose time lies in it, and at both ends of the
+// title what lies outside.
 static bool is_ours(const struct segment_decoder *decoder, const struct packet *packet)
 {
     const struct segment *segment = &decoder->params.segment;
-    return (packet->pts >= segment->start_pts || decoder->params.is_first)
-           && (packet->pts < segment->end_pts || decoder->params.is_last);
+    return (packet->pts >= segment->start_pts || decoder->params.is_first) &&
+           (packet->pts < segment->end_pts || decoder->params.is_last);
 }
 
 // A picture that cannot be decoded because the source begins after what it needs.
@@ -340,17 +356,19 @@ static void close_account(struct segment_decoder *decoder)
             account->shown++;
         } else if (packet->flags & PACKET_DISCARD) {
             account->discarded++;
-        } else if ((packet->flags & PACKET_HIDDEN) || fate == FATE_HIDDEN || lacks_its_past(decoder, i)) {
+        } else if ((packet->flags & PACKET_HIDDEN) || fate == FATE_HIDDEN ||
+                   lacks_its_past(decoder, i)) {
             account->hidden++;
         } else {
             account->damaged++;
-            note_damage(decoder, packet->pts, fate == FATE_FAILED ? "cannot be decoded" : "gave no picture");
+            note_damage(decoder, packet->pts,
+                        fate == FATE_FAILED ? "cannot be decoded" : "gave no picture");
         }
     }
 }
 
-enum segment_next segment_decoder_next(struct segment_decoder *decoder, AVFrame **ret_frame, struct segment_picture *ret_picture,
-                                       struct sr_err *err)
+enum segment_next segment_decoder_next(struct segment_decoder *decoder, AVFrame **ret_frame,
+                                       struct segment_picture *ret_picture, struct sr_err *err)
 {
     sr_auto(av_frame) AVFrame *frame = av_frame_alloc();
     if (!frame) {
@@ -370,7 +388,8 @@ enum segment_next segment_decoder_next(struct segment_decoder *decoder, AVFrame 
         } else if (status == AVERROR(ENOMEM)) {
             (void)sr_fail(err, SR_ERR_NO_MEMORY, "decoder");
             return SEGMENT_FAILED;
-        } else if (status == AVERROR_EOF || (decoder->is_draining && ++decoder->drain_errors > DRAIN_ERRORS_MAX)) {
+        } else if (status == AVERROR_EOF ||
+                   (decoder->is_draining && ++decoder->drain_errors > DRAIN_ERRORS_MAX)) {
             close_account(decoder);
             return SEGMENT_END;
         } else if (!decoder->is_draining && !feed(decoder, err)) {
@@ -380,7 +399,8 @@ enum segment_next segment_decoder_next(struct segment_decoder *decoder, AVFrame 
     }
 }
 
-void segment_decoder_account(const struct segment_decoder *decoder, struct track_account *ret_account)
+void segment_decoder_account(const struct segment_decoder *decoder,
+                             struct track_account *ret_account)
 {
     *ret_account = decoder->account;
 }

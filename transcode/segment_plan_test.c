@@ -9,9 +9,9 @@
 struct source {
     int64_t frame_ticks;
     size_t gop, count;
-    bool open_gop;      // two leading pictures follow each key picture but the first
+    bool open_gop;  // two leading pictures follow each key picture but the first
     bool cannot_confirm, changes_headers;
-    size_t hole_at;     // 5 s pass before this picture
+    size_t hole_at;  // 5 s pass before this picture
 };
 
 static struct packet_table *table_of(const struct source *source)
@@ -28,8 +28,11 @@ static struct packet_table *table_of(const struct source *source)
         int64_t number = (int64_t)i;
         const size_t in_gop = i % source->gop;
         if (source->open_gop && i >= source->gop && i + 2 < source->count)
-            number += in_gop == 0 ? 2 : in_gop <= 2 ? -1 : 0;  // key picture first, the two before it after
-        packet->pts = 1000 + number * source->frame_ticks + (source->hole_at && i >= source->hole_at ? 450000 : 0);
+            number += in_gop == 0   ? 2
+                      : in_gop <= 2 ? -1
+                                    : 0;  // key picture first, the two before it after
+        packet->pts = 1000 + number * source->frame_ticks +
+                      (source->hole_at && i >= source->hole_at ? 450000 : 0);
         packet->dts = 1000 + (int64_t)i * source->frame_ticks;
         packet->bytes = 100;
         packet->pos = (int64_t)i * 100;
@@ -37,7 +40,8 @@ static struct packet_table *table_of(const struct source *source)
             packet->flags = PACKET_KEY | PACKET_CLEAN | (source->open_gop ? 0 : PACKET_CLOSED);
     }
     table->start_pts = 1000;
-    table->end_pts = 1000 + (int64_t)source->count * source->frame_ticks + (source->hole_at ? 450000 : 0);
+    table->end_pts =
+        1000 + (int64_t)source->count * source->frame_ticks + (source->hole_at ? 450000 : 0);
     return table;
 }
 
@@ -50,25 +54,86 @@ static const struct row {
     size_t segment_count;
     int encoder_threads;
 } rows[] = {
-    { "keyframe: ten seconds by default", { 3600, 25, 1500, 0, 0, 0, 0 }, SEGMENT_KEYFRAME, 0, SR_OK, 6, 2 },
-    { "keyframe: half a second is a GOP", { 3600, 25, 1500, 0, 0, 0, 0 }, SEGMENT_KEYFRAME, 500000, SR_OK, 60, 1 },
-    { "keyframe: open GOPs split too", { 3600, 25, 1500, true, 0, 0, 0 }, SEGMENT_KEYFRAME, 2000000, SR_OK, 30, 1 },
-    { "keyframe: one key picture", { 3600, 1500, 1500, 0, 0, 0, 0 }, SEGMENT_KEYFRAME, 2000000, SR_OK, 1, 8 },
-    { "keyframe: a tail of one picture joins", { 3600, 25, 251, 0, 0, 0, 0 }, SEGMENT_KEYFRAME, 1000000, SR_OK, 10, 1 },
-    { "grid: half a second whatever the GOP", { 3600, 25, 1500, 0, 0, 0, 0 }, SEGMENT_GRID, 500000, SR_OK, 120, 1 },
-    { "grid: six seconds by default", { 3600, 25, 1500, 0, 0, 0, 0 }, SEGMENT_GRID, 0, SR_OK, 10, 1 },
-    { "grid: 29.97 frames a second", { 3003, 30, 1800, 0, 0, 0, 0 }, SEGMENT_GRID, 2000000, SR_OK, 30, 1 },
-    { "grid: intervals without a picture join", { 3600, 25, 250, 0, 0, 0, 100 }, SEGMENT_GRID, 1000000, SR_OK, 10, 1 },
+    { "keyframe: ten seconds by default",
+      { 3600, 25, 1500, 0, 0, 0, 0 },
+      SEGMENT_KEYFRAME,
+      0,
+      SR_OK,
+      6,
+      2 },
+    { "keyframe: half a second is a GOP",
+      { 3600, 25, 1500, 0, 0, 0, 0 },
+      SEGMENT_KEYFRAME,
+      500000,
+      SR_OK,
+      60,
+      1 },
+    { "keyframe: open GOPs split too",
+      { 3600, 25, 1500, true, 0, 0, 0 },
+      SEGMENT_KEYFRAME,
+      2000000,
+      SR_OK,
+      30,
+      1 },
+    { "keyframe: one key picture",
+      { 3600, 1500, 1500, 0, 0, 0, 0 },
+      SEGMENT_KEYFRAME,
+      2000000,
+      SR_OK,
+      1,
+      8 },
+    { "keyframe: a tail of one picture joins",
+      { 3600, 25, 251, 0, 0, 0, 0 },
+      SEGMENT_KEYFRAME,
+      1000000,
+      SR_OK,
+      10,
+      1 },
+    { "grid: half a second whatever the GOP",
+      { 3600, 25, 1500, 0, 0, 0, 0 },
+      SEGMENT_GRID,
+      500000,
+      SR_OK,
+      120,
+      1 },
+    { "grid: six seconds by default",
+      { 3600, 25, 1500, 0, 0, 0, 0 },
+      SEGMENT_GRID,
+      0,
+      SR_OK,
+      10,
+      1 },
+    { "grid: 29.97 frames a second",
+      { 3003, 30, 1800, 0, 0, 0, 0 },
+      SEGMENT_GRID,
+      2000000,
+      SR_OK,
+      30,
+      1 },
+    { "grid: intervals without a picture join",
+      { 3600, 25, 250, 0, 0, 0, 100 },
+      SEGMENT_GRID,
+      1000000,
+      SR_OK,
+      10,
+      1 },
     { "off", { 3600, 25, 1500, 0, 0, 0, 0 }, SEGMENT_OFF, 0, SR_OK, 1, 8 },
     { "codec we cannot read", { 3600, 25, 1500, 0, true, 0, 0 }, SEGMENT_KEYFRAME, 0, SR_OK, 1, 8 },
     { "headers change", { 3600, 25, 1500, 0, 0, true, 0 }, SEGMENT_KEYFRAME, 0, SR_OK, 1, 8 },
     { "one picture", { 3600, 25, 1, 0, 0, 0, 0 }, SEGMENT_GRID, 0, SR_OK, 1, 8 },
     { "auto is not for us", { 3600, 25, 10, 0, 0, 0, 0 }, SEGMENT_AUTO, 0, SR_ERR_INVALID, 0, 0 },
-    { "too short a target", { 3600, 25, 10, 0, 0, 0, 0 }, SEGMENT_GRID, 50000, SR_ERR_INVALID, 0, 0 },
+    { "too short a target",
+      { 3600, 25, 10, 0, 0, 0, 0 },
+      SEGMENT_GRID,
+      50000,
+      SR_ERR_INVALID,
+      0,
+      0 },
     { "negative target", { 3600, 25, 10, 0, 0, 0, 0 }, SEGMENT_KEYFRAME, -1, SR_ERR_INVALID, 0, 0 },
 };
 
-// Whatever the plan: intervals meet, cover the timeline, hold every picture once, and each decode range holds its pictures.
+// Whatever the plan: intervals meet, cover the timeline, hold every picture once, and each decode
+// range holds its pictures.
 static void check_invariants(const struct segment_plan *plan, const struct packet_table *table)
 {
     size_t pictures = 0;
@@ -83,7 +148,8 @@ static void check_invariants(const struct segment_plan *plan, const struct packe
         size_t in_range = 0;
         for (size_t j = 0; j < table->count; j++) {
             const struct packet *packet = &table->packets[j];
-            const bool is_ours = packet->pts >= segment->start_pts && packet->pts < segment->end_pts;
+            const bool is_ours =
+                packet->pts >= segment->start_pts && packet->pts < segment->end_pts;
             in_range += is_ours && j >= segment->start_packet && j < segment->end_packet;
         }
         assert_int_equal(in_range, segment->packet_count);
@@ -101,8 +167,12 @@ static void each_row(void **state)
     sr_auto(keyframe_index) struct keyframe_index *index = NULL;
     sr_assert_ok(keyframe_index_new(table, &index, &err), err);
     sr_auto(segment_plan) struct segment_plan *plan = NULL;
-    const struct segment_plan_params params = { .table = table, .index = index, .mode = row->mode, .target_us = row->target_us,
-                                                .gop_us = 500000, .media_segment_us = 6000000 };
+    const struct segment_plan_params params = { .table = table,
+                                                .index = index,
+                                                .mode = row->mode,
+                                                .target_us = row->target_us,
+                                                .gop_us = 500000,
+                                                .media_segment_us = 6000000 };
     if (row->code != SR_OK) {
         sr_assert_fails(segment_plan_new(&params, &plan, &err), row->code, err);
         assert_null(plan);
@@ -118,12 +188,17 @@ static void json_names_each_segment(void **state)
 {
     (void)state;
     struct sr_err err = { 0 };
-    sr_auto(packet_table) struct packet_table *table = table_of(&(struct source){ .frame_ticks = 3600, .gop = 25, .count = 250 });
+    sr_auto(packet_table) struct packet_table *table =
+        table_of(&(struct source){ .frame_ticks = 3600, .gop = 25, .count = 250 });
     sr_auto(keyframe_index) struct keyframe_index *index = NULL;
     sr_assert_ok(keyframe_index_new(table, &index, &err), err);
     sr_auto(segment_plan) struct segment_plan *plan = NULL;
-    sr_assert_ok(segment_plan_new(&(struct segment_plan_params){ .table = table, .index = index, .mode = SEGMENT_KEYFRAME,
-                                                                 .target_us = 2000000 }, &plan, &err), err);
+    sr_assert_ok(segment_plan_new(&(struct segment_plan_params){ .table = table,
+                                                                 .index = index,
+                                                                 .mode = SEGMENT_KEYFRAME,
+                                                                 .target_us = 2000000 },
+                                  &plan, &err),
+                 err);
     sr_auto(json) json_t *json = NULL;
     sr_assert_ok(segment_plan_json(plan, table, &json, &err), err);
     const json_t *segments = json_object_get(json, "segments");
@@ -138,9 +213,11 @@ static void an_index_leaves_out_what_cannot_start(void **state)
 {
     (void)state;
     struct sr_err err = { 0 };
-    sr_auto(packet_table) struct packet_table *table = table_of(&(struct source){ .frame_ticks = 3600, .gop = 25, .count = 100 });
+    sr_auto(packet_table) struct packet_table *table =
+        table_of(&(struct source){ .frame_ticks = 3600, .gop = 25, .count = 100 });
     table->packets[25].flags = PACKET_KEY | PACKET_UNCLEAN;  // flagged, but its bytes say no
-    table->packets[49].pts = table->packets[50].pts + 1;     // presented after the key picture that follows it in decode order
+    table->packets[49].pts = table->packets[50].pts +
+                             1;  // presented after the key picture that follows it in decode order
     sr_auto(keyframe_index) struct keyframe_index *index = NULL;
     sr_assert_ok(keyframe_index_new(table, &index, &err), err);
     assert_int_equal(index->count, 2);

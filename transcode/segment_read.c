@@ -10,10 +10,10 @@ struct segment_reader {
     const struct media_source *source;
     const struct packet_table *table;
     AVFormatContext *demuxer;
-    AVPacket *ahead;    // read while seeking, not yet given; empty: none
+    AVPacket *ahead;  // read while seeking, not yet given; empty: none
     bool has_ahead;
-    bool is_linear;     // counts packets from the source's start instead of seeking
-    size_t next_packet; // number of the packet that comes next
+    bool is_linear;      // counts packets from the source's start instead of seeking
+    size_t next_packet;  // number of the packet that comes next
 };
 
 static AVStream *stream_of(const struct segment_reader *reader)
@@ -26,20 +26,26 @@ static bool open_demuxer(struct segment_reader *reader, struct sr_err *err)
     media_demuxer_close(&reader->demuxer);
     if (!media_demuxer_open(reader->source, &reader->demuxer, err))
         return false;
-    // What a pass over the packets saw is seen again only after the same preparation; sample tables need none.
-    if (!reader->table->from_index && !media_demuxer_find_info(reader->demuxer, reader->source, err))
+    // What a pass over the packets saw is seen again only after the same preparation; sample tables
+    // need none.
+    if (!reader->table->from_index &&
+        !media_demuxer_find_info(reader->demuxer, reader->source, err))
         return false;
-    if (reader->table->stream_index < 0 || (unsigned)reader->table->stream_index >= reader->demuxer->nb_streams)
-        return sr_fail(err, SR_ERR_INPUT, "%s: no stream %d", reader->source->name, reader->table->stream_index);
+    if (reader->table->stream_index < 0 ||
+        (unsigned)reader->table->stream_index >= reader->demuxer->nb_streams)
+        return sr_fail(err, SR_ERR_INPUT, "%s: no stream %d", reader->source->name,
+                       reader->table->stream_index);
     for (unsigned i = 0; i < reader->demuxer->nb_streams; i++)
-        reader->demuxer->streams[i]->discard = (int)i == reader->table->stream_index ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
+        reader->demuxer->streams[i]->discard =
+            (int)i == reader->table->stream_index ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
     reader->next_packet = 0;
     reader->has_ahead = false;
     av_packet_unref(reader->ahead);
     return true;
 }
 
-bool segment_reader_new(const struct segment_read_params *params, struct segment_reader **ret_reader, struct sr_err *err)
+bool segment_reader_new(const struct segment_read_params *params,
+                        struct segment_reader **ret_reader, struct sr_err *err)
 {
     sr_auto(segment_reader) struct segment_reader *reader = calloc(1, sizeof(*reader));
     if (!reader || !(reader->ahead = av_packet_alloc()))
@@ -84,8 +90,10 @@ static bool try_seek(struct segment_reader *reader, size_t number)
     const struct packet *packet = &reader->table->packets[number];
     const AVStream *stream = stream_of(reader);
     const char *name = reader->demuxer->iformat->name;
-    const bool by_byte = !strcmp(name, "mpegts") || !strcmp(name, "mpeg") || (reader->demuxer->iformat->flags & AVFMT_GENERIC_INDEX
-                         && !(reader->demuxer->iformat->flags & AVFMT_NO_BYTE_SEEK) && reader->table->is_ordinal);
+    const bool by_byte =
+        !strcmp(name, "mpegts") || !strcmp(name, "mpeg") ||
+        (reader->demuxer->iformat->flags & AVFMT_GENERIC_INDEX &&
+         !(reader->demuxer->iformat->flags & AVFMT_NO_BYTE_SEEK) && reader->table->is_ordinal);
     if (by_byte && packet->pos >= 0)
         return av_seek_frame(reader->demuxer, -1, packet->pos, AVSEEK_FLAG_BYTE) >= 0;
     const AVRational ours = { reader->table->time_base.num, reader->table->time_base.den };
@@ -94,7 +102,8 @@ static bool try_seek(struct segment_reader *reader, size_t number)
 }
 
 // Reads on until packet `number` shows itself. *ret_found false: it did not within reach.
-static bool look_for(struct segment_reader *reader, size_t number, bool *ret_found, struct sr_err *err)
+static bool look_for(struct segment_reader *reader, size_t number, bool *ret_found,
+                     struct sr_err *err)
 {
     enum { REACH_PACKETS = 1024 };
     *ret_found = false;
@@ -109,7 +118,8 @@ static bool look_for(struct segment_reader *reader, size_t number, bool *ret_fou
             reader->next_packet = number;
             return true;
         }
-        const bool is_past = reader->table->packets[number].pos >= 0 && reader->ahead->pos > reader->table->packets[number].pos;
+        const bool is_past = reader->table->packets[number].pos >= 0 &&
+                             reader->ahead->pos > reader->table->packets[number].pos;
         av_packet_unref(reader->ahead);
         if (is_past)
             return true;
@@ -129,9 +139,10 @@ static bool read_from_start(struct segment_reader *reader, size_t number, struct
         av_packet_unref(reader->ahead);
         if (read == MEDIA_READ_FAILED)
             return false;
-        if (read == MEDIA_READ_END)
-            return sr_fail(err, SR_ERR_INPUT, "%s: ended before packet %zu: it changed while it was read", reader->source->name, number);
-        reader->next_packet++;
+        // A source that ends before what its index promises is damaged there, and read as far as it
+        // goes.
+        reader->next_packet =
+            read == MEDIA_READ_END ? reader->table->count : reader->next_packet + 1;
     }
     return true;
 }
@@ -155,7 +166,8 @@ bool segment_reader_seek(struct segment_reader *reader, size_t number, struct sr
     return read_from_start(reader, number, err);
 }
 
-enum media_read segment_reader_next(struct segment_reader *reader, AVPacket *packet, struct sr_err *err)
+enum media_read segment_reader_next(struct segment_reader *reader, AVPacket *packet,
+                                    struct sr_err *err)
 {
     if (reader->next_packet >= reader->table->count)
         return MEDIA_READ_END;
@@ -168,7 +180,8 @@ enum media_read segment_reader_next(struct segment_reader *reader, AVPacket *pac
             return read;
     }
     if (!is_number(reader, packet, reader->next_packet) && !reader->is_linear) {
-        // The demuxer does not give the same packets after a seek: from here on they are counted from the start.
+        // The demuxer does not give the same packets after a seek: from here on they are counted
+        // from the start.
         const size_t number = reader->next_packet;
         reader->next_packet = SIZE_MAX;
         av_packet_unref(packet);
