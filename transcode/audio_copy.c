@@ -209,7 +209,9 @@ static void sharpen_start(struct copying *copying, int64_t position)
     size_t bytes;
     const uint8_t *const skip =
         av_packet_get_side_data(copying->packet, AV_PKT_DATA_SKIP_SAMPLES, &bytes);
-    const int64_t priming = skip && bytes >= 4 ? AV_RL32(skip) : copying->codec->initial_padding;
+    int64_t priming = copying->codec->initial_padding;
+    if (skip && bytes >= 4)
+        priming = AV_RL32(skip);
     const int64_t start = position + priming;
     if (priming > 0 && llabs(start - copying->start_position) <= 2 * copying->repair.tick_samples)
         copying->start_position = start;
