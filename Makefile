@@ -95,12 +95,13 @@ TESTS := $(foreach f,base net statemachine storage transcode pipeline service cl
 TSAN_TESTS := $(foreach f,base pipeline tests,$(call tests_of,$(f)))
 SWEEP := $(if $(wildcard tests/faults/main.c),$(B)/tests/faults/sweep)
 FUZZERS := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/*_fuzz.c))
+REPLAYS := $(patsubst %_fuzz.c,$(B)/%_replay,$(wildcard tests/fuzz/*_fuzz.c))
 BINARY := $(if $(wildcard cli/main.c),$(B)/splitreel)
 SCENARIOS := $(sort $(wildcard tests/*_test.sh))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all binary help test check faults tsan fuzz lint tidy format install fixtures bench clean FORCE \
+.PHONY: all binary help test check faults tsan fuzz fuzz-run lint tidy format install fixtures bench clean FORCE \
     run-tests run-check run-faults run-tsan build-fuzz
 
 all: $(ARCHIVES) $(BINARY) compile_commands.json
@@ -114,6 +115,7 @@ help:
 	@echo 'make faults     one whole job again and again, each time with another call failing'
 	@echo 'make tsan       the tests with threads under TSan'
 	@echo 'make fuzz       the fuzzers in tests/fuzz (clang), into build/fuzz'
+	@echo 'make fuzz-run   each of them for SECONDS=$(SECONDS)'
 	@echo 'make lint       formatting, static checks, layers, headers with both compilers'
 	@echo 'make format     rewrite the sources as .clang-format says'
 	@echo 'make fixtures   media for the tests, into build/fixtures'
@@ -162,6 +164,10 @@ $(B)/tests/fuzz/%_fuzz: $(B)/tests/fuzz/%_fuzz.o $(ARCHIVES)
 	@$(SAY) LINK $@
 	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS_all)
 
+$(B)/tests/fuzz/%_replay: $(B)/tests/fuzz/%_fuzz.o $(B)/tests/fuzz/replay.o $(ARCHIVES)
+	@$(SAY) LINK $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_all)
+
 # The failure sweep: calls that can fail go to the wrappers of tests/faults/wraps.c, which names them.
 SWEEP_WRAPS = $(addprefix -Wl$(comma)--wrap=,$(shell tests/faults/wrapped.sh))
 SWEEP_OBJECTS := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/faults/*.c)))
@@ -188,10 +194,10 @@ check:
 
 HEADER_CHECK = CC="$(1)" FLAGS="-std=gnu17 -D_GNU_SOURCE -I. $(WARNINGS) $(HEADERS_tests)" tools/check-headers.sh
 
-run-check: $(TESTS) $(BINARY) $(SWEEP)
+run-check: $(TESTS) $(BINARY) $(SWEEP) $(REPLAYS)
 	@mkdir -p $(B); $(call HEADER_CHECK,$(CC)) > $(B)/headers.tap; tools/check-layers.sh > $(B)/layers.tap; \
 	tests/faults/check-calls.sh $(B) > $(B)/calls.tap; \
-	SPLITREEL=$(abspath $(BINARY)) tools/run-tests $(TESTS) $(SWEEP) $(SCENARIOS) \
+	SPLITREEL=$(abspath $(BINARY)) tools/run-tests $(TESTS) $(REPLAYS) $(SWEEP) $(SCENARIOS) \
 	    $(B)/headers.tap $(B)/layers.tap $(B)/calls.tap
 
 # Every call instead of a sample: takes long.
@@ -215,6 +221,13 @@ fuzz:
 	@$(MAKE) --no-print-directory VARIANT=fuzz build-fuzz
 
 build-fuzz: $(FUZZERS)
+
+# Each fuzzer for SECONDS. What it keeps is in build/fuzz/corpus, what it finds in build/fuzz/findings.
+SECONDS ?= 60
+fuzz-run: fuzz
+	@for fuzzer in $(patsubst tests/fuzz/%_fuzz.c,%,$(wildcard tests/fuzz/*_fuzz.c)); do \
+	    tests/fuzz/run.sh $$fuzzer $(SECONDS) || exit; \
+	done
 
 # Static checks --------------------------------------------------------------------------------
 C_FILES = $(shell git ls-files -- '*.c' '*.h')
