@@ -102,8 +102,7 @@ bool act_plan_keys(struct job *job, struct sr_err *err)
     return true;
 }
 
-// The document
-// --------------------------------------------------------------------------------------
+// The document -----------------------------------------------------------------------------------
 static bool renditions_json(const struct job *job, json_t *list, struct sr_err *err)
 {
     for (size_t v = 0; v < job->video_count; v++) {

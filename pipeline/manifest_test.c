@@ -200,7 +200,6 @@ static void defaults(void **state)
     assert_string_equal(m->input, "-\xff 'x'.mov");
     assert_string_equal(m->outputs[0].path, "-y.mp4");
     assert_false(m->output_is_folder);
-    assert_true(m->are_default);
     assert_int_equal(m->rendition_count, 2);
     assert_true(m->renditions[0].asked.crf < 0);
     assert_int_equal(m->renditions[1].asked.track, -1);

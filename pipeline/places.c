@@ -17,8 +17,7 @@
 
 enum { TREE_DEPTH_MAX = 8, REPORT_HEAD_BYTES = 4096 };
 
-// Paths
-// ---------------------------------------------------------------------------------------------
+// Paths ------------------------------------------------------------------------------------------
 // Without slashes at the end, but for the root itself.
 static size_t trimmed(const char *path)
 {
@@ -87,8 +86,7 @@ static char *temporary_path(const struct job *job, const char *final, bool insid
     return sr_strf(err, "%s/.splitreel-%.24s", folder, key.text);
 }
 
-// Choosing
-// ------------------------------------------------------------------------------------------
+// Choosing ---------------------------------------------------------------------------------------
 static bool check_file(const struct job *job, const char *final, bool overwrite, struct sr_err *err)
 {
     const size_t bytes = strlen(final);
@@ -217,8 +215,7 @@ bool places_report(const struct job *job, char **ret_path, struct sr_err *err)
     return true;
 }
 
-// Moving
-// --------------------------------------------------------------------------------------------
+// Moving -----------------------------------------------------------------------------------------
 static bool sync_parent(const char *path, struct sr_err *err)
 {
     sr_auto(char) char *folder = places_parent(path, err);

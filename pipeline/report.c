@@ -70,8 +70,7 @@ static void first_and_last(const struct track_part *part, int64_t *ret_first, in
     *ret_last = last;
 }
 
-// Accounts
-// ------------------------------------------------------------------------------------------
+// Accounts ---------------------------------------------------------------------------------------
 static bool account_json(const struct track_account *account, json_t **ret_json, struct sr_err *err)
 {
     sr_auto(json) json_t *json = json_object();

@@ -302,7 +302,7 @@ static void progressive(void **state)
     assert_true(video->disposition & AV_DISPOSITION_DEFAULT);
     assert_true(audio->disposition &
                 AV_DISPOSITION_DEFAULT);  // the first of its kind, when none is
-    avformat_close_input(&demuxer);
+    media_demuxer_close(&demuxer);
 
     // Spec: ISO/IEC 14496-12 8.6.6: an empty edit of a quarter second, then 5000 of 48000 after the priming.
     const uint8_t *const data = (const uint8_t *)sink.bytes.text;
@@ -347,7 +347,7 @@ static void fragmented(void **state)
     AVFormatContext *demuxer = read_all(sink.bytes.text, sink.bytes.bytes, seen);
     check_samples(&title, seen);
     assert_int_equal(demuxer->streams[1]->time_base.den, 48000);
-    avformat_close_input(&demuxer);
+    media_demuxer_close(&demuxer);
 
     // Fragments are in the order of their time and are numbered.
     const uint8_t *const data = (const uint8_t *)sink.bytes.text, *at = data;
@@ -387,7 +387,7 @@ static void init_segment(void **state)
         assert_int_equal(seen[0].count, last->part.sample_count);
         for (size_t i = 0; i < seen[0].count; i++)
             assert_int_equal(seen[0].pts[i], last->part.samples[i].pts);
-        avformat_close_input(&demuxer);
+        media_demuxer_close(&demuxer);
         sr_str_done(&sink.bytes);
     }
     title_done(&title);
