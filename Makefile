@@ -93,7 +93,7 @@ SOURCES := $(foreach f,$(UNITS),$(sort $(wildcard $(f)/*.c))) $(sort $(wildcard 
 ARCHIVES := $(call archives_of,$(FOLDERS))
 TESTS := $(foreach f,base net statemachine storage transcode pipeline service cli tests,$(call tests_of,$(f)))
 TSAN_TESTS := $(foreach f,base pipeline tests,$(call tests_of,$(f)))
-SWEEP := $(if $(wildcard tests/faults/main.c),$(B)/tests/faults/sweep)
+SWEEP := $(B)/tests/faults/sweep
 FUZZERS := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/*_fuzz.c))
 REPLAYS := $(patsubst %_fuzz.c,$(B)/%_replay,$(wildcard tests/fuzz/*_fuzz.c))
 BINARY := $(if $(wildcard cli/main.c),$(B)/splitreel)
@@ -175,6 +175,13 @@ $(B)/tests/faults/sweep: $(SWEEP_OBJECTS) $(call archives_of,$(BELOW_tests))
 	@$(SAY) LINK $@
 	$(Q)$(CC) $(ALL_LDFLAGS) $(SWEEP_WRAPS) -o $@ $^ $(LIBS_all)
 
+# The film that it transcodes.
+$(B)/tests/faults/tiny.mp4: Makefile
+	@mkdir -p $(@D)
+	$(Q)ffmpeg -nostdin -loglevel error -y -f lavfi -i testsrc2=s=64x64:r=25:d=2 \
+	    -f lavfi -i sine=f=440:r=48000:d=2 -c:v libx264 -preset veryfast -crf 40 -g 20 \
+	    -x264-params open-gop=1:bframes=2:scenecut=0 -c:a aac -b:a 32k -fflags +bitexact -threads 1 $@
+
 -include $(wildcard $(B)/*/*.d $(B)/tests/*/*.d)
 
 # Tests ----------------------------------------------------------------------------------------
@@ -194,7 +201,7 @@ check:
 
 HEADER_CHECK = CC="$(1)" FLAGS="-std=gnu17 -D_GNU_SOURCE -I. $(WARNINGS) $(HEADERS_tests)" tools/check-headers.sh
 
-run-check: $(TESTS) $(BINARY) $(SWEEP) $(REPLAYS)
+run-check: $(TESTS) $(BINARY) $(SWEEP) $(B)/tests/faults/tiny.mp4 $(REPLAYS)
 	@mkdir -p $(B); $(call HEADER_CHECK,$(CC)) > $(B)/headers.tap; tools/check-layers.sh > $(B)/layers.tap; \
 	tests/faults/check-calls.sh $(B) > $(B)/calls.tap; \
 	SPLITREEL=$(abspath $(BINARY)) tools/run-tests $(TESTS) $(REPLAYS) $(SWEEP) $(SCENARIOS) \
@@ -204,7 +211,7 @@ run-check: $(TESTS) $(BINARY) $(SWEEP) $(REPLAYS)
 faults:
 	@$(MAKE) --no-print-directory VARIANT=asan run-faults
 
-run-faults: $(SWEEP)
+run-faults: $(SWEEP) $(B)/tests/faults/tiny.mp4
 	@TEST_SECONDS_MAX=100000 $(SWEEP) --all --processes $(TEST_JOBS) > $(B)/faults.out; status=$$?; \
 	grep '^not ok' $(B)/faults.out; \
 	awk '/^ok/ { n++ } /^not ok/ { m++ } END { print n + 0, "passed,", m + 0, "failed" }' \
