@@ -42,7 +42,7 @@ static double share(uint64_t done, uint64_t total)
 
 double progress_percent(const struct progress_view *view)
 {
-    if (view->stage >= RUN_ENDED)
+    if (view->stage == RUN_ENDED)
         return 100;
     const double part = view->frames_total > 0 ? share(view->frames_done, view->frames_total)
                                                : share(view->audio_us_done, view->audio_us_total);
@@ -79,8 +79,8 @@ static struct pace pace_of(const struct progress_view *view)
 static const char *stage_name(int stage)
 {
     static const char *const names[] = { "probing",   "planning",   "encoding", "joining",
-                                         "verifying", "publishing", "done" };
-    return stage >= 0 && stage <= RUN_ENDED ? names[stage] : "";
+                                         "verifying", "publishing", "done",     "stopped" };
+    return stage >= 0 && stage <= RUN_FAILED ? names[stage] : "";
 }
 
 // One cell per segment; when there are more segments than columns, a cell stands for several and
@@ -175,7 +175,10 @@ static void show(struct progress *progress, bool is_end)
     progress_look(progress->run, sr_clock_monotonic_us(sr_clock_system()) - progress->start_us,
                   view);
     const size_t columns = columns_of(progress->file);
-    if (progress_line(view, progress->kind, columns, is_end, &line, &err)) {
+    // A job that was refused at once has nothing to show but its error.
+    const bool is_empty =
+        view->stage == RUN_FAILED && view->duration_us == 0 && progress->kind != PROGRESS_JSON;
+    if (!is_empty && progress_line(view, progress->kind, columns, is_end, &line, &err)) {
         if (progress->kind == PROGRESS_BAR)
             (void)fprintf(progress->file, "%s%.*s%s", clear, (int)columns - 1, sr_str_text(&line),
                           is_end ? "\n" : "");

@@ -17,6 +17,7 @@ struct making {
     const struct job *job;
     struct report *report;
     json_t *faults, *damage;
+    int64_t first_damage_us;
 };
 
 void report_done(struct report *report)
@@ -103,9 +104,11 @@ static bool add_damage(struct making *making, const struct track_account *accoun
     for (size_t i = 0; i < account->damage_count; i++) {
         const struct track_damage *const damage = &account->damage[i];
         const int64_t us = job_out_us(making->job, damage->pts, base);
-        if (report->first_damage[0] == '\0')
+        if (report->first_damage[0] == '\0' || us < making->first_damage_us) {
+            making->first_damage_us = us;
             (void)snprintf(report->first_damage, sizeof(report->first_damage),
                            "stream %d at %.3f s: %s", stream, (double)us / 1e6, damage->reason);
+        }
         if (json_array_size(making->damage) >= DAMAGE_LISTED_MAX)
             break;
         json_t *const item = json_object();

@@ -307,19 +307,15 @@ bool run_job(const struct run_params *params, struct run_result *ret, struct sr_
     sr_cancel_init(&run.hard, params->stop, params->clock, INT64_MAX);
     // What cannot work is refused before a folder is made for it.
     bool done =
-        access(params->manifest->input, R_OK) == 0 || strcmp(params->manifest->input, "") == 0;
-    if (!done) {
-        struct sr_reader reader = { 0 };
-        done = sr_file_reader_open(params->manifest->input, &reader, err);  // says why
-        sr_reader_close(&reader);
-    }
+        access(params->manifest->input, F_OK) == 0 ||
+        sr_fail(err, SR_ERR_NOT_FOUND, "%s: there is no such file", params->manifest->input);
     done = done && open_all(&run, err) && work(&run, err);
     if (run.job)
         act_join_discard(run.job);
     ret->workspace_kept = run.workspace != NULL;
     if (run.workspace && (done ? !params->keep : !has_work(&run)))
         remove_work(&run, done);
-    set_stage(params, RUN_ENDED);
+    set_stage(params, done ? RUN_ENDED : RUN_FAILED);
     job_free(run.job);
     workspace_free(run.workspace);
     sr_budget_free(run.budget);

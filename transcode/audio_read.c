@@ -3,7 +3,9 @@
 #include <inttypes.h>
 #include <libswresample/swresample.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "transcode/audio_edit.h"
 #include "transcode/audio_repair.h"
 #include "transcode/media_cpu.h"
 #include "transcode/media_err.h"
@@ -20,9 +22,11 @@ struct audio_reader {
     struct audio_repair repair;
     struct SwrContext *converter;  // of frames unlike the first one
     AVFrame *unlike;               // what the converter is open for
-    AVFrame *held;         // decoded, waits for its successor: the last one may have to be cut
-    AVFrame *ready;        // to give, after `silence`
-    int64_t silence;       // samples to give
+    AVFrame *held;    // decoded, waits for its successor: the last one may have to be cut
+    AVFrame *ready;   // to give, after `silence`
+    int64_t silence;  // samples to give
+    bool has_end;
+    int64_t end_pts;       // that the edit list misses only because it is coarse
     int64_t last_samples;  // of a decoded frame: how long a lost one was
     bool has_form, is_draining, has_drained, is_strict;
     struct {
@@ -115,6 +119,8 @@ bool audio_reader_new(const struct media_source *source, const struct probe *pro
     reader->stream = reader->demuxer->streams[stream_index];
     if (!open_decoder(reader, err))
         return sr_err_wrap(err, "stream %d", stream_index);
+    if (strncmp(reader->demuxer->iformat->name, "mov", 3) == 0)
+        reader->has_end = audio_edit_end(&source->reader, reader->stream->id, &reader->end_pts);
     *ret_reader = sr_take(reader);
     return true;
 }
@@ -274,6 +280,9 @@ static void list_fault(struct audio_reader *reader, const struct audio_repair_st
                          ms);
     else if (step->fault == AUDIO_FAULT_OVERLAP)
         audio_damage_add(&reader->account, pts, "overlaps what is before it by %.1f ms, cut", -ms);
+    else if (step->fault == AUDIO_FAULT_CLOCK)
+        audio_damage_add(&reader->account, pts,
+                         "the clock stands while the sound goes on, ignored");
     else if (step->fault == AUDIO_FAULT_JUMP)
         audio_damage_add(&reader->account, pts, "the clock jumps by %.1f ms, ignored", ms);
 }
@@ -299,6 +308,10 @@ static bool take_frame(struct audio_reader *reader, AVFrame *taken, struct sr_er
     reader->sent.frames++;
     if (frame->nb_samples <= 0)
         return true;
+    // PCM often says how many channels, not which: then they are the usual ones, as ffmpeg takes
+    // them.
+    if (frame->ch_layout.order == AV_CHANNEL_ORDER_UNSPEC)
+        av_channel_layout_default(&frame->ch_layout, frame->ch_layout.nb_channels);
     if (!reader->has_form && !learn_form(reader, frame, err))
         return false;
     if (!is_same_form(&reader->form, frame) && !conform(reader, &frame, err))
@@ -426,10 +439,13 @@ static bool feed(struct audio_reader *reader, struct sr_err *err)
 static void cut_end(struct audio_reader *reader)
 {
     AVFrame *const last = reader->held;
-    if (!last || last->pkt_duration <= 0 || reader->repair.tick_samples > 1 || reader->unlike)
+    if (!last || reader->repair.tick_samples > 1 || reader->unlike)
         return;
-    const int64_t samples = av_rescale_q(last->pkt_duration, reader->stream->time_base,
-                                         (AVRational){ 1, reader->form.rate });
+    int64_t ticks = last->pkt_duration;
+    if (reader->has_end && last->pts != AV_NOPTS_VALUE)
+        ticks = reader->end_pts - last->pts;
+    const int64_t samples =
+        av_rescale_q(ticks, reader->stream->time_base, (AVRational){ 1, reader->form.rate });
     if (samples > 0 && samples < last->nb_samples)
         last->nb_samples = (int)samples;
 }

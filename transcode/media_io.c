@@ -234,8 +234,9 @@ static bool open_failed(const AVIOContext *avio, int ret, const char *format, st
     if (strstr(first, "exceeds max_streams"))
         return sr_fail_native(err, SR_ERR_LIMIT, ret, "more than %d streams", MEDIA_STREAMS_MAX);
     // Numbers like EINVAL and EBUSY come from the format's arithmetic here, never from a disk: that
-    // is ours.
-    if (ret != AVERROR(ENOMEM) && ret != AVERROR_PATCHWELCOME)
+    // is ours. Some demuxers say ENOMEM for sizes that make no sense, but then they say so in words
+    // as well.
+    if ((ret != AVERROR(ENOMEM) || first[0]) && ret != AVERROR_PATCHWELCOME)
         ret = AVERROR_INVALIDDATA;
     return media_fail(err, ret, "cannot be opened as %.*s%s%s%s", (int)strcspn(format, ","), format,
                       first[0] ? " (" : "", first, first[0] ? ")" : "");
