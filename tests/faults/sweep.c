@@ -356,11 +356,13 @@ static bool is_first(const struct fault_log *log, uint32_t number)
     return true;
 }
 
-// Marks calls of a sample: the first of each function where the job wants that, then others at random.
+// Marks calls of a sample: the first of each function where the job wants that, then others at
+// random.
 static void choose(const struct fault_log *log, const struct sweep_params *params, bool *chosen)
 {
     const uint32_t count = call_count(log);
-    const uint32_t share = (uint32_t)((uint64_t)params->calls_max * params->job->sample_percent / 100);
+    const uint32_t share =
+        (uint32_t)((uint64_t)params->calls_max * params->job->sample_percent / 100);
     const uint32_t want = params->calls_max && share < count ? share : count;
     uint32_t chosen_count = 0;
     for (uint32_t i = 0; i < count && chosen_count < want; i++) {
