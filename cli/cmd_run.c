@@ -29,15 +29,19 @@ static void help(void)
         "cannot be used, 4 disk, 5 not verified (nothing is published), 7 a limit, 130 or 143 interrupted.\n");
 }
 
-static void print_summary(const struct manifest *manifest, const struct run_result *result,
-                          int64_t elapsed_us)
+static void print_warning(const struct manifest *manifest, const struct run_result *result)
 {
-    const double seconds = (double)elapsed_us / 1e6, length = (double)result->duration_us / 1e6;
     if (result->damaged > 0)
         (void)fprintf(stderr,
                       "splitreel: warning: %s: the source is damaged in %llu place%s; first: %s\n",
                       manifest->input, (unsigned long long)result->damaged,
                       result->damaged == 1 ? "" : "s", result->first_damage);
+}
+
+static void print_summary(const struct manifest *manifest, const struct run_result *result,
+                          int64_t elapsed_us)
+{
+    const double seconds = (double)elapsed_us / 1e6, length = (double)result->duration_us / 1e6;
     (void)fprintf(
         stderr, "%s: ", strcmp(manifest->output, "-") == 0 ? "standard output" : manifest->output);
     if (result->frames > 0)
@@ -109,7 +113,9 @@ static bool run(const struct cli *cli, const struct job_options *options,
     }
     if (!done)
         print_how_to_go_on(&result, err);
-    else if (options->progress != PROGRESS_NONE || result.damaged > 0)
+    else
+        print_warning(manifest, &result);
+    if (done && options->progress != PROGRESS_NONE && options->progress != PROGRESS_JSON)
         print_summary(manifest, &result, sr_clock_monotonic_us(sr_clock_system()) - start_us);
     return done;
 }

@@ -508,7 +508,10 @@ static void walk_value(struct walk *walk, json_t *value, const char *name)
         size_t count = 0;
         const char *key;
         json_t *member;
-        json_object_foreach(value, key, member) keys[count++] = strdup(key);
+        json_object_foreach(value, key, member)
+        {
+            keys[count++] = strdup(key);
+        }
         for (size_t i = 0; i < count; i++) {
             change_member(walk, value, keys[i]);
             free((char *)keys[i]);
@@ -555,7 +558,9 @@ static void collect(const json_t *schema, json_t *names)
                 const char *name;
                 json_t *ignored;
                 json_object_foreach(value, name, ignored)
+                {
                     json_object_set_new(names, name, json_true());
+                }
             }
             collect(value, names);
         }

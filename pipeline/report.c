@@ -61,7 +61,7 @@ static int64_t ticks_us(int64_t ticks, uint32_t timescale)
 // Earliest and latest presentation time; the document lists samples in decode order.
 static void first_and_last(const struct track_part *part, int64_t *ret_first, int64_t *ret_last)
 {
-    int64_t first = part->start_pts, last = part->start_pts;
+    int64_t first = part->start_pts, last = first;
     for (size_t i = 0; i < part->sample_count; i++) {
         const int64_t pts = part->samples[i].pts;
         first = i == 0 || pts < first ? pts : first;
