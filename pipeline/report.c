@@ -222,10 +222,12 @@ static bool seam_json(struct making *making, size_t v, size_t s, json_t *list, s
 static bool video_json(struct making *making, size_t v, json_t *list, struct sr_err *err)
 {
     const struct job *const job = making->job;
-    json_t *const item = json_object(), *const segments = json_array();
+    json_t *const item = json_object();
     if (!jx_append(list, item, err) ||
-        !jx_put(item, "id", json_string(job_video_id(job, v)), err) ||
-        !jx_put(item, "segments", segments, err))
+        !jx_put(item, "id", json_string(job_video_id(job, v)), err))
+        return false;
+    json_t *const segments = json_array();
+    if (!jx_put(item, "segments", segments, err))
         return false;
     json_t *const seams = json_array();
     if (!jx_put(item, "seams", seams, err))
@@ -343,9 +345,10 @@ static bool fill(struct making *making, const struct act_verify_found *found, js
         if (!audio_json(making, a, audios, err))
             return false;
     }
+    if (job->video_count > 0 && !total_json(making, root, err))
+        return false;
     json_t *const files = json_array();
-    return (job->video_count == 0 || total_json(making, root, err)) &&
-           jx_put(root, "outputs", files, err) && files_json(job, files, err) &&
+    return jx_put(root, "outputs", files, err) && files_json(job, files, err) &&
            findings_json(making, found, root, err);
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "transcode/audio_edit.h"
+#include "transcode/audio_lead.h"
 #include "transcode/audio_repair.h"
 #include "transcode/media_cpu.h"
 #include "transcode/media_err.h"
@@ -18,6 +19,7 @@ struct audio_reader {
     AVCodecContext *decoder;
     AVPacket *packet;
     AVStream *stream;
+    struct audio_lead lead;
     struct audio_form form;
     struct audio_repair repair;
     struct SwrContext *converter;  // of frames unlike the first one
@@ -121,6 +123,8 @@ bool audio_reader_new(const struct media_source *source, const struct probe *pro
         return sr_err_wrap(err, "stream %d", stream_index);
     if (strncmp(reader->demuxer->iformat->name, "mov", 3) == 0)
         reader->has_end = audio_edit_end(&source->reader, reader->stream->id, &reader->end_pts);
+    if (!audio_lead_fill(&reader->lead, reader->demuxer, reader->stream, source->cancel, err))
+        return false;
     *ret_reader = sr_take(reader);
     return true;
 }
@@ -133,6 +137,7 @@ void audio_reader_free(struct audio_reader *reader)
     av_frame_free(&reader->ready);
     av_frame_free(&reader->unlike);
     swr_free(&reader->converter);
+    audio_lead_done(&reader->lead);
     av_packet_free(&reader->packet);
     avcodec_free_context(&reader->decoder);
     media_demuxer_close(&reader->demuxer);
@@ -193,6 +198,23 @@ static bool is_same_form(const struct audio_form *form, const AVFrame *frame)
            av_channel_layout_compare(&frame->ch_layout, &form->layout) == 0;
 }
 
+// The track begins where most of its first packets say.
+static void begin_times(struct audio_reader *reader, int64_t pts)
+{
+    const AVRational base = reader->stream->time_base;
+    const int rate = reader->form.rate;
+    int64_t position;
+    reader->form.shift_samples = audio_lead_shift(&reader->lead, reader->stream, rate);
+    if (reader->form.shift_samples == 0 || !audio_position(pts, base, rate, &position))
+        return;
+    reader->repair.has_begun = true;
+    reader->repair.expected = position + reader->form.shift_samples;
+    reader->form.start_pts =
+        pts + av_rescale_q(reader->form.shift_samples, (AVRational){ 1, rate }, base);
+    audio_damage_add(&reader->account, pts, "times go to and fro; the track begins %.1f ms later",
+                     (double)reader->form.shift_samples * 1000 / rate);
+}
+
 static bool learn_form(struct audio_reader *reader, const AVFrame *frame, struct sr_err *err)
 {
     if (frame->sample_rate < 1000 || frame->sample_rate > 768000 ||
@@ -212,6 +234,7 @@ static bool learn_form(struct audio_reader *reader, const AVFrame *frame, struct
     if (av_channel_layout_copy(&reader->form.layout, &frame->ch_layout) < 0)
         return sr_fail(err, SR_ERR_NO_MEMORY, "a channel layout");
     reader->has_form = true;
+    begin_times(reader, frame->pts);
     reader->repair.rate = frame->sample_rate;
     reader->repair.tick_samples =
         av_rescale_rnd(frame->sample_rate, base.num, base.den, AV_ROUND_UP);
@@ -420,7 +443,8 @@ static bool feed(struct audio_reader *reader, struct sr_err *err)
         return false;
     for (;;) {
         av_packet_unref(reader->packet);
-        const enum media_read read = media_demuxer_read(reader->demuxer, reader->packet, err);
+        const enum media_read read =
+            audio_lead_read(&reader->lead, reader->demuxer, reader->packet, err);
         if (read == MEDIA_READ_FAILED)
             return false;
         if (read == MEDIA_READ_END) {
