@@ -150,17 +150,17 @@ static bool lay_out(const struct mux_params *params, struct layout **ret_layout,
     return true;
 }
 
-// When the track's first sample is heard or seen: its part may begin before it (pictures that never
-// came out), never after it (priming is cut off). Time before it is an empty edit: libavformat
-// moves a track whose first edit begins with nothing to that edit's start.
-static int64_t first_shown(const struct track_part *first)
+// Where a track is first seen or heard. A segment may begin before its first picture (pictures that
+// do not decode); an edit that began there would make libavformat move the pictures to the edit's
+// start.
+static int64_t first_shown(const struct track_part *part)
 {
-    int64_t earliest = INT64_MAX;
-    for (size_t i = 0; i < first->sample_count; i++) {
-        if (first->samples[i].pts < earliest)
-            earliest = first->samples[i].pts;
-    }
-    return earliest > first->start_pts && earliest < first->end_pts ? earliest : first->start_pts;
+    if (part->kind != MEDIA_VIDEO)
+        return part->start_pts;
+    int64_t earliest = part->samples[0].pts;
+    for (size_t i = 1; i < part->sample_count; i++)
+        earliest = part->samples[i].pts < earliest ? part->samples[i].pts : earliest;
+    return earliest;
 }
 
 static struct mux_trak describe(const struct layout *layout, size_t index)
