@@ -223,8 +223,7 @@ static bool video_json(struct making *making, size_t v, json_t *list, struct sr_
 {
     const struct job *const job = making->job;
     json_t *const item = json_object();
-    if (!jx_append(list, item, err) ||
-        !jx_put(item, "id", json_string(job_video_id(job, v)), err))
+    if (!jx_append(list, item, err) || !jx_put(item, "id", json_string(job_video_id(job, v)), err))
         return false;
     json_t *const segments = json_array();
     if (!jx_put(item, "segments", segments, err))

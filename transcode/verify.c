@@ -220,12 +220,17 @@ static bool read_packets(struct verify_walk *verify, AVFormatContext *demuxer, s
     return read == MEDIA_READ_END;
 }
 
-// libavformat gives packets of fragments no duration, but knows where the last one ends: on the
-// file's clock, which is the shift ahead.
+// libavformat gives the last packet no duration in fragments, and none behind an empty edit. It
+// knows the track's then: of tables what is presented, of fragments where they end on the file's
+// clock, which is the shift ahead.
 static void find_end(struct track_walk *walk, const AVStream *stream)
 {
-    if (walk->last_end_pts == INT64_MIN && stream->duration != AV_NOPTS_VALUE)
+    if (walk->last_end_pts != INT64_MIN || stream->duration == AV_NOPTS_VALUE)
+        return;
+    if (stream->nb_frames == 0)
         walk->last_end_pts = stream->duration - walk->track->parts[0].part->shift_ticks;
+    else if (stream->start_time != AV_NOPTS_VALUE)
+        walk->last_end_pts = stream->start_time + stream->duration;
 }
 
 static void check_rest(struct verify_walk *verify, struct track_walk *walk)
