@@ -157,6 +157,13 @@ static bool check_segment(struct making *making, size_t v, size_t s, bool *ret_p
     if (done && (uint64_t)part->frame_count != part->sample_count)
         done = fault(making, err, "segment %zu, %s: %" PRId64 " pictures in %zu samples", s + 1, id,
                      part->frame_count, part->sample_count);
+    // The plan knows which packets are presented: none of those may be called discarded.
+    const uint64_t presented = job->plan->segment[s].packet_count;
+    if (done && part->account.packets - part->account.discarded < presented)
+        done = fault(making, err,
+                     "segment %zu, %s: %" PRIu64 " of %" PRIu64
+                     " packets are called discarded, but %" PRIu64 " are presented",
+                     s + 1, id, part->account.discarded, part->account.packets, presented);
     if (done && !has_rate && (uint64_t)part->frame_count != part->account.shown)
         done = fault(making, err, "segment %zu, %s: %" PRId64 " pictures, want %" PRIu64, s + 1, id,
                      part->frame_count, part->account.shown);
@@ -223,8 +230,7 @@ static bool video_json(struct making *making, size_t v, json_t *list, struct sr_
 {
     const struct job *const job = making->job;
     json_t *const item = json_object();
-    if (!jx_append(list, item, err) ||
-        !jx_put(item, "id", json_string(job_video_id(job, v)), err))
+    if (!jx_append(list, item, err) || !jx_put(item, "id", json_string(job_video_id(job, v)), err))
         return false;
     json_t *const segments = json_array();
     if (!jx_put(item, "segments", segments, err))
@@ -274,13 +280,36 @@ static bool total_json(struct making *making, json_t *root, struct sr_err *err)
     return done;
 }
 
+// A track begins where the plan heard its first sample, to the millisecond that some containers
+// count in, and every sample of its interval is heard.
+static bool check_sound(struct making *making, const struct job_audio *audio, struct sr_err *err)
+{
+    enum { START_US_MAX = 2000 };
+    const struct track_part *const part = &audio->part.part;
+    const int64_t length = part->end_pts - part->start_pts;
+    if (length != part->frame_count &&
+        !fault(making, err, "segment 1, %s: %" PRId64 " samples in an interval of %" PRId64,
+               audio->id, part->frame_count, length))
+        return false;
+    if (!audio->extent.has_samples)
+        return true;
+    const int64_t start_us = ticks_us(part->start_pts, part->timescale);
+    const int64_t want_us =
+        job_out_us(making->job, audio->extent.start_pts, audio->extent.time_base);
+    if (start_us - want_us <= START_US_MAX && want_us - start_us <= START_US_MAX)
+        return true;
+    return fault(making, err, "segment 1, %s: begins at %" PRId64 " us, want %" PRId64 " us",
+                 audio->id, start_us, want_us);
+}
+
 static bool audio_json(struct making *making, size_t a, json_t *list, struct sr_err *err)
 {
     const struct job *const job = making->job;
     const struct job_audio *const audio = &job->audios[a];
     const struct track_part *const part = &audio->part.part;
     json_t *const item = json_object();
-    return jx_append(list, item, err) && jx_put(item, "id", json_string(audio->id), err) &&
+    return jx_append(list, item, err) && check_sound(making, audio, err) &&
+           jx_put(item, "id", json_string(audio->id), err) &&
            jx_put(item, "stream", json_integer(audio->stream_index), err) &&
            jx_put(item, "sample_rate", count(part->timescale), err) &&
            jx_put(item, "samples", json_integer(part->frame_count), err) &&
