@@ -136,6 +136,45 @@ static bool rate_agrees(const struct job_video *video, const struct track_part *
            (__int128_t)length * rate.num;
 }
 
+// A result's own account against what the source says of the interval.
+static bool check_account(struct making *making, const char *id, size_t s,
+                          const struct track_account *account, struct sr_err *err)
+{
+    const struct job *const job = making->job;
+    const struct segment_decode_params params = {
+        .source = &job->source,
+        .probe = job->probe,
+        .table = job->table,
+        .index = job->index,
+        .segment = job->plan->segment[s],
+        .is_first = s == 0,
+        .is_last = s + 1 == job->plan->segment_count,
+    };
+    struct track_account *const least = calloc(1, sizeof(*least));
+    if (!least)
+        return sr_fail(err, SR_ERR_NO_MEMORY, "an account");
+    uint64_t hidden_max;
+    segment_decode_expect(&params, least, &hidden_max);
+    bool done = true;
+    if (account->packets != least->packets)
+        done = fault(making, err,
+                     "segment %zu, %s: answers for %" PRIu64 " packets, the source has %" PRIu64
+                     " there",
+                     s + 1, id, account->packets, least->packets);
+    if (done && account->discarded != least->discarded)
+        done = fault(making, err,
+                     "segment %zu, %s: %" PRIu64
+                     " packets discarded, the source's edit list discards %" PRIu64,
+                     s + 1, id, account->discarded, least->discarded);
+    if (done && (account->hidden < least->hidden || account->hidden > hidden_max))
+        done =
+            fault(making, err,
+                  "segment %zu, %s: %" PRIu64 " packets that show nothing, the source has %" PRIu64,
+                  s + 1, id, account->hidden, least->hidden);
+    free(least);
+    return done;
+}
+
 static bool check_segment(struct making *making, size_t v, size_t s, bool *ret_passed,
                           struct sr_err *err)
 {
@@ -151,19 +190,14 @@ static bool check_segment(struct making *making, size_t v, size_t s, bool *ret_p
         done = fault(making, err,
                      "segment %zu, %s: %" PRIu64 " packets are not the sum of their kinds", s + 1,
                      id, part->account.packets);
+    if (done)
+        done = check_account(making, id, s, &part->account, err);
     if (done && !same_counts(&part->account, &job->videos[0].parts[s].part.account))
         done = fault(making, err, "segment %zu, %s: counts packets differently from %s", s + 1, id,
                      job_video_id(job, 0));
     if (done && (uint64_t)part->frame_count != part->sample_count)
         done = fault(making, err, "segment %zu, %s: %" PRId64 " pictures in %zu samples", s + 1, id,
                      part->frame_count, part->sample_count);
-    // The plan knows which packets are presented: none of those may be called discarded.
-    const uint64_t presented = job->plan->segment[s].packet_count;
-    if (done && part->account.packets - part->account.discarded < presented)
-        done = fault(making, err,
-                     "segment %zu, %s: %" PRIu64 " of %" PRIu64
-                     " packets are called discarded, but %" PRIu64 " are presented",
-                     s + 1, id, part->account.discarded, part->account.packets, presented);
     if (done && !has_rate && (uint64_t)part->frame_count != part->account.shown)
         done = fault(making, err, "segment %zu, %s: %" PRId64 " pictures, want %" PRIu64, s + 1, id,
                      part->frame_count, part->account.shown);
@@ -280,26 +314,24 @@ static bool total_json(struct making *making, json_t *root, struct sr_err *err)
     return done;
 }
 
-// A track begins where the plan heard its first sample, to the millisecond that some containers
-// count in, and every sample of its interval is heard.
-static bool check_sound(struct making *making, const struct job_audio *audio, struct sr_err *err)
+// Sound begins where the plan has it, within the rounding of both clocks, and is as long as its
+// samples.
+static bool check_audio(struct making *making, const struct job_audio *audio, struct sr_err *err)
 {
-    enum { START_US_MAX = 2000 };
     const struct track_part *const part = &audio->part.part;
-    const int64_t length = part->end_pts - part->start_pts;
-    if (length != part->frame_count &&
-        !fault(making, err, "segment 1, %s: %" PRId64 " samples in an interval of %" PRId64,
-               audio->id, part->frame_count, length))
-        return false;
-    if (!audio->extent.has_samples)
-        return true;
-    const int64_t start_us = ticks_us(part->start_pts, part->timescale);
-    const int64_t want_us =
+    const int64_t wanted_us =
         job_out_us(making->job, audio->extent.start_pts, audio->extent.time_base);
-    if (start_us - want_us <= START_US_MAX && want_us - start_us <= START_US_MAX)
-        return true;
-    return fault(making, err, "segment 1, %s: begins at %" PRId64 " us, want %" PRId64 " us",
-                 audio->id, start_us, want_us);
+    const int64_t late_us = ticks_us(part->start_pts, part->timescale) - wanted_us;
+    const int64_t tolerance_us =
+        2 + 2000000 / (int64_t)part->timescale +
+        2 * (int64_t)audio->extent.time_base.num * 1000000 / audio->extent.time_base.den;
+    if ((late_us > tolerance_us || late_us < -tolerance_us) &&
+        !fault(making, err, "%s: its sound begins %" PRId64 " us late", audio->id, late_us))
+        return false;
+    if (part->end_pts - part->start_pts != part->frame_count)
+        return fault(making, err, "%s: %" PRId64 " samples in an interval of %" PRId64, audio->id,
+                     part->frame_count, part->end_pts - part->start_pts);
+    return true;
 }
 
 static bool audio_json(struct making *making, size_t a, json_t *list, struct sr_err *err)
@@ -307,9 +339,10 @@ static bool audio_json(struct making *making, size_t a, json_t *list, struct sr_
     const struct job *const job = making->job;
     const struct job_audio *const audio = &job->audios[a];
     const struct track_part *const part = &audio->part.part;
+    if (!check_audio(making, audio, err))
+        return false;
     json_t *const item = json_object();
-    return jx_append(list, item, err) && check_sound(making, audio, err) &&
-           jx_put(item, "id", json_string(audio->id), err) &&
+    return jx_append(list, item, err) && jx_put(item, "id", json_string(audio->id), err) &&
            jx_put(item, "stream", json_integer(audio->stream_index), err) &&
            jx_put(item, "sample_rate", count(part->timescale), err) &&
            jx_put(item, "samples", json_integer(part->frame_count), err) &&

@@ -26,9 +26,10 @@ struct side {
     struct audio_reader *reader;
     AVFrame *frame;
     int at;  // next sample of the frame
-    bool has_ended;
+    bool has_ended, is_fragmented;
     int rate, channels;
     int64_t samples;  // taken so far
+    int64_t skip;     // samples to leave out at the start: priming
     int64_t step;     // being added up
     double sum;
     int64_t sum_count;
@@ -68,6 +69,17 @@ static double value_of(const AVFrame *frame, int channel, int sample)
     }
 }
 
+// libavformat applies the edit list of fragments to times only: what it gives a time before zero is
+// not heard.
+static void find_priming(struct side *side, bool is_fragmented)
+{
+    const struct audio_form *const form = audio_reader_form(side->reader);
+    if (is_fragmented && form->start_pts < 0)
+        side->skip = av_rescale_q_rnd(-form->start_pts,
+                                      (AVRational){ form->time_base.num, form->time_base.den },
+                                      (AVRational){ 1, form->rate }, AV_ROUND_NEAR_INF);
+}
+
 static bool next_frame(struct side *side, struct sr_err *err)
 {
     av_frame_free(&side->frame);
@@ -80,6 +92,7 @@ static bool next_frame(struct side *side, struct sr_err *err)
         return true;
     side->rate = audio_reader_form(side->reader)->rate;
     side->channels = side->frame->ch_layout.nb_channels;
+    find_priming(side, side->is_fragmented);
     return side->rate > 0 || sr_fail(err, SR_ERR_INPUT, "sound without a rate");
 }
 
@@ -100,6 +113,11 @@ static bool fill(struct side *side, struct sr_err *err)
         if (!side->frame || side->at == side->frame->nb_samples) {
             if (!next_frame(side, err))
                 return false;
+            continue;
+        }
+        if (side->skip > 0) {
+            side->skip--;
+            side->at++;
             continue;
         }
         const int channels = side->frame->ch_layout.nb_channels;
@@ -185,6 +203,10 @@ static void check_window(struct sound *sound)
             best_lag = lag;
         }
     }
+    // Priming behind an offset cannot be told from sound in fragments: see is_padding().
+    if (sound->output.is_fragmented && best_lag > 0 &&
+        best_lag * sound->output.rate <= CODEC_FRAME_SAMPLES * STEPS_A_SECOND)
+        return;
     // Clearly better elsewhere, and by more than what a coder changes.
     if (abs(best_lag) < LAG_STEPS_MIN || best > here * 0.6 || here - best < source * 0.02)
         return;
@@ -205,12 +227,17 @@ static bool compare(struct sound *sound, struct sr_err *err)
     return true;
 }
 
-// The end of the last frame is told by its duration, which libavformat knows in files with sample
-// tables only. In fragments what is played behind it cannot be told from padding.
-static bool has_padding(const struct sound *sound, int64_t too_many)
+// Where the last frame ends is told by its duration, which libavformat does not know in fragments,
+// nor behind an empty edit. A decoder then gives the whole frame: what is too much of it is
+// padding, if the track's length says so, and in fragments, which have none, it cannot be told.
+static bool is_padding(const struct sound *sound, int64_t want, int64_t too_many)
 {
-    return sound->params->output_probe->is_fragmented && too_many > 0 &&
-           too_many < CODEC_FRAME_SAMPLES;
+    const struct probe *const probe = sound->params->output_probe;
+    const struct media_stream *const stream = &probe->streams[sound->params->output_stream];
+    if (too_many <= 0 || too_many >= CODEC_FRAME_SAMPLES)
+        return false;
+    return probe->is_fragmented || (stream->start_pts > 0 && stream->duration_ticks == want &&
+                                    stream->time_base.den == sound->output.rate);
 }
 
 static void check_count(struct sound *sound)
@@ -227,7 +254,7 @@ static void check_count(struct sound *sound)
         av_rescale_rnd(source->samples, output->rate, source->rate, AV_ROUND_NEAR_INF);
     const int64_t tolerance = source->rate == output->rate ? 0 : 1;
     const int64_t too_many = output->samples - want;
-    if (llabs(too_many) <= tolerance || has_padding(sound, too_many))
+    if (llabs(too_many) <= tolerance || is_padding(sound, want, too_many))
         return;
     verify_find(sound->result, 0, "track %zu: %" PRId64 " samples, want %" PRId64 " (%+.1f ms)",
                 sound->params->track_number, output->samples, want,
@@ -237,6 +264,8 @@ static void check_count(struct sound *sound)
 static int64_t start_ns(const struct side *side)
 {
     const struct audio_form *const form = audio_reader_form(side->reader);
+    if (side->is_fragmented && form->start_pts < 0)
+        return 0;
     return av_rescale_q_rnd(form->start_pts,
                             (AVRational){ form->time_base.num, form->time_base.den },
                             (AVRational){ 1, NS }, AV_ROUND_NEAR_INF);
@@ -250,6 +279,8 @@ bool verify_sound(const struct verify_sound_params *params, struct verify_result
         return sr_fail(err, SR_ERR_NO_MEMORY, "a comparison of sound");
     sound->params = params;
     sound->result = result;
+    sound->output.is_fragmented = params->output_probe->is_fragmented;
+    sound->source.is_fragmented = params->source_probe->is_fragmented;
     const bool is_done = audio_reader_new(params->full->source, params->source_probe,
                                           params->source_stream, &sound->source.reader, err) &&
                          audio_reader_new(params->full->output, params->output_probe,
