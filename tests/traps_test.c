@@ -495,8 +495,8 @@ static void renditions_line_up(void **state)
              "{\"id\":\"small\",\"codec\":\"h264\",\"height\":90,\"preset\":\"veryfast\"},"
              "{\"id\":\"aac\",\"codec\":\"aac\"}],"
              "\"outputs\":["
-             "{\"type\":\"mp4\",\"path\":\"{id}.mp4\",\"use\":[\"big\",\"aac\"]},"
-             "{\"type\":\"mp4\",\"path\":\"{id}.mp4\",\"use\":[\"small\",\"aac\"]}]}",
+             "{\"type\":\"mp4\",\"path\":\"big.mp4\",\"use\":[\"big\",\"aac\"]},"
+             "{\"type\":\"mp4\",\"path\":\"small.mp4\",\"use\":[\"small\",\"aac\"]}]}",
              title->path, title_scratch());
     sr_auto(title_run) struct title_run run = { 0 };
     run_manifest(text, "ladder", &run);
