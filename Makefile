@@ -176,7 +176,7 @@ $(B)/tests/faults/sweep: $(SWEEP_OBJECTS) $(call archives_of,$(BELOW_tests))
 	$(Q)$(CC) $(ALL_LDFLAGS) $(SWEEP_WRAPS) -o $@ $^ $(LIBS_all)
 
 # The film that it transcodes.
-$(B)/tests/faults/tiny.mp4: Makefile
+$(B)/tests/faults/tiny.mp4:
 	@mkdir -p $(@D)
 	$(Q)ffmpeg -nostdin -loglevel error -y -f lavfi -i testsrc2=s=64x64:r=25:d=2 \
 	    -f lavfi -i sine=f=440:r=48000:d=2 -c:v libx264 -preset veryfast -crf 40 -g 20 \
