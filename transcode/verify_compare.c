@@ -118,7 +118,7 @@ static void look(struct compare *compare)
                               : verify_thumb_apart(compare->window[i].grey, shown->grey);
         nearest = other < nearest ? other : nearest;
     }
-    if (nearest < INT32_MAX && nearest + APART_CLEARLY < apart * APART_SHARE_PERCENT / 100)
+    if (nearest < apart * APART_SHARE_PERCENT / 100 - APART_CLEARLY)
         NOTE(compare, moved, shown->ns);
     else
         TELL(compare, moved, "are another's");
