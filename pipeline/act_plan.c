@@ -29,6 +29,7 @@ static bool plan_segments(struct job *job, struct sr_err *err)
     if (!packet_table_new(&job->source, job->probe, job->video_stream->index, &job->table, err) ||
         !keyframe_index_new(job->table, &job->index, err))
         return false;
+    job->source.restarts = &job->table->restarts;
     const struct segment_plan_params params = {
         .table = job->table,
         .index = job->index,

@@ -23,6 +23,7 @@ struct trap {
         TIMES_ARE_ROUGH = 1,  // the source's times are broken: only their order and their rate hold
         SOUND_IS_ROUGH = 2,   // the source's sound has no exact times
         PICTURES_ARE_DAMAGED = 4,
+        EDITS_ARE_IGNORED = 8,  // libavformat does not apply the edit lists of fragmented files
     } how;
 };
 
@@ -110,7 +111,7 @@ static void check_track(const struct trap *trap, const struct seen *seen, int a)
     const struct title_audio *const want = &seen->title->audio[a];
     const struct judge_audio *const from = &seen->source.audio[a], *const to =
                                                                        &seen->output.audio[a];
-    const bool is_exact = want->samples >= 0;
+    const bool is_exact = want->samples >= 0 && !(trap->how & EDITS_ARE_IGNORED);
     // One millisecond, where the container counts those.
     const int64_t slack = is_exact ? 2 : want->rate / 1000 + 2;
     assert_int_equal(to->rate, want->rate);
@@ -320,14 +321,14 @@ static const struct trap traps[] = {
     { "interval: one-frame.mp4", BOTH, 1, 1, NULL, 0 },
     { "interval: prores.mov", BOTH, 1, 2, NULL, 0 },
     { "interval: mjpeg.avi", BOTH, 2, 4, NULL, 0 },
-    { "interval: ffv1.mkv", BOTH, 2, 4, NULL, 0 },
+    { "interval: ffv1.mkv", BOTH, 1, 4, NULL, 0 },
     // Leading pictures of open GOPs.
     { "leading pictures: open-gop.ts", BOTH, 8, MANY, NULL, 0 },
     { "leading pictures: open-gop-hevc.mp4", BOTH, 6, MANY, NULL, 0 },
     { "leading pictures: closed-gop-hevc.mkv", BOTH, 4, MANY, NULL, 0 },
-    { "leading pictures: mpeg2.ts", BOTH, 7, MANY, NULL, 0 },
-    { "leading pictures: mpeg2.mpg", BOTH, 2, MANY, NULL, 0 },
-    { "leading pictures: raw.hevc", BOTH, 6, MANY, NULL, 0 },
+    { "leading pictures: mpeg2.ts", BOTH, 5, MANY, NULL, 0 },
+    { "leading pictures: mpeg2.mpg", BOTH, 1, MANY, NULL, 0 },
+    { "leading pictures: raw.hevc", BOTH, 1, MANY, NULL, 0 },
     { "leading pictures: starts-mid-gop.ts", BOTH, 5, MANY, NULL, 0 },
     // Random access points.
     { "random access: bad-key-flags.mkv", BOTH, 1, MANY, NULL, 0 },
@@ -360,7 +361,7 @@ static const struct trap traps[] = {
     { "timeline: negative-start.mkv", BOTH, 10, MANY, NULL, 0 },
     { "timeline: negative-cts.mp4", BOTH, 10, MANY, NULL, 0 },
     { "timeline: late-fragments.mp4", BOTH, 1, MANY, NULL, 0 },
-    { "timeline: fragmented.mp4", BOTH, 1, MANY, NULL, 0 },
+    { "timeline: fragmented.mp4", BOTH, 1, MANY, NULL, EDITS_ARE_IGNORED },
     { "timeline: ts-gap.ts", BOTH, 10, MANY, keeps_gap, 0 },
     { "timeline: ts-restart.ts", BOTH, 10, MANY, bridges_restart, TIMES_ARE_ROUGH },
     { "timeline: pts-wrap.ts", BOTH, 10, MANY, NULL, 0 },

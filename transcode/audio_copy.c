@@ -10,6 +10,7 @@
 #include "transcode/audio_read.h"
 #include "transcode/audio_repair.h"
 #include "transcode/media_err.h"
+#include "transcode/media_restart.h"
 
 // What MP4 can carry and libavformat's muxer can describe before the first packet is written (AC-3
 // and E-AC-3 it cannot).
@@ -320,9 +321,12 @@ bool audio_copy(const struct audio_params *params, struct track_part *ret_part, 
     const AVRational base = copying.stream->time_base;
     copying.repair.rate = copying.rate;
     copying.repair.tick_samples = av_rescale_rnd(copying.rate, base.num, base.den, AV_ROUND_UP);
+    struct media_restart restart = { 0 };
     enum media_read read;
     while ((read = media_demuxer_read(copying.demuxer, copying.packet, err)) == MEDIA_READ_PACKET) {
         const bool is_ours = copying.packet->stream_index == params->stream_index;
+        if (is_ours)
+            media_restart_apply(&restart, params->source->restarts, base, copying.packet);
         if (!sr_cancel_check(params->source->cancel, err) ||
             (is_ours && copying.packet->size > 0 && !filter_packet(&copying, err)))
             return false;

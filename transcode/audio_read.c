@@ -10,6 +10,7 @@
 #include "transcode/audio_repair.h"
 #include "transcode/media_cpu.h"
 #include "transcode/media_err.h"
+#include "transcode/media_restart.h"
 
 enum { SILENCE_SAMPLES = 4096 };
 
@@ -20,6 +21,7 @@ struct audio_reader {
     AVPacket *packet;
     AVStream *stream;
     struct audio_lead lead;
+    struct media_restart restart;
     struct audio_form form;
     struct audio_repair repair;
     struct SwrContext *converter;  // of frames unlike the first one
@@ -103,6 +105,10 @@ static bool open_decoder(struct audio_reader *reader, struct sr_err *err)
     reader->decoder->pkt_timebase = reader->stream->time_base;
     reader->decoder->thread_count = 1;
     reader->decoder->flags |= AV_CODEC_FLAG_BITEXACT;
+    // Raw ADTS tells of no priming: all of it is presented, also what the decoder knows of some
+    // encoders.
+    if (strcmp(reader->demuxer->iformat->name, "aac") == 0)
+        reader->decoder->flags2 |= AV_CODEC_FLAG2_SKIP_MANUAL;
     media_scalar_lock();
     result = avcodec_open2(reader->decoder, codec, NULL);
     media_scalar_unlock();
@@ -453,8 +459,11 @@ static bool feed(struct audio_reader *reader, struct sr_err *err)
             return result >= 0 || result == AVERROR_EOF ||
                    media_fail(err, result, "drain the decoder");
         }
-        if (reader->packet->stream_index == reader->stream->index)
-            return send(reader, err);
+        if (reader->packet->stream_index != reader->stream->index)
+            continue;
+        media_restart_apply(&reader->restart, reader->source->restarts, reader->stream->time_base,
+                            reader->packet);
+        return send(reader, err);
     }
 }
 

@@ -181,6 +181,11 @@ bool verify_expected_new(const struct verify_full_params *params, const struct p
     return true;
 }
 
+const struct media_restarts *verify_expected_restarts(const struct verify_expected *expected)
+{
+    return &expected->table->restarts;
+}
+
 void verify_expected_free(struct verify_expected *expected)
 {
     if (!expected)

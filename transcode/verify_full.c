@@ -16,6 +16,7 @@ struct full {
     bool has_late;    // `late_ns` is known: the first track that was compared sets it
     int64_t late_ns;  // how much later things are in the output, each side counted from its zero
     int64_t tolerance_ns;
+    struct media_restarts restarts;  // of the source's clock, as its pictures show them
 };
 
 static int64_t tick_ns(const struct media_stream *stream)
@@ -51,6 +52,7 @@ static bool check_pictures(struct full *full, struct sr_err *err)
     if (!verify_expected_new(params, full->source, &expected, err) ||
         !verify_decoded_new(params, full->output, full->result, &decoded, err))
         return false;
+    full->restarts = *verify_expected_restarts(expected);
     const struct verify_pictures source = verify_expected_pictures(expected);
     const struct verify_pictures output = verify_decoded_pictures(decoded);
     if (!verify_compare(&source, &output, params, full->result, err))
@@ -180,6 +182,12 @@ bool verify_against_source(const struct verify_full_params *params, struct verif
         *err = (struct sr_err){ 0 };
         return true;
     }
-    struct full full = { .params = params, .result = ret, .source = source, .output = output };
+    struct media_source clocked = *params->source;
+    struct verify_full_params params_clocked = *params;
+    params_clocked.source = &clocked;
+    struct full full = {
+        .params = &params_clocked, .result = ret, .source = source, .output = output
+    };
+    clocked.restarts = &full.restarts;
     return check_video(&full, err) && check_sound(&full, err);
 }

@@ -58,6 +58,7 @@ SR_MUST_USE bool verify_expected_new(const struct verify_full_params *params,
                                      const struct probe *probe,
                                      struct verify_expected **ret_expected, struct sr_err *err);
 void verify_expected_free(struct verify_expected *expected);
+const struct media_restarts *verify_expected_restarts(const struct verify_expected *expected);
 SR_DEFINE_AUTO(verify_expected, struct verify_expected, verify_expected_free);
 struct verify_pictures verify_expected_pictures(struct verify_expected *expected);
 int64_t
