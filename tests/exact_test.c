@@ -37,17 +37,19 @@ static void check_pictures(const struct judge_video *video)
         assert_true(video->packets[i].dts > video->packets[i - 1].dts);
 }
 
-// A key frame where each segment begins, so that no picture is predicted over a seam.
+// A key frame where each segment begins, the first picture at or after its cut, so that no picture
+// is predicted over a seam.
 static void check_seams(const struct judge_video *video, size_t segment_count)
 {
     const double length = 60.0 / (double)segment_count;
     for (size_t s = 0; s < segment_count; s++) {
         bool found = false;
+        const double start =
+            ceil((double)s * length * FRAMES_PER_SECOND - 1e-6) / FRAMES_PER_SECOND;
         for (size_t i = 0; i < video->packet_count && !found; i++)
-            found = video->packets[i].is_idr &&
-                    fabs(video->packets[i].time - (double)s * length) < 1e-6;
+            found = video->packets[i].is_idr && fabs(video->packets[i].time - start) < 1e-6;
         if (!found)
-            fail_msg("no IDR at %f s", (double)s * length);
+            fail_msg("no IDR at %f s", start);
     }
 }
 

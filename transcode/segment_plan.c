@@ -156,26 +156,33 @@ static bool fill_segments(const struct segment_plan_params *params, const struct
                           struct segment_plan *plan, struct sr_err *err)
 {
     const struct packet_table *table = params->table;
-    // An interval without a picture joins the one before it (the first: the one after).
-    size_t *const counts = calloc(cuts->count, sizeof(*counts));
-    if (!counts)
+    // An interval without a picture joins the one before it. The others begin where their first
+    // picture does, so that the output's decode times are as even as its pictures.
+    struct interval {
+        size_t count;
+        int64_t first_pts;
+    } *const intervals = calloc(cuts->count, sizeof(*intervals));
+    if (!intervals)
         return sr_fail(err, SR_ERR_NO_MEMORY, "plan of %zu segments", cuts->count);
     for (size_t i = 0; i < table->count; i++) {
-        if (packet_presented(&table->packets[i]))
-            counts[interval_of(cuts, table->packets[i].pts)]++;
+        const struct packet *packet = &table->packets[i];
+        if (!packet_presented(packet))
+            continue;
+        struct interval *interval = &intervals[interval_of(cuts, packet->pts)];
+        if (interval->count++ == 0 || packet->pts < interval->first_pts)
+            interval->first_pts = packet->pts;
     }
     for (size_t i = 0; i + 1 < cuts->count; i++) {
-        const size_t count = counts[i];
-        struct segment *last = plan->segment_count ? &plan->segment[plan->segment_count - 1] : NULL;
-        if (count == 0 && last) {
-            last->end_pts = cuts->pts[i + 1];
+        if (intervals[i].count == 0)
             continue;
-        }
-        plan->segment[plan->segment_count++] = (struct segment){ .start_pts = cuts->pts[i],
-                                                                 .end_pts = cuts->pts[i + 1],
-                                                                 .packet_count = count };
+        if (plan->segment_count > 0)
+            plan->segment[plan->segment_count - 1].end_pts = intervals[i].first_pts;
+        plan->segment[plan->segment_count++] =
+            (struct segment){ .start_pts = intervals[i].first_pts,
+                              .end_pts = table->end_pts,
+                              .packet_count = intervals[i].count };
     }
-    free(counts);
+    free(intervals);
     for (size_t i = 0; i < plan->segment_count; i++) {
         struct segment *segment = &plan->segment[i];
         const bool is_last = i + 1 == plan->segment_count;
