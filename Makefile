@@ -101,7 +101,8 @@ SCENARIOS := $(sort $(wildcard tests/*_test.sh))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all binary help test check faults tsan fuzz fuzz-run lint tidy format install fixtures bench clean FORCE \
+MINUTES ?= 30
+.PHONY: all binary help test check soak corpus faults tsan fuzz fuzz-run lint tidy format install fixtures bench clean FORCE \
     run-tests run-check run-faults run-tsan build-fuzz
 
 all: $(ARCHIVES) $(BINARY) compile_commands.json
@@ -119,6 +120,8 @@ help:
 	@echo 'make lint       formatting, static checks, layers, headers with both compilers'
 	@echo 'make format     rewrite the sources as .clang-format says'
 	@echo 'make fixtures   media for the tests, into build/fixtures'
+	@echo 'make soak       SEED= MINUTES=30: random jobs, killed at random moments, compared'
+	@echo 'make corpus     MEDIA=DIR: the files of a folder as its expected.tsv says'
 	@echo 'make bench      the benchmarks'
 	@echo 'make install    DESTDIR= PREFIX=$(PREFIX)'
 
@@ -278,6 +281,12 @@ install: all
 # Makes what is missing or has a new recipe.
 fixtures:
 	@media-fixtures/make-fixtures.sh --jobs $(TEST_JOBS) build/fixtures
+
+soak: binary
+	@SPLITREEL=$(abspath $(BINARY)) SEED=$(SEED) MINUTES=$(MINUTES) tests/soak.sh
+
+corpus: binary
+	@SPLITREEL=$(abspath $(BINARY)) tests/corpus.sh '$(MEDIA)'
 
 bench: all
 	@if [ -x bench/run.sh ]; then bench/run.sh; else echo 'bench/run.sh is not there'; fi

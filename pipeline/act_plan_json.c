@@ -61,6 +61,8 @@ static bool video_key(const struct job *job, const struct job_video *video, size
            jx_put(facts, "encoder_threads", json_integer(plan->encoder_threads), err) &&
            jx_put(facts, "mode", json_string(segment_mode_name(plan->mode)), err) &&
            jx_put(facts, "gop_us", json_integer(plan->gop_us), err) &&
+           jx_put(facts, "shortest_us", json_integer(segment_plan_shortest_us(plan, job->table)),
+                  err) &&
            jx_put(facts, "timeline_start", json_integer(job->table->start_pts), err) &&
            workspace_key(facts, ret, err);
 }

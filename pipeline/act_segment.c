@@ -69,6 +69,7 @@ static bool encode(struct job *job, const struct act_segment_params *params, str
         .mode = job->plan->mode,
         .gop_us = job->plan->gop_us,
         .encoder_threads = job->plan->encoder_threads,
+        .shortest_us = segment_plan_shortest_us(job->plan, job->table),
         .zero_pts = job->zero_pts,
         .zero_base = job->zero_base,
         .output_count = making->count,

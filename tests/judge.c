@@ -6,6 +6,7 @@
 #include <libavutil/mastering_display_metadata.h>
 #include <libavutil/pixdesc.h>
 #include <math.h>
+#include <sys/stat.h>
 
 #include "base/test.h"
 #include "tests/barcode.h"
@@ -348,23 +349,87 @@ static void decode_all(struct judging *judging)
     av_frame_free(&frame);
 }
 
-// A decoder hears no more than the edit list presents.
-static void count_samples(struct judging *judging)
+static uint8_t *load(const char *path, size_t *ret_bytes)
 {
+    FILE *const file = fopen(path, "rb");
+    struct stat status;
+    assert_true(file && fstat(fileno(file), &status) == 0);
+    uint8_t *const data = malloc((size_t)status.st_size + 1);
+    assert_true(data && fread(data, 1, (size_t)status.st_size, file) == (size_t)status.st_size);
+    fclose(file);
+    *ret_bytes = (size_t)status.st_size;
+    return data;
+}
+
+// Edit lists --------------------------------------------------------------------------------------
+// Spec: ISO/IEC 14496-12, 8.6.6 EditListBox. libavformat's duration of a stream mixes in empty edits,
+// so that the length a track presents is read here.
+struct box {
+    const uint8_t *data;
+    size_t bytes;
+};
+
+static uint32_t be32(const uint8_t *at)
+{
+    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+static uint64_t be64(const uint8_t *at)
+{
+    return (uint64_t)be32(at) << 32 | be32(at + 4);
+}
+
+// The n-th box of this type among the children, without its header; empty when there is none.
+static struct box child(struct box parent, const char *type, int n)
+{
+    for (size_t at = 0; at + 8 <= parent.bytes;) {
+        const size_t bytes = be32(parent.data + at);
+        if (bytes < 8 || bytes > parent.bytes - at)
+            break;
+        if (memcmp(parent.data + at + 4, type, 4) == 0 && n-- == 0)
+            return (struct box){ parent.data + at + 8, bytes - 8 };
+        at += bytes;
+    }
+    return (struct box){ NULL, 0 };
+}
+
+// Seconds that the track presents; negative: no edit list says.
+static double presented_seconds(struct box moov, int track)
+{
+    const struct box mvhd = child(moov, "mvhd", 0);
+    const struct box elst = child(child(child(moov, "trak", track), "edts", 0), "elst", 0);
+    if (mvhd.bytes < 32 || elst.bytes < 8)
+        return -1;
+    const uint32_t timescale = be32(mvhd.data + (mvhd.data[0] == 1 ? 20 : 12));
+    const bool is_long = elst.data[0] == 1;
+    const size_t entry_bytes = is_long ? 20 : 12;
+    double seconds = -1;
+    for (size_t at = 8; at + entry_bytes <= elst.bytes; at += entry_bytes) {
+        const uint64_t ticks = is_long ? be64(elst.data + at) : be32(elst.data + at);
+        const bool is_empty = be32(elst.data + at + (is_long ? 8 : 4)) == UINT32_MAX;
+        if (!is_empty && ticks > 0 && timescale > 0)
+            seconds = (seconds < 0 ? 0 : seconds) + (double)ticks / timescale;
+    }
+    return seconds;
+}
+
+// A decoder hears no more than the edit list presents.
+static void count_samples(const struct judging *judging, const char *path)
+{
+    size_t bytes = 0;
+    uint8_t *const data = load(path, &bytes);
+    const struct box moov = child((struct box){ data, bytes }, "moov", 0);
     for (int i = 0; i < (int)judging->format->nb_streams && i < 32; i++) {
         const int a = judging->audio_of[i];
         if (a < 0)
             continue;
-        const AVStream *const stream = judging->format->streams[i];
         struct judge_audio *const audio = &judging->judge->audio[a];
+        const double seconds = presented_seconds(moov, i);
+        const int64_t presented = llround(seconds * audio->rate);
         audio->samples = audio->decoded;
-        if (stream->duration == AV_NOPTS_VALUE || audio->rate == 0)
-            continue;
-        const int64_t presented = av_rescale_q_rnd(
-            stream->duration, stream->time_base, (AVRational){ 1, audio->rate }, AV_ROUND_NEAR_INF);
-        if (presented < audio->samples)
+        if (seconds >= 0 && presented < audio->samples)
             audio->samples = presented;
     }
+    free(data);
 }
 
 void judge_file(const char *path, struct judge *ret)
@@ -378,7 +443,7 @@ void judge_file(const char *path, struct judge *ret)
     assert_true(avformat_find_stream_info(judging.format, NULL) >= 0);
     open_streams(&judging);
     decode_all(&judging);
-    count_samples(&judging);
+    count_samples(&judging, path);
     for (int i = 0; i < 32; i++)
         avcodec_free_context(&judging.codecs[i]);
     free(judging.header);

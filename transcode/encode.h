@@ -14,6 +14,8 @@ struct encode_params {
     int threads;
     bool only_forced_keys;  // true: an IDR where it is asked for and nowhere else; false: where the
                             // encoder sees a cut, too
+    int64_t shortest_us;    // the title's shortest segment, for buffers that hold across seams; 0:
+                            // the title is one
 };
 
 // A codec is a row. To add one: its row, its options, its case in the tests.

@@ -44,6 +44,25 @@ static bool add_hdr(const struct media_hdr *hdr, struct sr_str *text, struct sr_
     return sr_str_addf(text, err, ":cll=%u,%u", hdr->max_content, hdr->max_average);
 }
 
+// A decoder's buffer of `bufsize` bits, filled at `maxrate`, must hold over the whole title, though
+// no segment knows how full the one before left it. So each sets a reserve R aside: it starts with
+// R in the buffer, never uses more than bufsize - R of it, and earns R back by its end. Then any
+// stretch of time, over however many seams, takes at most maxrate * time + bufsize bits.
+static void set_buffer(const struct encode_params *params, AVCodecContext *codec)
+{
+    const int64_t rate = params->video->asked.maxrate_bps, size = params->video->asked.bufsize_bits;
+    codec->rc_max_rate = rate;
+    codec->rc_buffer_size = (int)size;  // rendition_resolve checked that it fits
+    if (params->shortest_us <= 0)
+        return;
+    // Both below 2^31; a day is below 2^37 microseconds.
+    const int64_t filled = av_rescale(rate, params->shortest_us, 1000000);
+    const int64_t reserve = size / 3 < filled / 4 ? size / 3 : filled / 4;
+    codec->rc_max_rate = rate - av_rescale_rnd(reserve, 1000000, params->shortest_us, AV_ROUND_UP);
+    codec->rc_buffer_size = (int)(size - reserve);
+    codec->rc_initial_buffer_occupancy = (int)reserve;
+}
+
 static bool x264_options(const struct encode_params *params, AVCodecContext *codec,
                          AVDictionary **options, struct sr_err *err)
 {
@@ -56,10 +75,8 @@ static bool x264_options(const struct encode_params *params, AVCodecContext *cod
                      params->only_forced_keys ? ":keyint=infinite:scenecut=0" : "") ||
         !add_hdr(&params->video->hdr, &text, err))
         return false;
-    if (asked->maxrate_bps > 0) {
-        codec->rc_max_rate = asked->maxrate_bps;
-        codec->rc_buffer_size = (int)asked->bufsize_bits;  // rendition_resolve checked that it fits
-    }
+    if (asked->maxrate_bps > 0)
+        set_buffer(params, codec);
     char crf[32];
     if (!sr_format(crf, sizeof(crf), "%.3f", asked->crf < 0 ? 23.0 : asked->crf))
         return sr_fail(err, SR_ERR_INVALID, "crf %g", asked->crf);

@@ -265,6 +265,19 @@ bool segment_plan_new(const struct segment_plan_params *params, struct segment_p
     return true;
 }
 
+int64_t segment_plan_shortest_us(const struct segment_plan *plan, const struct packet_table *table)
+{
+    int64_t shortest = INT64_MAX;
+    for (size_t i = 0; i < plan->segment_count; i++) {
+        const int64_t ticks = plan->segment[i].end_pts - plan->segment[i].start_pts;
+        shortest = ticks < shortest ? ticks : shortest;
+    }
+    if (plan->segment_count < 2)
+        return 0;
+    const __int128 us = (__int128)shortest * table->time_base.num * 1000000 / table->time_base.den;
+    return us > INT64_MAX ? INT64_MAX : us > 0 ? (int64_t)us : 1;
+}
+
 void segment_plan_free(struct segment_plan *plan)
 {
     free(plan);

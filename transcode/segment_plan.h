@@ -39,6 +39,8 @@ struct segment_plan {
 // Threads: pure; any thread. A function of its parameters alone: never of the machine.
 SR_MUST_USE bool segment_plan_new(const struct segment_plan_params *params,
                                   struct segment_plan **ret_plan, struct sr_err *err);
+// The shortest segment's length, for what must hold across seams; 0: there is only one segment.
+int64_t segment_plan_shortest_us(const struct segment_plan *plan, const struct packet_table *table);
 void segment_plan_free(struct segment_plan *plan);
 SR_DEFINE_AUTO(segment_plan, struct segment_plan, segment_plan_free);
 

@@ -258,7 +258,8 @@ static bool open_lane(struct job *job, struct lane *lane, const struct segment_o
     find_interval(job, lane, &start, &end);
     const struct encode_params options = { .video = output->rendition,
                                            .threads = job->params->encoder_threads,
-                                           .only_forced_keys = is_grid(job) };
+                                           .only_forced_keys = is_grid(job),
+                                           .shortest_us = job->params->shortest_us };
     lane->held = av_frame_alloc();
     if (!lane->held)
         return sr_fail(err, SR_ERR_NO_MEMORY, "picture");

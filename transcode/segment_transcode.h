@@ -18,7 +18,8 @@ struct segment_transcode_params {
                              // else; keyframe: the encoder chooses within
     int64_t gop_us;
     int encoder_threads;
-    int64_t zero_pts;  // output time zero ...
+    int64_t shortest_us;  // segment_plan_shortest_us()
+    int64_t zero_pts;     // output time zero ...
     struct media_rational
         zero_base;  // ... in this time base; video's offset is rounded once, to the output's ticks
     size_t output_count;
