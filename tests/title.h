@@ -6,10 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <jansson.h>
-
 #include "base/auto.h"
 #include "base/err.h"
+#include "base/jx.h"
 
 enum { TITLE_PATH_BYTES = 512, TITLE_PICTURES_MAX = 2000, TITLE_AUDIOS_MAX = 8 };
 

@@ -85,9 +85,10 @@ static bool open_source(struct copying *copying, struct sr_err *err)
     copying->stream = copying->demuxer->streams[params->stream_index];
     copying->codec = avcodec_parameters_alloc();
     copying->packet = av_packet_alloc();
-    if (strncmp(copying->demuxer->iformat->name, "mov", 3) == 0)
-        copying->has_end =
-            audio_edit_end(&params->source->reader, copying->stream->id, &copying->source_end_pts);
+    if (strncmp(copying->demuxer->iformat->name, "mov", 3) == 0 &&
+        !audio_edit_end(&params->source->reader, copying->stream->id, &copying->has_end,
+                        &copying->source_end_pts, err))
+        return sr_err_wrap(err, "%s", params->source->name);
     if (!copying->codec || !copying->packet ||
         avcodec_parameters_copy(copying->codec, copying->stream->codecpar) < 0)
         return sr_fail(err, SR_ERR_NO_MEMORY, "codec parameters");

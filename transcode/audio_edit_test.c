@@ -110,7 +110,9 @@ static void each_row(void **state)
     struct sr_reader reader = { 0 };
     int64_t end = 0;
     sr_assert_ok(sr_memory_reader_open(out.bytes.text, out.bytes.bytes, &reader, &err), err);
-    assert_int_equal(audio_edit_end(&reader, 1, &end), row->ok);
+    bool found = false;
+    sr_assert_ok(audio_edit_end(&reader, 1, &found, &end, &err), err);
+    assert_int_equal(found, row->ok);
     assert_int_equal(end, row->end);
     sr_reader_close(&reader);
     // Cut anywhere, it ends and reads nothing beyond (ASan looks).
@@ -118,10 +120,46 @@ static void each_row(void **state)
         char *const part = malloc(cut + 1);
         memcpy(part, out.bytes.text, cut);
         sr_assert_ok(sr_memory_reader_open(part, cut, &reader, &err), err);
-        assert_false(audio_edit_end(&reader, 1, &end));
+        found = true;
+        sr_assert_ok(audio_edit_end(&reader, 1, &found, &end, &err), err);
+        assert_false(found);
         sr_reader_close(&reader);
         free(part);
     }
 }
 
-SR_TEST_ROWS(rows, each_row)
+static bool fail_read(void *self, uint64_t offset, void *buffer, size_t bytes, size_t *ret_bytes,
+                      struct sr_err *err)
+{
+    (void)self;
+    (void)offset;
+    (void)buffer;
+    (void)bytes;
+    (void)ret_bytes;
+    return sr_fail(err, SR_ERR_STORAGE, "the disk fails");
+}
+static uint64_t some_size(void *self)
+{
+    (void)self;
+    return 1000;
+}
+
+// A failing disk is no damage: the same source must not come to another end.
+static void a_failing_read_is_told(void **state)
+{
+    (void)state;
+    static const struct sr_reader_ops ops = { .read_at = fail_read, .size = some_size };
+    const struct sr_reader reader = { .ops = &ops };
+    struct sr_err err = { 0 };
+    bool found;
+    int64_t end;
+    sr_assert_fails(audio_edit_end(&reader, 1, &found, &end, &err), SR_ERR_STORAGE, err);
+}
+
+int main(void)
+{
+    static struct CMUnitTest tests[SR_TEST_COUNT(rows) + 1];
+    size_t count = SR_TEST_ADD(tests, rows, each_row);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_failing_read_is_told);
+    return sr_test_run(__FILE__, tests, count);
+}

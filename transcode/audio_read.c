@@ -127,8 +127,10 @@ bool audio_reader_new(const struct media_source *source, const struct probe *pro
     reader->stream = reader->demuxer->streams[stream_index];
     if (!open_decoder(reader, err))
         return sr_err_wrap(err, "stream %d", stream_index);
-    if (strncmp(reader->demuxer->iformat->name, "mov", 3) == 0)
-        reader->has_end = audio_edit_end(&source->reader, reader->stream->id, &reader->end_pts);
+    if (strncmp(reader->demuxer->iformat->name, "mov", 3) == 0 &&
+        !audio_edit_end(&source->reader, reader->stream->id, &reader->has_end, &reader->end_pts,
+                        err))
+        return sr_err_wrap(err, "%s", source->name);
     if (!audio_lead_fill(&reader->lead, reader->demuxer, reader->stream, source->cancel, err))
         return false;
     *ret_reader = sr_take(reader);

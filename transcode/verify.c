@@ -224,14 +224,16 @@ static bool read_packets(struct verify_walk *verify, AVFormatContext *demuxer, s
 // libavformat gives packets of fragments no duration, but knows where the last one ends: on the
 // file's clock, which is the shift ahead. Behind an empty edit (a track that begins late) it does
 // not know the end of a whole file's track either: there the boxes say it.
-static void find_end(struct track_walk *walk, const struct media_source *output,
-                     const AVStream *stream)
+static bool find_end(struct track_walk *walk, const struct media_source *output,
+                     const AVStream *stream, struct sr_err *err)
 {
-    int64_t end_pts;
-    if (walk->track->kind == MEDIA_AUDIO && audio_edit_end(&output->reader, stream->id, &end_pts))
-        walk->last_end_pts = end_pts;
+    bool found = false;
+    if (walk->track->kind == MEDIA_AUDIO &&
+        !audio_edit_end(&output->reader, stream->id, &found, &walk->last_end_pts, err))
+        return sr_err_wrap(err, "%s", output->name);
     if (walk->last_end_pts == INT64_MIN && stream->duration != AV_NOPTS_VALUE)
         walk->last_end_pts = stream->duration - walk->track->parts[0].part->shift_ticks;
+    return true;
 }
 
 static void check_rest(struct verify_walk *verify, struct track_walk *walk)
@@ -294,7 +296,8 @@ static bool walk_file(struct verify_walk *verify, AVFormatContext *demuxer, stru
     for (size_t i = 0; i < verify->track_count; i++) {
         if (verify->tracks[i].seam && !verify_seam_end(verify->tracks[i].seam, err))
             return false;
-        find_end(&verify->tracks[i], verify->output, demuxer->streams[i]);
+        if (!find_end(&verify->tracks[i], verify->output, demuxer->streams[i], err))
+            return false;
         check_rest(verify, &verify->tracks[i]);
     }
     return true;
