@@ -373,9 +373,16 @@ bool blob_abort_stale(const struct blob *blob, const char *prefix, int64_t befor
                       size_t *ret_count, struct sr_err *err)
 {
     size_t count = 0;
+    sr_auto(char) char *last_id = NULL;
     for (bool again = true; again;) {
         sr_auto(blob_uploads) struct blob_uploads uploads = { 0 };
         if (!blob_uploads(blob, prefix, &uploads, err))
+            return false;
+        if (last_id && uploads.count && strcmp(uploads.item[0].id, last_id) == 0)
+            return sr_fail(err, SR_ERR_STORAGE, "uploads that were aborted are still listed");
+        free(last_id);
+        last_id = uploads.count ? sr_str_dup(uploads.item[0].id, err) : NULL;
+        if (uploads.count && !last_id)
             return false;
         size_t aborted = 0;
         for (size_t i = 0; i < uploads.count; i++) {

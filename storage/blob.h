@@ -113,6 +113,7 @@ struct blob_list {
     const char *prefix;     // NULL: all
     const char *delimiter;  // NULL: none; "/" folds what follows it into prefixes
     const char *after;      // only keys behind this one, in byte order; NULL: from the start
+    const char *token;      // `next` of the page before; NULL: the first page
     size_t count_max;       // 1 to BLOB_PAGE_MAX; 0: BLOB_PAGE_MAX
 };
 struct blob_entry {
@@ -125,7 +126,7 @@ struct blob_entry {
 struct blob_page {  // rising by bytes of the key
     struct blob_entry *item;
     size_t count;
-    bool more;  // ask again with `after` = next
+    bool more;  // ask again with `token` = next
     char *next;
 };
 void blob_page_done(struct blob_page *page);

@@ -45,12 +45,12 @@ static char *listing(const struct blob *blob, const char *prefix, const char *de
 {
     struct sr_err err = { 0 };
     sr_auto(sr_str) struct sr_str out = { 0 };
-    sr_auto(char) char *after = NULL;
+    sr_auto(char) char *token = NULL;
     sr_assert_ok(sr_str_add(&out, "", &err), err);
     for (unsigned pages = 0;; pages++) {
         assert_true(pages < 1000);
         const struct blob_list list = {
-            .prefix = prefix, .delimiter = delimiter, .after = after, .count_max = page
+            .prefix = prefix, .delimiter = delimiter, .token = token, .count_max = page
         };
         sr_auto(blob_page) struct blob_page got = { 0 };
         sr_assert_ok(blob_list(blob, &list, &got, &err), err);
@@ -59,9 +59,9 @@ static char *listing(const struct blob *blob, const char *prefix, const char *de
             sr_assert_ok(sr_str_addf(&out, &err, "%s\n", got.item[i].key), err);
         if (!got.more)
             break;
-        free(after);
-        after = sr_take(got.next);
-        assert_non_null(after);
+        free(token);
+        token = sr_take(got.next);
+        assert_non_null(token);
     }
     return sr_str_take(&out);
 }
@@ -140,6 +140,9 @@ static void ranges(void **state)
     for (size_t i = 0; i < SR_TEST_COUNT(cases); i++) {
         char buffer[256] = { 0 };
         size_t bytes = 99;
+        const bool edge = cases[i].offset + cases[i].bytes > 10 || cases[i].bytes == 1;
+        if (edge && (store_of(state)->lacks & BLOB_LACKS_RANGE_ENDS))
+            continue;
         sr_assert_ok(
             blob_get_bytes(blob, key, NULL, cases[i].offset, buffer, cases[i].bytes, &bytes, &err),
             err);
@@ -148,8 +151,9 @@ static void ranges(void **state)
     }
     put_text(blob, key, "");
     char byte;
-    size_t bytes = 99;
-    sr_assert_ok(blob_get_bytes(blob, key, NULL, 0, &byte, 1, &bytes, &err), err);
+    size_t bytes = 0;
+    if (!(store_of(state)->lacks & BLOB_LACKS_RANGE_ENDS))
+        sr_assert_ok(blob_get_bytes(blob, key, NULL, 0, &byte, 1, &bytes, &err), err);
     assert_int_equal(bytes, 0);
     clear(blob, ROOT);
 }
@@ -261,8 +265,8 @@ static void listings(void **state)
 {
     const struct blob_conformance *store = store_of(state);
     const struct blob *blob = &store->blob;
-    static const char *const keys[] = { "a-b", "a.txt",      "a/1", "a/2", "a/b/3",
-                                        "a0",  "b/z", "b/\xc3\xa4", "c" };
+    static const char *const keys[] = { "a-b", "a.txt", "a/1",        "a/2", "a/b/3",
+                                        "a0",  "b/z",   "b/\xc3\xa4", "c" };
     struct sr_err err = { 0 };
     for (size_t i = SR_TEST_COUNT(keys); i-- > 0;) {
         sr_auto(char) char *key = sr_strf(&err, "%s%s", ROOT, keys[i]);
@@ -394,8 +398,9 @@ static void copies(void **state)
     const struct blob_conformance *store = store_of(state);
     const struct blob *blob = &store->blob;
     struct sr_err err = { 0 };
-    put_text(blob, ROOT "from +%\xc3\xa4", "content");
-    sr_assert_ok(blob_copy(blob, ROOT "from +%\xc3\xa4", NULL, ROOT "to", NULL, &err), err);
+    const char *from = store->lacks & BLOB_LACKS_ODD_COPIES ? ROOT "from" : ROOT "from +%\xc3\xa4";
+    put_text(blob, from, "content");
+    sr_assert_ok(blob_copy(blob, from, NULL, ROOT "to", NULL, &err), err);
     assert_text(blob, ROOT "to", "content");
     sr_assert_fails(blob_copy(blob, ROOT "absent", NULL, ROOT "to", NULL, &err), SR_ERR_NOT_FOUND,
                     err);
@@ -585,6 +590,12 @@ static void parts_copied(void **state)
     clear(blob, ROOT);
 }
 
+static int clean(void **state)
+{
+    clear(&store_of(state)->blob, ROOT);
+    return 0;
+}
+
 int blob_conformance_run(struct blob_conformance *store)
 {
     static const struct {
@@ -611,9 +622,9 @@ int blob_conformance_run(struct blob_conformance *store)
     static char names[SR_TEST_COUNT(all)][96];
     for (size_t i = 0; i < SR_TEST_COUNT(all); i++) {
         snprintf(names[i], sizeof(names[i]), "%s: %s", store->name, all[i].name);
-        tests[i] = (struct CMUnitTest){ .name = names[i],
-                                        .test_func = all[i].run,
-                                        .initial_state = store };
+        tests[i] = (struct CMUnitTest){
+            .name = names[i], .test_func = all[i].run, .setup_func = clean, .initial_state = store
+        };
     }
     return sr_test_run(store->name, tests, SR_TEST_COUNT(all));
 }

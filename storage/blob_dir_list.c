@@ -191,7 +191,10 @@ bool blob_dir_list(void *self, const struct blob_list *list, struct blob_page *r
                    struct sr_err *err)
 {
     sr_auto(blob_page) struct blob_page page = { 0 };
-    struct walk walk = { .dir = self, .list = list, .page = &page };
+    struct blob_list from = *list;
+    if (list->token)
+        from.after = list->token;
+    struct walk walk = { .dir = self, .list = &from, .page = &page };
     bool done = sr_str_add(&walk.path, walk.dir->folder, err) && sr_str_add(&walk.key, "", err) &&
                 walk_folder(&walk, 0, err);
     sr_str_done(&walk.path);
