@@ -1,12 +1,11 @@
 #include "storage/blob_s3.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "net/url.h"
+#include "storage/blob_range.h"
 #include "storage/blob_s3_priv.h"
 
 // Attributes -------------------------------------------------------------------------------------
@@ -106,60 +105,27 @@ bool blob_s3_head(void *self, const char *key, struct blob_info *ret, struct sr_
     return true;
 }
 
-// One range: what was asked for, and what the head of the reply promises.
-struct ranged {
-    const struct blob_get *get;
-    uint64_t total_bytes;   // of the object
-    uint64_t expect_bytes;  // of the reply's body
+struct s3_range {
+    struct blob_range range;
 };
 
-// "bytes 0-99/1234"
-static bool parse_content_range(const char *text, uint64_t *first, uint64_t *last, uint64_t *total)
-{
-    return text &&
-           sscanf(text, "bytes %" SCNu64 "-%" SCNu64 "/%" SCNu64, first, last, total) == 3 &&
-           *first <= *last && *last < *total;
-}
-
-// Bytes of another place, or of another length, must not come near the sink.
 static bool accept_range(void *self, const struct http_response *head, struct sr_err *err)
 {
-    struct ranged *ranged = self;
-    const struct blob_get *get = ranged->get;
-    uint64_t first = 0, last = 0, total = 0;
-    if (head->status == 206) {
-        if (!parse_content_range(http_response_header(head, "content-range"), &first, &last,
-                                 &total) ||
-            first != get->offset || last - first >= get->bytes)
-            return sr_fail(err, SR_ERR_STORAGE, "the reply holds another range than was asked for");
-        ranged->total_bytes = total;
-        ranged->expect_bytes = last - first + 1;
-        const uint64_t left = total - first;
-        if (ranged->expect_bytes != (get->bytes < left ? get->bytes : left))
-            return sr_fail(err, SR_ERR_NETWORK, "the reply holds less than was asked for");
-    } else {
-        const char *length = http_response_header(head, "content-length");
-        if (!length)
-            return sr_fail(err, SR_ERR_STORAGE, "the reply has no Content-Length");
-        ranged->total_bytes = ranged->expect_bytes = strtoull(length, NULL, 10);
-        if (get->offset > 0 || ranged->total_bytes > get->bytes)
-            return sr_fail(err, SR_ERR_UNSUPPORTED, "the server does not answer to ranges");
-    }
-    const char *etag = http_response_header(head, "etag");
-    return !get->if_match || !etag || strcmp(etag, get->if_match) == 0 ||
-           sr_fail(err, SR_ERR_CONFLICT, "%s has changed", get->key);
+    struct s3_range *call = self;
+    char etag[BLOB_ETAG_BYTES];
+    return blob_s3_etag(head, etag, err) && blob_range_accept(&call->range, head, etag, err);
 }
 
 static void pass_on(void *self, uint64_t offset, const void *data, size_t bytes)
 {
-    const struct ranged *ranged = self;
-    ranged->get->sink(ranged->get->self, offset, data, bytes);
+    const struct blob_get *get = ((const struct s3_range *)self)->range.get;
+    get->sink(get->self, offset, data, bytes);
 }
 
 static bool s3_get(void *self, const struct blob_get *get, struct blob_info *ret,
                    struct sr_err *err)
 {
-    struct ranged ranged = { .get = get };
+    struct s3_range ranged = { .range = { .get = get } };
     struct blob_s3_call call = {
         .method = "GET",
         .key = get->key,
@@ -168,32 +134,17 @@ static bool s3_get(void *self, const struct blob_get *get, struct blob_info *ret
         .self = &ranged,
         .range_may_end = true,
     };
-    char range[64];
-    const bool to_end = get->bytes > UINT64_MAX - get->offset;
-    if (to_end)
-        snprintf(range, sizeof(range), "bytes=%" PRIu64 "-", get->offset);
-    else
-        snprintf(range, sizeof(range), "bytes=%" PRIu64 "-%" PRIu64, get->offset,
-                 get->offset + get->bytes - 1);
-    if (get->offset || !to_end)
+    char range[BLOB_RANGE_TEXT];
+    if (blob_range_text(get, range))
         blob_s3_header(&call, "Range", range);
     if (get->if_match)
         blob_s3_header(&call, "If-Match", get->if_match);
     sr_auto(http_response) struct http_response reply = { 0 };
     sr_auto(blob_info) struct blob_info info = { 0 };
-    if (!blob_s3_run(self, &call, &reply, err))
+    if (!blob_s3_run(self, &call, &reply, err) || !fill_info(&reply, &info, err) ||
+        !blob_range_complete(&ranged.range, &reply, info.etag, err))
         return false;
-    if (reply.status != 416) {
-        if (reply.received_bytes == 0 &&
-            !accept_range(&ranged, &reply, err))  // no body, so nobody has looked
-            return false;
-        if (reply.received_bytes != ranged.expect_bytes)
-            return sr_fail(err, SR_ERR_NETWORK, "%s: %" PRIu64 " bytes came instead of %" PRIu64,
-                           get->key, reply.received_bytes, ranged.expect_bytes);
-    }
-    if (!fill_info(&reply, &info, err))
-        return false;
-    info.bytes = ranged.total_bytes;
+    info.bytes = ranged.range.total_bytes;
     *ret = info;
     info = (struct blob_info){ 0 };
     return true;
