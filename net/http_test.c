@@ -295,7 +295,7 @@ static void private_addresses(void **state)
     begin(&scene, &params, NONE, 0);
     char with_port[32], other_port[32];
     snprintf(with_port, sizeof(with_port), "localhost:%u", http_fake_port(scene.fake));
-    snprintf(other_port, sizeof(other_port), "localhost:%u", http_fake_port(scene.fake) ^ 1);
+    snprintf(other_port, sizeof(other_port), "localhost:%d", http_fake_port(scene.fake) ^ 1);
     const struct {
         const char *host, *allow;
         bool open;
