@@ -40,6 +40,8 @@ PKGS_transcode := libavformat libavcodec libavfilter libavutil libswscale libswr
 PKGS_all       := $(PKGS_transcode) $(PKGS_service) $(PKGS_net) $(PKGS_base)
 PKGS_tests     := $(PKGS_all)
 
+comma := ,
+
 # Compiler flags -------------------------------------------------------------------------------
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla \
     -Wformat=2
@@ -87,18 +89,20 @@ archives_of = $(foreach f,$(1),$(B)/lib$(f).a)
 tests_of = $(patsubst %.c,$(B)/%,$(sort $(wildcard $(1)/*_test.c)))
 
 UNITS := $(FOLDERS) tests
-SOURCES := $(foreach f,$(UNITS),$(sort $(wildcard $(f)/*.c))) $(sort $(wildcard tests/fuzz/*.c))
+SOURCES := $(foreach f,$(UNITS),$(sort $(wildcard $(f)/*.c))) $(sort $(wildcard tests/*/*.c))
 ARCHIVES := $(call archives_of,$(FOLDERS))
 TESTS := $(foreach f,base net statemachine storage transcode pipeline service cli tests,$(call tests_of,$(f)))
 TSAN_TESTS := $(foreach f,base net storage pipeline tests,$(call tests_of,$(f)))
+SWEEP := $(B)/tests/faults/sweep
 FUZZERS := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/*_fuzz.c))
+REPLAYS := $(patsubst %_fuzz.c,$(B)/%_replay,$(wildcard tests/fuzz/*_fuzz.c))
 BINARY := $(if $(wildcard cli/main.c),$(B)/splitreel)
 SCENARIOS := $(sort $(wildcard tests/*_test.sh))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all binary help test check tsan fuzz lint tidy format install fixtures bench clean FORCE \
-    run-tests run-check run-tsan build-fuzz
+.PHONY: all binary help test check faults tsan fuzz fuzz-run lint tidy format install fixtures bench clean FORCE \
+    run-tests run-check run-faults run-tsan build-fuzz
 
 all: $(ARCHIVES) $(BINARY) compile_commands.json
 
@@ -108,8 +112,10 @@ help:
 	@echo 'make            build/splitreel and one archive per folder'
 	@echo 'make test       unit tests under ASan and UBSan'
 	@echo 'make check      the unit tests, layers, headers and the scenarios in tests/'
+	@echo 'make faults     one whole job again and again, each time with another call failing'
 	@echo 'make tsan       the tests with threads under TSan'
 	@echo 'make fuzz       the fuzzers in tests/fuzz (clang), into build/fuzz'
+	@echo 'make fuzz-run   each of them for SECONDS=$(SECONDS)'
 	@echo 'make lint       formatting, static checks, layers, headers with both compilers'
 	@echo 'make format     rewrite the sources as .clang-format says'
 	@echo 'make fixtures   media for the tests, into build/fixtures'
@@ -158,7 +164,25 @@ $(B)/tests/fuzz/%_fuzz: $(B)/tests/fuzz/%_fuzz.o $(ARCHIVES)
 	@$(SAY) LINK $@
 	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS_all)
 
--include $(wildcard $(B)/*/*.d $(B)/tests/fuzz/*.d)
+$(B)/tests/fuzz/%_replay: $(B)/tests/fuzz/%_fuzz.o $(B)/tests/fuzz/replay.o $(ARCHIVES)
+	@$(SAY) LINK $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_all)
+
+# The failure sweep: calls that can fail go to the wrappers of tests/faults/wraps.c, which names them.
+SWEEP_WRAPS = $(addprefix -Wl$(comma)--wrap=,$(shell tests/faults/wrapped.sh))
+SWEEP_OBJECTS := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/faults/*.c)))
+$(B)/tests/faults/sweep: $(SWEEP_OBJECTS) $(call archives_of,$(BELOW_tests))
+	@$(SAY) LINK $@
+	$(Q)$(CC) $(ALL_LDFLAGS) $(SWEEP_WRAPS) -o $@ $^ $(LIBS_all)
+
+# The film that it transcodes.
+$(B)/tests/faults/tiny.mp4: Makefile
+	@mkdir -p $(@D)
+	$(Q)ffmpeg -nostdin -loglevel error -y -f lavfi -i testsrc2=s=64x64:r=25:d=2 \
+	    -f lavfi -i sine=f=440:r=48000:d=2 -c:v libx264 -preset veryfast -crf 40 -g 20 \
+	    -x264-params open-gop=1:bframes=2:scenecut=0 -c:a aac -b:a 32k -fflags +bitexact -threads 1 $@
+
+-include $(wildcard $(B)/*/*.d $(B)/tests/*/*.d)
 
 # Tests ----------------------------------------------------------------------------------------
 export ASAN_OPTIONS ?= detect_leaks=1:detect_stack_use_after_return=1:handle_segv=2:handle_sigbus=2:handle_sigfpe=2:handle_sigill=2:allocator_may_return_null=1
@@ -177,10 +201,21 @@ check:
 
 HEADER_CHECK = CC="$(1)" FLAGS="-std=gnu17 -D_GNU_SOURCE -I. $(WARNINGS) $(HEADERS_tests)" tools/check-headers.sh
 
-run-check: $(TESTS) $(BINARY)
+run-check: $(TESTS) $(BINARY) $(SWEEP) $(B)/tests/faults/tiny.mp4 $(REPLAYS)
 	@mkdir -p $(B); $(call HEADER_CHECK,$(CC)) > $(B)/headers.tap; tools/check-layers.sh > $(B)/layers.tap; \
-	SPLITREEL=$(abspath $(BINARY)) tools/run-tests $(TESTS) $(SCENARIOS) \
-	    $(B)/headers.tap $(B)/layers.tap
+	tests/faults/check-calls.sh $(B) > $(B)/calls.tap; \
+	SPLITREEL=$(abspath $(BINARY)) tools/run-tests $(TESTS) $(REPLAYS) $(SWEEP) $(SCENARIOS) \
+	    $(B)/headers.tap $(B)/layers.tap $(B)/calls.tap
+
+# Every call instead of a sample: takes long.
+faults:
+	@$(MAKE) --no-print-directory VARIANT=asan run-faults
+
+run-faults: $(SWEEP) $(B)/tests/faults/tiny.mp4
+	@TEST_SECONDS_MAX=100000 $(SWEEP) --all --processes $(TEST_JOBS) > $(B)/faults.out; status=$$?; \
+	grep '^not ok' $(B)/faults.out; \
+	awk '/^ok/ { n++ } /^not ok/ { m++ } END { print n + 0, "passed,", m + 0, "failed" }' \
+	    $(B)/faults.out; exit $$status
 
 tsan:
 	@$(MAKE) --no-print-directory VARIANT=tsan run-tsan
@@ -193,6 +228,13 @@ fuzz:
 	@$(MAKE) --no-print-directory VARIANT=fuzz build-fuzz
 
 build-fuzz: $(FUZZERS)
+
+# Each fuzzer for SECONDS. What it keeps is in build/fuzz/corpus, what it finds in build/fuzz/findings.
+SECONDS ?= 60
+fuzz-run: fuzz
+	@for fuzzer in $(patsubst tests/fuzz/%_fuzz.c,%,$(wildcard tests/fuzz/*_fuzz.c)); do \
+	    tests/fuzz/run.sh $$fuzzer $(SECONDS) || exit; \
+	done
 
 # Static checks --------------------------------------------------------------------------------
 C_FILES = $(shell git ls-files -- '*.c' '*.h')
@@ -217,7 +259,6 @@ define compile_command
 {"directory": "$(CURDIR)", "file": "$(1)",
   "command": "$(CC) $(subst ",\",$(ALL_CFLAGS)) $(HEADERS_$(firstword $(subst /, ,$(1)))) -c $(1)"}
 endef
-comma := ,
 compile_commands.json: Makefile build/flags $(foreach f,$(UNITS),build/$(f)/objects)
 	$(file >$@,[)
 	$(foreach s,$(SOURCES),$(file >>$@,$(call compile_command,$(s))$(if $(filter-out \
