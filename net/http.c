@@ -1,8 +1,10 @@
 #include "net/http.h"
 
 #include <assert.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
 
 #include "net/http_priv.h"
@@ -106,6 +108,19 @@ static void finish_done(struct http *http)
     }
 }
 
+// What curl has handed over may take long to leave the socket on a slow line: that moves, too.
+static bool socket_drains(struct http_attempt *attempt)
+{
+    curl_socket_t fd = CURL_SOCKET_BAD;
+    int unsent = 0;
+    if (curl_easy_getinfo(attempt->easy, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK ||
+        fd == CURL_SOCKET_BAD || ioctl(fd, SIOCOUTQ, &unsent) != 0)
+        return false;
+    const bool moved = unsent > 0 && unsent != attempt->unsent;
+    attempt->unsent = unsent;
+    return moved;
+}
+
 // Ends what is cancelled, stalled or too late; gives the time until the next of them may be due.
 static int64_t end_overdue(struct http *http)
 {
@@ -114,6 +129,8 @@ static int64_t end_overdue(struct http *http)
     struct http_attempt *next;
     for (struct http_attempt *attempt = http->active; attempt; attempt = next) {
         next = attempt->next;
+        if (attempt->progress_us + http->params.stall_us <= now_us && socket_drains(attempt))
+            attempt->progress_us = now_us;
         const int64_t stall_us = attempt->progress_us + http->params.stall_us;
         const int64_t due_us = stall_us < attempt->deadline_us ? stall_us : attempt->deadline_us;
         if (atomic_load(&attempt->cancelled)) {

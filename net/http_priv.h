@@ -30,6 +30,7 @@ struct http_attempt {
     struct sr_err failure;  // raised inside a callback
     CURLcode result;
     int64_t progress_us;  // monotonic time of the last byte
+    int unsent;           // bytes in the socket when we last looked; 0: none or not looked
     int64_t deadline_us;  // of the attempt; INT64_MAX: none
     atomic_bool cancelled;
     struct sr_cond done;

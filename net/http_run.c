@@ -4,6 +4,7 @@
 #include <strings.h>
 #include <time.h>
 
+#include "base/backoff.h"
 #include "net/http_priv.h"
 
 enum { RETRY_COST = 5, SUCCESS_REFUND = 1 };
@@ -81,18 +82,6 @@ static int64_t retry_after_us(struct http *http, const struct http_response *rep
     if (wait_us < 0)
         return 0;
     return wait_us < http->params.backoff_us_max ? wait_us : http->params.backoff_us_max;
-}
-
-// Full jitter: any time from none to the exponential limit, so that many clients do not come back
-// at once.
-static int64_t backoff_us(struct http *http, uint32_t attempts)
-{
-    int64_t limit_us = http->params.backoff_us;
-    for (uint32_t i = 1; i < attempts && limit_us < http->params.backoff_us_max; i++)
-        limit_us *= 2;
-    if (limit_us > http->params.backoff_us_max)
-        limit_us = http->params.backoff_us_max;
-    return limit_us > 0 ? (int64_t)(http_random(http) % (uint64_t)limit_us) : 0;
 }
 
 static bool take_tokens(struct http *http)
@@ -206,7 +195,8 @@ bool http_run(struct http *http, const struct http_request *request,
             (void)sr_err_wrap(err, "the retry budget is used up");
             return fail_request(request, url, attempts, err);
         }
-        const int64_t jitter_us = backoff_us(http, attempts);
+        const struct sr_backoff backoff = { http->params.backoff_us, http->params.backoff_us_max };
+        const int64_t jitter_us = sr_backoff_us(&backoff, attempts, http_random(http));
         const int64_t pause_us = after_us > jitter_us ? after_us : jitter_us;
         char shown[256];
         url_redact(url, shown, sizeof(shown));
