@@ -2,6 +2,7 @@
 
 #include "base/str.h"
 #include "base/test.h"
+#include "storage/blob_compose.h"
 
 #define ROOT "conformance/"
 
@@ -590,6 +591,37 @@ static void parts_copied(void **state)
     clear(blob, ROOT);
 }
 
+// The same bytes whether the store copies parts or not.
+static void composed(void **state)
+{
+    const struct blob_conformance *store = store_of(state);
+    const struct blob *blob = &store->blob;
+    struct sr_err err = { 0 };
+    char etag[BLOB_ETAG_BYTES];
+    sr_auto(char) char *data = pattern(2 * PART + 1000, 3);
+    const struct blob_put put = { .key = ROOT "fragments", .data = data, .bytes = 2 * PART + 1000 };
+    sr_assert_ok(blob_put(blob, &put, etag, &err), err);
+    const struct blob_piece pieces[] = {
+        { .data = "head", .bytes = 4 },
+        { .key = put.key, .if_match = etag, .offset = 4, .bytes = 2 * PART },
+        { .key = put.key, .offset = 500, .bytes = TAIL },
+    };
+    const struct blob_compose_params params = { .blob = blob,
+                                                .key = ROOT "joined.mp4",
+                                                .piece = pieces,
+                                                .piece_count = SR_TEST_COUNT(pieces) };
+    struct blob_compose_result result;
+    sr_assert_ok(blob_compose(&params, &result, &err), err);
+    assert_int_equal(result.copied_bytes > 0, !(store->lacks & BLOB_LACKS_PART_COPY));
+    sr_auto(char) char *want = malloc(4 + 2 * PART + TAIL);
+    assert_non_null(want);
+    memcpy(want, "head", 4);
+    memcpy(want + 4, data + 4, 2 * PART);
+    memcpy(want + 4 + 2 * PART, data + 500, TAIL);
+    assert_content(blob, params.key, want, 4 + 2 * PART + TAIL);
+    clear(blob, ROOT);
+}
+
 static int clean(void **state)
 {
     clear(&store_of(state)->blob, ROOT);
@@ -617,6 +649,7 @@ int blob_conformance_run(struct blob_conformance *store)
         { "upload aborted", upload_aborted },
         { "upload mistakes", upload_mistakes },
         { "parts copied", parts_copied },
+        { "composed", composed },
     };
     static struct CMUnitTest tests[SR_TEST_COUNT(all)];
     static char names[SR_TEST_COUNT(all)][96];
