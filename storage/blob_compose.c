@@ -37,7 +37,7 @@ static bool next_number(const struct joint *joint, uint32_t *ret_number, struct 
 
 static bool flush(struct joint *joint, struct sr_err *err)
 {
-    uint32_t number;
+    uint32_t number = 0;  // gcc does not see that it is set
     struct blob_part part;
     if (!sr_cancel_check(joint->params->cancel, err) || !next_number(joint, &number, err) ||
         !blob_upload_part(joint->params->blob, &joint->upload, number, joint->buffer, joint->filled,
@@ -80,7 +80,7 @@ static bool add_bytes(struct joint *joint, const struct blob_piece *piece, uint6
 static bool copy_part(struct joint *joint, const struct blob_source *from, bool *ret_done,
                       struct sr_err *err)
 {
-    uint32_t number;
+    uint32_t number = 0;  // gcc does not see that it is set
     struct blob_part part;
     if (!sr_cancel_check(joint->params->cancel, err) || !next_number(joint, &number, err))
         return false;

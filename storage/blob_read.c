@@ -309,10 +309,10 @@ bool blob_read_open(const struct blob_read_params *params, struct sr_reader *ret
     reader->cache = params->cache;
     reader->size = info.bytes;
     memcpy(reader->etag, info.etag, sizeof(reader->etag));
-    const uint64_t quarter = params->cache->params.bytes_max / 4;
+    const uint64_t cache_bytes = params->cache->params.bytes_max;
+    const uint64_t most = params->ahead_bytes_max ? cache_bytes / 2 : cache_bytes / 4;
     const uint64_t ahead = params->ahead_bytes_max ? params->ahead_bytes_max : 8 << 20;
-    reader->ahead_blocks_max =
-        (ahead < quarter ? ahead : quarter) / params->cache->params.block_bytes;
+    reader->ahead_blocks_max = (ahead < most ? ahead : most) / params->cache->params.block_bytes;
     reader->synced.next_index = UINT64_MAX - 1;  // the first read is a jump
     reader->key = sr_str_dup(params->key, err);
     if (!reader->key || !blob_cache_object(params->cache, blob->self, params->key, info.etag,

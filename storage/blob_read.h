@@ -10,7 +10,7 @@ struct blob_read_params {
     const char *key;
     const char *if_match;  // the etag that the object must have; NULL: what it has now
     struct blob_cache *cache;
-    uint64_t ahead_bytes_max;  // 0: 8 MiB, or a quarter of the cache if that is less
+    uint64_t ahead_bytes_max;  // at most half of the cache; 0: 8 MiB or a quarter
 };
 
 // A jump costs one request of one block; reading on makes the window ahead double, fetched by

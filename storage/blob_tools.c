@@ -8,7 +8,7 @@
 #include "storage/blob_read.h"
 #include "storage/blob_write.h"
 
-enum { PIECE_BYTES = 1 << 20, CACHE_BYTES = 24 << 20, BLOCK_BYTES = 1 << 20 };
+enum { PIECE_BYTES = 1 << 20, CACHE_BYTES = 24 << 20, BLOCK_BYTES = 512 << 10 };
 #define COPY_BYTES_MAX (5ULL << 30)  // Spec: S3 "CopyObject": objects up to 5 GB in one operation
 
 static bool stream(const struct sr_reader *reader, struct sr_writer *out,
@@ -41,7 +41,7 @@ static bool open_source(const struct blob_place *place, const char *if_match,
         .key = place->key,
         .if_match = if_match,
         .cache = cache,
-        .ahead_bytes_max = CACHE_BYTES * 2 / 3,
+        .ahead_bytes_max = CACHE_BYTES / 2,
     };
     return blob_read_open(&params, ret, err);
 }
