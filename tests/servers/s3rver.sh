@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
-# A private s3rver (npm), a small fake of S3, for tests: start DIR PORT, stop DIR.
+# A private s3rver (npm), a small fake of S3, for tests: install, start DIR PORT, stop DIR.
 #
-# It listens on 127.0.0.1 and keeps its data in DIR. S3RVER_MODULES is a node_modules folder that has it
-# (default: build/servers/node_modules under the root, as `npm install --prefix build/servers s3rver@3.7.1`
-# makes it). Exit status 77: node or s3rver is missing. The keys are S3RVER / S3RVER. It has no list of
+# "install" puts it into build/servers, when there is an npm. It listens on 127.0.0.1 and keeps its data in
+# DIR. S3RVER_MODULES is another node_modules folder that has it. Exit status 77: node or s3rver is missing. The keys are S3RVER / S3RVER. It has no list of
 # parts, no abort and no copy of parts, and checks neither MD5s nor signatures of bodies.
 set -euo pipefail
 
@@ -59,8 +58,19 @@ JS
     fail "no answer on port $port"
 }
 
+install() {
+    local root
+    root=$(cd "$(dirname "$0")/../.." && pwd)
+    [ ! -d "$root/build/servers/node_modules/s3rver" ] || return 0
+    command -v npm >/dev/null || fail 'there is no npm'
+    mkdir -p "$root/build/servers"
+    echo '{"private":true}' >"$root/build/servers/package.json"
+    npm install --prefix "$root/build/servers" --no-audit --no-fund --ignore-scripts --silent s3rver@3.7.1
+}
+
 case "${1-}:$#" in
+install:1) install ;;
 start:3) start "$2" "$3" ;;
 stop:2) stop "$(cd "$2" && pwd)" ;;
-*) fail "usage: start DIR PORT | stop DIR" ;;
+*) fail "usage: install | start DIR PORT | stop DIR" ;;
 esac
