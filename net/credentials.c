@@ -197,14 +197,19 @@ void credentials_forget(struct credentials *c, const char *access_key)
     sr_unlock(&c->lock);
 }
 
+bool credentials_profile_setting(struct credentials *c, const char *profile, const char *key,
+                                 char **ret_value, struct sr_err *err)
+{
+    *ret_value = NULL;
+    if (c->shared && !profile_value(c->shared, profile, false, key, ret_value, err))
+        return false;
+    return *ret_value || !c->config || profile_value(c->config, profile, true, key, ret_value, err);
+}
+
 bool credentials_setting(struct credentials *c, const char *key, char **ret_value,
                          struct sr_err *err)
 {
-    *ret_value = NULL;
-    if (c->shared && !profile_value(c->shared, c->profile, false, key, ret_value, err))
-        return false;
-    return *ret_value || !c->config ||
-           profile_value(c->config, c->profile, true, key, ret_value, err);
+    return credentials_profile_setting(c, c->profile, key, ret_value, err);
 }
 
 bool credentials_region(struct credentials *c, char ret_region[65], struct sr_err *err)

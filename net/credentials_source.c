@@ -1,13 +1,14 @@
+#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "base/io.h"
 #include "base/jx.h"
 #include "net/credentials_priv.h"
 #include "net/url.h"
-#include "net/xml.h"
 
-enum { TOKEN_FILE_BYTES_MAX = 64 << 10 };
 #define INSTANCE_URL "http://169.254.169.254"
 #define CONTAINER_URL "http://169.254.170.2"
 
@@ -71,33 +72,56 @@ enum credentials_found credentials_from_web_identity(struct credentials *c,
     const char *file = credentials_env(c, "AWS_WEB_IDENTITY_TOKEN_FILE");
     if (!role || !file)
         return CREDENTIALS_NONE;
-    return found_if(credentials_exchange(c, role, file, credentials_env(c, "AWS_ROLE_SESSION_NAME"),
-                                         keys, err));
+    const struct credentials_role assume = { .arn = role,
+                                             .session = credentials_env(c, "AWS_ROLE_SESSION_NAME"),
+                                             .token_file = file };
+    return found_if(credentials_assume(c, &assume, keys, err));
 }
 
 // Settings of a profile that give keys.
 struct settings {
-    char *access_key, *secret, *token, *process, *role, *token_file, *session, *source;
+    char *access_key, *secret, *token, *process;
+    char *role, *token_file, *session, *external_id, *mfa, *source_profile, *source;
 };
+
+static const struct setting {
+    const char *name;
+    size_t offset;
+} setting_rows[] = {
+    { "aws_access_key_id", offsetof(struct settings, access_key) },
+    { "aws_secret_access_key", offsetof(struct settings, secret) },
+    { "aws_session_token", offsetof(struct settings, token) },
+    { "credential_process", offsetof(struct settings, process) },
+    { "role_arn", offsetof(struct settings, role) },
+    { "web_identity_token_file", offsetof(struct settings, token_file) },
+    { "role_session_name", offsetof(struct settings, session) },
+    { "external_id", offsetof(struct settings, external_id) },
+    { "mfa_serial", offsetof(struct settings, mfa) },
+    { "source_profile", offsetof(struct settings, source_profile) },
+    { "credential_source", offsetof(struct settings, source) },
+};
+
+static char **place_of(struct settings *s, const struct setting *row)
+{
+    return (char **)(void *)((char *)s + row->offset);
+}
+
 static void settings_done(struct settings *s)
 {
-    char *const texts[] = { s->access_key, s->secret,     s->token,   s->process,
-                            s->role,       s->token_file, s->session, s->source };
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-        free(texts[i]);
+    for (size_t i = 0; i < sizeof(setting_rows) / sizeof(setting_rows[0]); i++)
+        free(*place_of(s, &setting_rows[i]));
 }
 SR_DEFINE_AUTO_VALUE(settings, struct settings, settings_done);
 
-static bool read_settings(struct credentials *c, struct settings *s, struct sr_err *err)
+static bool read_settings(struct credentials *c, const char *profile, struct settings *s,
+                          struct sr_err *err)
 {
-    return credentials_setting(c, "aws_access_key_id", &s->access_key, err) &&
-           credentials_setting(c, "aws_secret_access_key", &s->secret, err) &&
-           credentials_setting(c, "aws_session_token", &s->token, err) &&
-           credentials_setting(c, "credential_process", &s->process, err) &&
-           credentials_setting(c, "role_arn", &s->role, err) &&
-           credentials_setting(c, "web_identity_token_file", &s->token_file, err) &&
-           credentials_setting(c, "role_session_name", &s->session, err) &&
-           credentials_setting(c, "source_profile", &s->source, err);
+    for (size_t i = 0; i < sizeof(setting_rows) / sizeof(setting_rows[0]); i++) {
+        if (!credentials_profile_setting(c, profile, setting_rows[i].name,
+                                         place_of(s, &setting_rows[i]), err))
+            return false;
+    }
+    return true;
 }
 
 static bool from_process(const char *command, struct credentials_keys *keys, struct sr_err *err)
@@ -108,26 +132,84 @@ static bool from_process(const char *command, struct credentials_keys *keys, str
            credentials_parse(text, bytes, "SessionToken", keys, err);
 }
 
-enum credentials_found credentials_from_profile(struct credentials *c,
+// Spec: AWS "credential_source": where the keys are that may assume the role
+static enum credentials_found from_named_source(struct credentials *c, const char *source,
                                                 struct credentials_keys *keys, struct sr_err *err)
 {
+    if (strcmp(source, "Environment") == 0)
+        return credentials_from_env(c, keys, err);
+    if (strcmp(source, "EcsContainer") == 0)
+        return credentials_from_container(c, keys, err);
+    if (strcmp(source, "Ec2InstanceMetadata") == 0)
+        return credentials_from_instance(c, keys, err);
+    (void)sr_fail(err, SR_ERR_INVALID,
+                  "credential_source is Environment, EcsContainer or Ec2InstanceMetadata");
+    return CREDENTIALS_FAILED;
+}
+
+static enum credentials_found from_profile(struct credentials *c, const char *profile,
+                                           unsigned depth, struct credentials_keys *keys,
+                                           struct sr_err *err);
+
+// The role of a profile, with keys from another profile or another source.
+static bool from_role(struct credentials *c, const char *profile, const struct settings *s,
+                      unsigned depth, struct credentials_keys *keys, struct sr_err *err)
+{
+    struct credentials_role role = { .arn = s->role,
+                                     .session = s->session,
+                                     .external_id = s->external_id,
+                                     .token_file = s->token_file };
+    if (s->token_file)
+        return credentials_assume(c, &role, keys, err);
+    if (s->mfa)
+        return sr_fail(err, SR_ERR_UNSUPPORTED, "profile \"%s\": mfa_serial needs somebody to type",
+                       profile);
+    if (depth == CREDENTIALS_ROLES_MAX)
+        return sr_fail(err, SR_ERR_INVALID, "profile \"%s\": source_profile goes round in a circle",
+                       profile);
+    if (!s->source_profile && !s->source)
+        return sr_fail(err, SR_ERR_INVALID, "profile \"%s\": role_arn without a source", profile);
+    struct credentials_keys source;
+    // a profile may be its own source: then its keys assume its role
+    const bool own = s->source_profile && strcmp(s->source_profile, profile) == 0;
+    if (own && !(s->access_key && s->secret))
+        return sr_fail(err, SR_ERR_INVALID, "profile \"%s\" is its own source, without keys",
+                       profile);
+    enum credentials_found found;
+    if (own)
+        found = found_if(credentials_set(&source, s->access_key, s->secret, s->token, err));
+    else if (s->source_profile)
+        found = from_profile(c, s->source_profile, depth + 1, &source, err);
+    else
+        found = from_named_source(c, s->source, &source, err);
+    if (found == CREDENTIALS_NONE)
+        return sr_fail(err, SR_ERR_NOT_FOUND, "profile \"%s\": its source has no keys", profile);
+    role.source = &source;
+    const bool done = found == CREDENTIALS_FOUND && credentials_assume(c, &role, keys, err);
+    explicit_bzero(&source, sizeof(source));
+    return done;
+}
+
+static enum credentials_found from_profile(struct credentials *c, const char *profile,
+                                           unsigned depth, struct credentials_keys *keys,
+                                           struct sr_err *err)
+{
     sr_auto(settings) struct settings s = { 0 };
-    if (!read_settings(c, &s, err))
+    if (!read_settings(c, profile, &s, err))
         return CREDENTIALS_FAILED;
-    if (s.role && s.token_file)
-        return found_if(credentials_exchange(c, s.role, s.token_file, s.session, keys, err));
-    if (s.role) {
-        (void)sr_fail(err, SR_ERR_UNSUPPORTED,
-                      "profile \"%s\": role_arn with source_profile or credential_source; "
-                      "use credential_process or AWS_* variables",
-                      c->profile);
-        return CREDENTIALS_FAILED;
-    }
+    if (s.role)
+        return found_if(from_role(c, profile, &s, depth, keys, err));
     if (s.access_key && s.secret)
         return found_if(credentials_set(keys, s.access_key, s.secret, s.token, err));
     if (s.process)
         return found_if(from_process(s.process, keys, err));
     return CREDENTIALS_NONE;
+}
+
+enum credentials_found credentials_from_profile(struct credentials *c,
+                                                struct credentials_keys *keys, struct sr_err *err)
+{
+    return from_profile(c, c->profile, 0, keys, err);
 }
 
 static bool fetch(struct credentials *c, const char *method, const char *url, const char *name,
@@ -141,7 +223,7 @@ static bool fetch(struct credentials *c, const char *method, const char *url, co
         .headers = &header,
         .header_count = value ? 1 : 0,
         .attempts_max = attempts,
-        .reply_bytes_max = TOKEN_FILE_BYTES_MAX,
+        .reply_bytes_max = CREDENTIALS_TOKEN_BYTES_MAX,
     };
     return http_run(c->http, &request, ret, err);
 }
@@ -180,7 +262,7 @@ enum credentials_found credentials_from_container(struct credentials *c,
     sr_auto(char) char *token = NULL;
     size_t bytes;
     if (token_file) {
-        if (!sr_file_load(token_file, TOKEN_FILE_BYTES_MAX, &token, &bytes, err))
+        if (!sr_file_load(token_file, CREDENTIALS_TOKEN_BYTES_MAX, &token, &bytes, err))
             return CREDENTIALS_FAILED;
         token[strcspn(token, "\r\n")] = '\0';
     }
@@ -224,76 +306,4 @@ enum credentials_found credentials_from_instance(struct credentials *c,
                     url_encode(role.body, strlen(role.body), "", &url, err) &&
                     fetch(c, "GET", url.text, name, token.body, 3, &answer, err) &&
                     credentials_parse(answer.body, answer.body_bytes, "Token", keys, err));
-}
-
-// What an AssumeRole reply says.
-struct assumed {
-    char access_key[129], secret[257], token[8193], expires[64];
-};
-
-static bool take_assumed(void *self, const char *path, const char *text, struct sr_err *err)
-{
-    struct assumed *assumed = self;
-    const struct {
-        const char *name;
-        char *to;
-        size_t capacity;
-    } fields[] = {
-        { "AccessKeyId", assumed->access_key, sizeof(assumed->access_key) },
-        { "SecretAccessKey", assumed->secret, sizeof(assumed->secret) },
-        { "SessionToken", assumed->token, sizeof(assumed->token) },
-        { "Expiration", assumed->expires, sizeof(assumed->expires) },
-    };
-    const char *leaf = strrchr(path, '/');
-    for (size_t i = 0; leaf && i < sizeof(fields) / sizeof(fields[0]); i++) {
-        if (strcmp(leaf + 1, fields[i].name) == 0 &&
-            !sr_format(fields[i].to, fields[i].capacity, "%s", text))
-            return sr_fail(err, SR_ERR_INVALID, "%s is too long", fields[i].name);
-    }
-    return true;
-}
-
-static bool add_form(struct sr_str *form, const char *name, const char *value, struct sr_err *err)
-{
-    return sr_str_addf(form, err, "%s%s=", form->bytes ? "&" : "", name) &&
-           url_encode(value, strlen(value), "", form, err);
-}
-
-bool credentials_exchange(struct credentials *c, const char *role, const char *token_file,
-                          const char *session, struct credentials_keys *keys, struct sr_err *err)
-{
-    sr_auto(char) char *token = NULL;
-    size_t bytes;
-    char region[65];
-    if (!sr_file_load(token_file, TOKEN_FILE_BYTES_MAX, &token, &bytes, err) ||
-        !credentials_region(c, region, err))
-        return false;
-    token[strcspn(token, "\r\n")] = '\0';
-    const char *endpoint = credentials_env(c, "AWS_ENDPOINT_URL_STS");
-    sr_auto(char) char *url = endpoint ? sr_str_dup(endpoint, err)
-                                       : sr_strf(err, "https://sts.%s.amazonaws.com/", region);
-    sr_auto(sr_str) struct sr_str form = { 0 };
-    if (!url || !add_form(&form, "Action", "AssumeRoleWithWebIdentity", err) ||
-        !add_form(&form, "Version", "2011-06-15", err) || !add_form(&form, "RoleArn", role, err) ||
-        !add_form(&form, "RoleSessionName", session ? session : "splitreel", err) ||
-        !add_form(&form, "WebIdentityToken", token, err))
-        return false;
-    const struct http_header header = { "Content-Type", "application/x-www-form-urlencoded" };
-    const struct http_request request = {
-        .method = "POST",
-        .url = url,
-        .headers = &header,
-        .header_count = 1,
-        .body = form.text,
-        .body_bytes = form.bytes,
-        .reply_bytes_max = TOKEN_FILE_BYTES_MAX,
-    };
-    sr_auto(http_response) struct http_response reply = { 0 };
-    struct assumed assumed = { 0 };
-    const struct xml_visitor visitor = { .end = take_assumed, .self = &assumed };
-    if (!http_run(c->http, &request, &reply, err) ||
-        !xml_parse(reply.body, reply.body_bytes, &visitor, err) ||
-        !credentials_set(keys, assumed.access_key, assumed.secret, assumed.token, err))
-        return false;
-    return !*assumed.expires || credentials_time(assumed.expires, &keys->expires_us, err);
 }

@@ -2,10 +2,12 @@
 
 #include <stdatomic.h>
 
+#include "base/hash.h"
 #include "base/io.h"
 #include "base/str.h"
 #include "base/test.h"
 #include "net/http_fake.h"
+#include "net/sigv4.h"
 
 enum { VARIABLES_MAX = 12 };
 
@@ -64,6 +66,39 @@ static void answer_keys(const struct scene *scene, const char *token_name,
     http_fake_text(reply, 200, text);
 }
 
+// The token service believes a request that is signed with one of the sources' keys.
+static bool signed_by(const struct http_fake_request *request, const char *secret)
+{
+    struct sr_err err = { 0 };
+    uint8_t digest[SR_SHA256_BYTES];
+    char hash[SR_SHA256_HEX];
+    sr_assert_ok(sr_sha256(request->body, request->body_bytes, digest, &err), err);
+    sr_hex(digest, sizeof(digest), hash);
+    const struct sigv4_request as_sent = { request->method,  request->target,       NULL,
+                                           request->headers, request->header_count, hash };
+    const struct sigv4_params params = {
+        .key = { .secret = secret },
+        .scope = { .region = "eu-north-1", .service = "sts", .path_normal = true },
+        .wall_us = 1767225600LL * 1000000,
+    };
+    struct sigv4_claim claim;
+    return sigv4_parse(&as_sent, &claim, &err) && sigv4_verify(&params, &as_sent, &claim, &err);
+}
+
+static void answer_role(const struct http_fake_request *request, struct http_fake_reply *reply)
+{
+    const bool first = strstr(request->body, "role%2Fr") != NULL;
+    const bool good = first ? signed_by(request, "s=s") || signed_by(request, "secret6")
+                            : signed_by(request, "s-r");
+    http_fake_text(
+        reply, good ? 200 : 403,
+        first
+            ? "<R><Credentials><AccessKeyId>AKR</AccessKeyId><SecretAccessKey>s-r</SecretAccessKey>"
+              "<SessionToken>t-r</SessionToken></Credentials></R>"
+            : "<R><Credentials><AccessKeyId>AKC</AccessKeyId><SecretAccessKey>s-c</SecretAccessKey>"
+              "<SessionToken>t-c</SessionToken></Credentials></R>");
+}
+
 static void answer(void *self, const struct http_fake_request *request,
                    struct http_fake_reply *reply)
 {
@@ -84,6 +119,8 @@ static void answer(void *self, const struct http_fake_request *request,
     else if (strcmp(request->target, "/container") == 0 &&
              strcmp(header(request, "Authorization"), "pass") == 0)
         answer_keys(scene, "Token", reply);
+    else if (strcmp(request->target, "/sts") == 0 && strstr(request->body, "Action=AssumeRole&"))
+        answer_role(request, reply);
     else if (strcmp(request->target, "/sts") == 0 && strcmp(request->method, "POST") == 0 &&
              strstr(request->body, "Action=AssumeRoleWithWebIdentity") &&
              strstr(request->body, "WebIdentityToken=jwt.token") &&
@@ -170,7 +207,16 @@ static const char config_text[] =
     "[profile garbage]\ncredential_process = echo hush\n"
     "[profile endless]\ncredential_process = yes hush\n"
     "[ profile   spaced ]\naws_access_key_id=AKS\naws_secret_access_key= s=s \n"
-    "[profile role]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = spaced\n"
+    "[profile role]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = spaced\nexternal_id = x/1\n"
+    "[profile chained]\nrole_arn = arn:aws:iam::1:role/s\nsource_profile = role\n"
+    "[profile own]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = own\naws_access_key_id = AKS\n"
+    "aws_secret_access_key = s=s\n"
+    "[profile circle]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = round\n"
+    "[profile round]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = circle\n"
+    "[profile named]\nrole_arn = arn:aws:iam::1:role/r\ncredential_source = Ec2InstanceMetadata\n"
+    "[profile nowhere]\nrole_arn = arn:aws:iam::1:role/r\ncredential_source = Moon\n"
+    "[profile sourceless]\nrole_arn = arn:aws:iam::1:role/r\n"
+    "[profile typed]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = spaced\nmfa_serial = 1\n"
     "[notprofile]\naws_access_key_id = no\n";
 static const char shared_text[] =
     "[default]\naws_access_key_id = AKD\naws_secret_access_key = sd\naws_session_token = td\n"
@@ -206,7 +252,6 @@ static void profiles(void **state)
     assert_failure(&scene, "failing", SR_ERR_INVALID);
     assert_failure(&scene, "garbage", SR_ERR_INVALID);
     assert_failure(&scene, "endless", SR_ERR_INVALID);
-    assert_failure(&scene, "role", SR_ERR_UNSUPPORTED);
     struct credentials *none = NULL;
     struct credentials_params params = { .profile = "absent", .env = env, .env_self = &scene };
     sr_assert_fails(credentials_new(&params, &none, &err), SR_ERR_NOT_FOUND, err);
@@ -214,6 +259,28 @@ static void profiles(void **state)
     sr_assert_fails(credentials_new(&params, &none, &err), SR_ERR_NOT_FOUND, err);
     set_env(&scene, "AWS_PROFILE", "process");
     assert_keys(&scene, NULL, "AKP", "sp", "", "profile");
+    end(&scene);
+}
+
+// A role is assumed with another profile's keys, through as many profiles as it takes.
+static void roles(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+    struct scene scene;
+    begin(&scene);
+    use_files(&scene, config_text, shared_text);
+    sr_auto(char) char *url = sr_strf(&err, "%s/sts", http_fake_url(scene.fake));
+    set_env(&scene, "AWS_ENDPOINT_URL_STS", url);
+    set_env(&scene, "AWS_REGION", "eu-north-1");
+    assert_keys(&scene, "role", "AKR", "s-r", "t-r", "profile");
+    assert_keys(&scene, "own", "AKR", "s-r", "t-r", "profile");
+    assert_keys(&scene, "chained", "AKC", "s-c", "t-c", "profile");
+    assert_keys(&scene, "named", "AKR", "s-r", "t-r", "profile");
+    assert_failure(&scene, "circle", SR_ERR_INVALID);
+    assert_failure(&scene, "nowhere", SR_ERR_INVALID);
+    assert_failure(&scene, "sourceless", SR_ERR_INVALID);
+    assert_failure(&scene, "typed", SR_ERR_UNSUPPORTED);
     end(&scene);
 }
 
@@ -353,10 +420,15 @@ static void given(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(environment_first), cmocka_unit_test(profiles),
-        cmocka_unit_test(regions),           cmocka_unit_test(web_identity),
-        cmocka_unit_test(container),         cmocka_unit_test(instance),
-        cmocka_unit_test(refreshed_in_time), cmocka_unit_test(given),
+        cmocka_unit_test(environment_first),
+        cmocka_unit_test(profiles),
+        cmocka_unit_test(regions),
+        cmocka_unit_test(roles),
+        cmocka_unit_test(web_identity),
+        cmocka_unit_test(container),
+        cmocka_unit_test(instance),
+        cmocka_unit_test(refreshed_in_time),
+        cmocka_unit_test(given),
     };
     return sr_test_run(__FILE__, tests, SR_TEST_COUNT(tests));
 }
