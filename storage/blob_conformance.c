@@ -2,16 +2,14 @@
 
 #include "base/str.h"
 #include "base/test.h"
-#include "storage/blob_compose.h"
+#include "storage/blob_conformance_priv.h"
 
-#define ROOT "conformance/"
-
-static struct blob_conformance *store_of(void **state)
+struct blob_conformance *blob_conformance_store(void **state)
 {
     return *state;
 }
 
-static void put_text(const struct blob *blob, const char *key, const char *text)
+void blob_conformance_put(const struct blob *blob, const char *key, const char *text)
 {
     struct sr_err err = { 0 };
     char etag[BLOB_ETAG_BYTES];
@@ -20,7 +18,7 @@ static void put_text(const struct blob *blob, const char *key, const char *text)
     assert_true(strlen(etag) > 2);
 }
 
-static void assert_text(const struct blob *blob, const char *key, const char *text)
+void blob_conformance_assert(const struct blob *blob, const char *key, const char *text)
 {
     struct sr_err err = { 0 };
     sr_auto(char) char *data = NULL;
@@ -30,7 +28,7 @@ static void assert_text(const struct blob *blob, const char *key, const char *te
     assert_int_equal(bytes, strlen(text));
 }
 
-static bool is_there(const struct blob *blob, const char *key)
+bool blob_conformance_has(const struct blob *blob, const char *key)
 {
     struct sr_err err = { 0 };
     sr_auto(blob_info) struct blob_info info = { 0 };
@@ -67,7 +65,7 @@ static char *listing(const struct blob *blob, const char *prefix, const char *de
     return sr_str_take(&out);
 }
 
-static void clear(const struct blob *blob, const char *prefix)
+void blob_conformance_clear(const struct blob *blob, const char *prefix)
 {
     struct sr_err err = { 0 };
     for (bool more = true; more;) {
@@ -84,41 +82,28 @@ static void clear(const struct blob *blob, const char *prefix)
     assert_string_equal(left, "");
 }
 
-// Bytes that differ everywhere, so that a piece in the wrong place is seen.
-static char *pattern(size_t bytes, unsigned seed)
-{
-    char *data = malloc(bytes);
-    assert_non_null(data);
-    uint32_t x = seed * 2654435761u + 1;
-    for (size_t i = 0; i < bytes; i++) {
-        x = x * 1664525u + 1013904223u;
-        data[i] = (char)(x >> 24);
-    }
-    return data;
-}
-
 static void whole_objects(void **state)
 {
-    const struct blob *blob = &store_of(state)->blob;
+    const struct blob *blob = &blob_conformance_store(state)->blob;
     struct sr_err err = { 0 };
     const char *key = ROOT "whole.txt";
-    assert_false(is_there(blob, key));
-    put_text(blob, key, "first");
-    assert_text(blob, key, "first");
+    assert_false(blob_conformance_has(blob, key));
+    blob_conformance_put(blob, key, "first");
+    blob_conformance_assert(blob, key, "first");
     sr_auto(blob_info) struct blob_info first = { 0 };
     sr_auto(blob_info) struct blob_info second = { 0 };
     sr_assert_ok(blob_head(blob, key, &first, &err), err);
     assert_int_equal(first.bytes, 5);
     assert_true(first.modified_us > 1500000000LL * 1000000);
-    put_text(blob, key, "second one");
-    assert_text(blob, key, "second one");
+    blob_conformance_put(blob, key, "second one");
+    blob_conformance_assert(blob, key, "second one");
     sr_assert_ok(blob_head(blob, key, &second, &err), err);
     assert_string_not_equal(first.etag, second.etag);
-    put_text(blob, key, "");
-    assert_text(blob, key, "");
+    blob_conformance_put(blob, key, "");
+    blob_conformance_assert(blob, key, "");
     const char *const keys[] = { key, ROOT "never" };
     sr_assert_ok(blob_remove(blob, keys, 2, &err), err);
-    assert_false(is_there(blob, key));
+    assert_false(blob_conformance_has(blob, key));
     sr_assert_ok(blob_remove(blob, keys, 2, &err), err);
     char *data;
     size_t bytes;
@@ -127,10 +112,10 @@ static void whole_objects(void **state)
 
 static void ranges(void **state)
 {
-    const struct blob *blob = &store_of(state)->blob;
+    const struct blob *blob = &blob_conformance_store(state)->blob;
     struct sr_err err = { 0 };
     const char *key = ROOT "range.bin";
-    put_text(blob, key, "0123456789");
+    blob_conformance_put(blob, key, "0123456789");
     static const struct {
         uint64_t offset;
         size_t bytes;
@@ -142,7 +127,7 @@ static void ranges(void **state)
         char buffer[256] = { 0 };
         size_t bytes = 99;
         const bool edge = cases[i].offset + cases[i].bytes > 10 || cases[i].bytes == 1;
-        if (edge && (store_of(state)->lacks & BLOB_LACKS_RANGE_ENDS))
+        if (edge && (blob_conformance_store(state)->lacks & BLOB_LACKS_RANGE_ENDS))
             continue;
         sr_assert_ok(
             blob_get_bytes(blob, key, NULL, cases[i].offset, buffer, cases[i].bytes, &bytes, &err),
@@ -150,13 +135,13 @@ static void ranges(void **state)
         assert_int_equal(bytes, strlen(cases[i].want));
         assert_memory_equal(buffer, cases[i].want, bytes);
     }
-    put_text(blob, key, "");
+    blob_conformance_put(blob, key, "");
     char byte;
     size_t bytes = 0;
-    if (!(store_of(state)->lacks & BLOB_LACKS_RANGE_ENDS))
+    if (!(blob_conformance_store(state)->lacks & BLOB_LACKS_RANGE_ENDS))
         sr_assert_ok(blob_get_bytes(blob, key, NULL, 0, &byte, 1, &bytes, &err), err);
     assert_int_equal(bytes, 0);
-    clear(blob, ROOT);
+    blob_conformance_clear(blob, ROOT);
 }
 
 static const struct odd_key {
@@ -187,18 +172,18 @@ static const struct odd_key {
 static void one_key(const struct blob *blob, const char *key)
 {
     struct sr_err err = { 0 };
-    put_text(blob, key, key);
-    assert_text(blob, key, key);
+    blob_conformance_put(blob, key, key);
+    blob_conformance_assert(blob, key, key);
     sr_auto(char) char *found = listing(blob, ROOT, NULL, 0);
     sr_auto(char) char *want = sr_strf(&err, "%s\n", key);
     assert_string_equal(found, want);
     sr_assert_ok(blob_remove(blob, &key, 1, &err), err);
-    assert_false(is_there(blob, key));
+    assert_false(blob_conformance_has(blob, key));
 }
 
 static void odd_names(void **state)
 {
-    const struct blob_conformance *store = store_of(state);
+    const struct blob_conformance *store = blob_conformance_store(state);
     struct sr_err err = { 0 };
     for (size_t i = 0; i < SR_TEST_COUNT(odd_keys); i++) {
         if (odd_keys[i].needs & store->lacks)
@@ -210,16 +195,16 @@ static void odd_names(void **state)
     // a key that begins with a slash, and one that is nothing but slashes
     static const char *const slashes[] = { "/conformance", "//" };
     for (size_t i = 0; i < 2 && !(store->lacks & BLOB_LACKS_SLASHES); i++) {
-        put_text(&store->blob, slashes[i], "slash");
-        assert_text(&store->blob, slashes[i], "slash");
+        blob_conformance_put(&store->blob, slashes[i], "slash");
+        blob_conformance_assert(&store->blob, slashes[i], "slash");
         sr_assert_ok(blob_remove(&store->blob, &slashes[i], 1, &err), err);
-        assert_false(is_there(&store->blob, slashes[i]));
+        assert_false(blob_conformance_has(&store->blob, slashes[i]));
     }
 }
 
 static void long_keys(void **state)
 {
-    const struct blob_conformance *store = store_of(state);
+    const struct blob_conformance *store = blob_conformance_store(state);
     struct sr_err err = { 0 };
     if (store->lacks & BLOB_LACKS_LONG_KEYS)
         skip();
@@ -239,7 +224,7 @@ static void long_keys(void **state)
 
 static void conditions(void **state)
 {
-    const struct blob_conformance *store = store_of(state);
+    const struct blob_conformance *store = blob_conformance_store(state);
     const struct blob *blob = &store->blob;
     struct sr_err err = { 0 };
     const char *key = ROOT "condition";
@@ -248,7 +233,7 @@ static void conditions(void **state)
     sr_assert_ok(blob_put(blob, &put, etag, &err), err);
     put.data = "new";
     sr_assert_fails(blob_put(blob, &put, etag, &err), SR_ERR_EXISTS, err);
-    assert_text(blob, key, "old");
+    blob_conformance_assert(blob, key, "old");
 
     sr_auto(blob_info) struct blob_info info = { 0 };
     sr_assert_ok(blob_head(blob, key, &info, &err), err);
@@ -256,22 +241,22 @@ static void conditions(void **state)
     size_t bytes;
     sr_assert_ok(blob_get_bytes(blob, key, info.etag, 0, buffer, 3, &bytes, &err), err);
     assert_string_equal(buffer, "old");
-    put_text(blob, key, "changed meanwhile");
+    blob_conformance_put(blob, key, "changed meanwhile");
     sr_assert_fails(blob_get_bytes(blob, key, info.etag, 0, buffer, 3, &bytes, &err),
                     SR_ERR_CONFLICT, err);
-    clear(blob, ROOT);
+    blob_conformance_clear(blob, ROOT);
 }
 
 static void listings(void **state)
 {
-    const struct blob_conformance *store = store_of(state);
+    const struct blob_conformance *store = blob_conformance_store(state);
     const struct blob *blob = &store->blob;
     static const char *const keys[] = { "a-b", "a.txt", "a/1",        "a/2", "a/b/3",
                                         "a0",  "b/z",   "b/\xc3\xa4", "c" };
     struct sr_err err = { 0 };
     for (size_t i = SR_TEST_COUNT(keys); i-- > 0;) {
         sr_auto(char) char *key = sr_strf(&err, "%s%s", ROOT, keys[i]);
-        put_text(blob, key, "x");
+        blob_conformance_put(blob, key, "x");
     }
     static const struct {
         const char *prefix, *delimiter, *want;
@@ -312,31 +297,31 @@ static void listings(void **state)
     sr_auto(blob_info) struct blob_info info = { 0 };
     sr_assert_ok(blob_head(blob, ROOT "a.txt", &info, &err), err);
     assert_string_equal(page.item[0].etag, info.etag);
-    clear(blob, ROOT);
+    blob_conformance_clear(blob, ROOT);
 }
 
 static void nesting(void **state)
 {
-    const struct blob_conformance *store = store_of(state);
+    const struct blob_conformance *store = blob_conformance_store(state);
     if (store->lacks & BLOB_LACKS_NESTING) {
         struct sr_err err = { 0 };
         char etag[BLOB_ETAG_BYTES];
-        put_text(&store->blob, ROOT "n", "leaf");
+        blob_conformance_put(&store->blob, ROOT "n", "leaf");
         const struct blob_put put = { .key = ROOT "n/m", .data = "x", .bytes = 1 };
         sr_assert_fails(blob_put(&store->blob, &put, etag, &err), SR_ERR_UNSUPPORTED, err);
-        assert_text(&store->blob, ROOT "n", "leaf");
+        blob_conformance_assert(&store->blob, ROOT "n", "leaf");
     } else {
-        put_text(&store->blob, ROOT "n", "leaf");
-        put_text(&store->blob, ROOT "n/m", "below");
-        assert_text(&store->blob, ROOT "n", "leaf");
-        assert_text(&store->blob, ROOT "n/m", "below");
+        blob_conformance_put(&store->blob, ROOT "n", "leaf");
+        blob_conformance_put(&store->blob, ROOT "n/m", "below");
+        blob_conformance_assert(&store->blob, ROOT "n", "leaf");
+        blob_conformance_assert(&store->blob, ROOT "n/m", "below");
     }
-    clear(&store->blob, ROOT);
+    blob_conformance_clear(&store->blob, ROOT);
 }
 
 static void attributes(void **state)
 {
-    const struct blob_conformance *store = store_of(state);
+    const struct blob_conformance *store = blob_conformance_store(state);
     const struct blob *blob = &store->blob;
     struct sr_err err = { 0 };
     sr_auto(blob_pairs) struct blob_pairs meta = { 0 };
@@ -362,22 +347,22 @@ static void attributes(void **state)
         assert_string_equal(blob_pairs_find(&info.meta, "job-id"), "01H=");
         assert_int_equal(info.meta.count, 2);
     }
-    put_text(blob, ROOT "list.m3u8", "#EXTM3U");
+    blob_conformance_put(blob, ROOT "list.m3u8", "#EXTM3U");
     sr_auto(blob_info) struct blob_info info = { 0 };
     sr_assert_ok(blob_head(blob, ROOT "list.m3u8", &info, &err), err);
     assert_string_equal(info.content_type, "application/vnd.apple.mpegurl");
-    clear(blob, ROOT);
+    blob_conformance_clear(blob, ROOT);
 }
 
 static void tags(void **state)
 {
-    const struct blob_conformance *store = store_of(state);
+    const struct blob_conformance *store = blob_conformance_store(state);
     const struct blob *blob = &store->blob;
     struct sr_err err = { 0 };
     if (store->lacks & BLOB_LACKS_TAGS)
         skip();
     const char *key = ROOT "tagged";
-    put_text(blob, key, "x");
+    blob_conformance_put(blob, key, "x");
     sr_auto(blob_pairs) struct blob_pairs none = { 0 };
     sr_assert_ok(blob_tags_get(blob, key, &none, &err), err);
     assert_int_equal(none.count, 0);
@@ -391,240 +376,50 @@ static void tags(void **state)
     assert_string_equal(blob_pairs_find(&got, "owner"), "me & you <3");
     assert_string_equal(blob_pairs_find(&got, "state"), "done");
     sr_assert_fails(blob_tags_set(blob, ROOT "absent", &set, &err), SR_ERR_NOT_FOUND, err);
-    clear(blob, ROOT);
+    blob_conformance_clear(blob, ROOT);
 }
 
 static void copies(void **state)
 {
-    const struct blob_conformance *store = store_of(state);
+    const struct blob_conformance *store = blob_conformance_store(state);
     const struct blob *blob = &store->blob;
     struct sr_err err = { 0 };
     const char *from = store->lacks & BLOB_LACKS_ODD_COPIES ? ROOT "from" : ROOT "from +%\xc3\xa4";
-    put_text(blob, from, "content");
+    blob_conformance_put(blob, from, "content");
     sr_assert_ok(blob_copy(blob, from, NULL, ROOT "to", NULL, &err), err);
-    assert_text(blob, ROOT "to", "content");
+    blob_conformance_assert(blob, ROOT "to", "content");
     sr_assert_fails(blob_copy(blob, ROOT "absent", NULL, ROOT "to", NULL, &err), SR_ERR_NOT_FOUND,
                     err);
     if (!(store->lacks & BLOB_LACKS_IF_MATCH)) {
         sr_assert_fails(blob_copy(blob, ROOT "to", "\"00112233445566778899aabbccddeeff\"",
                                   ROOT "other", NULL, &err),
                         SR_ERR_CONFLICT, err);
-        assert_false(is_there(blob, ROOT "other"));
+        assert_false(blob_conformance_has(blob, ROOT "other"));
     }
-    clear(blob, ROOT);
+    blob_conformance_clear(blob, ROOT);
 }
 
 static void many_removed(void **state)
 {
-    const struct blob *blob = &store_of(state)->blob;
+    const struct blob *blob = &blob_conformance_store(state)->blob;
     struct sr_err err = { 0 };
     enum { COUNT = 25 };
     char *keys[COUNT];
     for (int i = 0; i < COUNT; i++) {
         keys[i] = sr_strf(&err, "%smany/<&>%02d", ROOT, i);
-        put_text(blob, keys[i], "x");
+        blob_conformance_put(blob, keys[i], "x");
     }
     sr_assert_ok(blob_remove(blob, (const char *const *)keys, COUNT - 1, &err), err);
     sr_auto(char) char *left = listing(blob, ROOT, NULL, 0);
     assert_string_equal(left, ROOT "many/<&>24\n");
     for (int i = 0; i < COUNT; i++)
         free(keys[i]);
-    clear(blob, ROOT);
-}
-
-enum { PART = BLOB_PART_BYTES_MIN, TAIL = 12345 };
-
-static void assert_content(const struct blob *blob, const char *key, const char *want, size_t bytes)
-{
-    struct sr_err err = { 0 };
-    sr_auto(char) char *got = NULL;
-    size_t got_bytes;
-    sr_assert_ok(blob_load(blob, key, bytes + 1, &got, &got_bytes, &err), err);
-    assert_int_equal(got_bytes, bytes);
-    assert_true(memcmp(got, want, bytes) == 0);
-}
-
-static void upload_in_parts(void **state)
-{
-    const struct blob_conformance *store = store_of(state);
-    const struct blob *blob = &store->blob;
-    struct sr_err err = { 0 };
-    const char *key = ROOT "parts +.mp4";
-    sr_auto(char) char *data = pattern(2 * PART + TAIL, 1);
-    const struct blob_attrs attrs = { .content_type = "video/x-test" };
-    sr_auto(blob_upload) struct blob_upload upload = { 0 };
-    sr_assert_ok(blob_upload_begin(blob, key, &attrs, &upload, &err), err);
-    struct blob_part part[4];
-    sr_assert_ok(blob_upload_part(blob, &upload, 7, data + 2 * PART, TAIL, &part[3], &err), err);
-    sr_assert_ok(blob_upload_part(blob, &upload, 2, data, PART, &part[0], &err),
-                 err);  // the wrong one: replaced
-    sr_assert_ok(blob_upload_part(blob, &upload, 2, data + PART, PART, &part[2], &err), err);
-    sr_assert_ok(blob_upload_part(blob, &upload, 1, data, PART, &part[1], &err), err);
-    assert_false(is_there(blob, key));
-    struct blob_parts parts = { .item = part + 1, .count = 3 };
-    if (!(store->lacks & BLOB_LACKS_ABORT)) {  // resume: what is there already?
-        sr_auto(blob_parts) struct blob_parts there = { 0 };
-        sr_assert_ok(blob_upload_parts(blob, &upload, &there, &err), err);
-        assert_int_equal(there.count, 3);
-        for (size_t i = 0; i < 3; i++) {
-            assert_int_equal(there.item[i].number, parts.item[i].number);
-            assert_int_equal(there.item[i].bytes, parts.item[i].bytes);
-            assert_string_equal(there.item[i].etag, parts.item[i].etag);
-        }
-    }
-    char etag[BLOB_ETAG_BYTES];
-    sr_assert_ok(blob_upload_finish(blob, &upload, &parts, &attrs, etag, &err), err);
-    assert_content(blob, key, data, 2 * PART + TAIL);
-    sr_auto(blob_info) struct blob_info info = { 0 };
-    sr_assert_ok(blob_head(blob, key, &info, &err), err);
-    assert_string_equal(info.content_type, "video/x-test");
-    assert_string_equal(info.etag, etag);
-    clear(blob, ROOT);
-}
-
-static void upload_aborted(void **state)
-{
-    const struct blob_conformance *store = store_of(state);
-    const struct blob *blob = &store->blob;
-    struct sr_err err = { 0 };
-    if (store->lacks & BLOB_LACKS_ABORT)
-        skip();
-    put_text(blob, ROOT "kept", "old");
-    const struct blob_attrs attrs = { 0 };
-    sr_auto(blob_upload) struct blob_upload upload = { 0 };
-    sr_auto(blob_upload) struct blob_upload stale = { 0 };
-    struct blob_part part;
-    sr_assert_ok(blob_upload_begin(blob, ROOT "kept", &attrs, &upload, &err), err);
-    sr_assert_ok(blob_upload_begin(blob, ROOT "stale <&> 1", &attrs, &stale, &err), err);
-    sr_assert_ok(blob_upload_part(blob, &upload, 1, "new", 3, &part, &err), err);
-    sr_auto(blob_uploads) struct blob_uploads open = { 0 };
-    sr_assert_ok(blob_uploads(blob, ROOT, &open, &err), err);
-    assert_int_equal(open.count, 2);
-    sr_assert_ok(blob_upload_abort(blob, &upload, &err), err);
-    sr_assert_ok(blob_upload_abort(blob, &upload, &err), err);
-    assert_text(blob, ROOT "kept", "old");
-    sr_assert_fails(blob_upload_part(blob, &upload, 2, "x", 1, &part, &err), SR_ERR_NOT_FOUND, err);
-    size_t count = 99;
-    sr_assert_ok(blob_abort_stale(blob, ROOT, 1000, &count, &err), err);
-    assert_int_equal(count, 0);
-    sr_assert_ok(blob_abort_stale(blob, ROOT, INT64_MAX, &count, &err), err);
-    assert_int_equal(count, 1);
-    sr_auto(blob_uploads) struct blob_uploads left = { 0 };
-    sr_assert_ok(blob_uploads(blob, ROOT, &left, &err), err);
-    assert_int_equal(left.count, 0);
-    clear(blob, ROOT);
-}
-
-static void upload_mistakes(void **state)
-{
-    const struct blob_conformance *store = store_of(state);
-    const struct blob *blob = &store->blob;
-    struct sr_err err = { 0 };
-    const struct blob_attrs attrs = { 0 };
-    struct blob_part part[2];
-    char etag[BLOB_ETAG_BYTES];
-    sr_auto(blob_upload) struct blob_upload upload = { 0 };
-    sr_assert_ok(blob_upload_begin(blob, ROOT "mistake", &attrs, &upload, &err), err);
-    sr_assert_fails(blob_upload_part(blob, &upload, 0, "x", 1, part, &err), SR_ERR_INVALID, err);
-    sr_assert_fails(blob_upload_part(blob, &upload, BLOB_PARTS_MAX + 1, "x", 1, part, &err),
-                    SR_ERR_INVALID, err);
-    sr_assert_ok(blob_upload_part(blob, &upload, 1, "small", 5, &part[0], &err), err);
-    sr_assert_ok(blob_upload_part(blob, &upload, 2, "small", 5, &part[1], &err), err);
-    struct blob_parts parts = { .item = part, .count = 2 };
-    const struct blob_parts none = { 0 };
-    sr_assert_fails(blob_upload_finish(blob, &upload, &none, &attrs, etag, &err), SR_ERR_INVALID,
-                    err);
-    if (!(store->lacks & BLOB_LACKS_PART_CHECKS)) {
-        sr_assert_fails(blob_upload_finish(blob, &upload, &parts, &attrs, etag, &err),
-                        SR_ERR_INVALID, err);
-        assert_false(is_there(blob, ROOT "mistake"));
-        strcpy(part[1].etag, "\"00112233445566778899aabbccddeeff\"");
-        parts = (struct blob_parts){ .item = part + 1, .count = 1 };
-        sr_assert_fails(blob_upload_finish(blob, &upload, &parts, &attrs, etag, &err),
-                        SR_ERR_INVALID, err);
-    }
-    if (!(store->lacks & BLOB_LACKS_ABORT))
-        sr_assert_ok(blob_upload_abort(blob, &upload, &err), err);
-    assert_false(is_there(blob, ROOT "mistake"));
-}
-
-static void parts_copied(void **state)
-{
-    const struct blob_conformance *store = store_of(state);
-    const struct blob *blob = &store->blob;
-    struct sr_err err = { 0 };
-    const struct blob_attrs attrs = { 0 };
-    struct blob_part part[3];
-    char etag[BLOB_ETAG_BYTES];
-    sr_auto(char) char *data = pattern(2 * PART, 2);
-    const struct blob_put put = { .key = ROOT "piece +", .data = data, .bytes = 2 * PART };
-    sr_assert_ok(blob_put(blob, &put, etag, &err), err);
-    const struct blob_source second = {
-        .key = put.key, .offset = PART, .bytes = PART, .if_match = etag
-    };
-    const struct blob_source tail = { .key = put.key, .offset = 100, .bytes = TAIL };
-    sr_auto(blob_upload) struct blob_upload upload = { 0 };
-    sr_assert_ok(blob_upload_begin(blob, ROOT "joined", &attrs, &upload, &err), err);
-    sr_assert_ok(blob_upload_part(blob, &upload, 1, data, PART, &part[0], &err), err);
-    if (store->lacks & BLOB_LACKS_PART_COPY) {
-        sr_assert_fails(blob_upload_copy(blob, &upload, 2, &second, &part[1], &err),
-                        SR_ERR_UNSUPPORTED, err);
-        clear(blob, ROOT);
-        return;
-    }
-    sr_assert_ok(blob_upload_copy(blob, &upload, 2, &second, &part[1], &err), err);
-    sr_assert_ok(blob_upload_copy(blob, &upload, 3, &tail, &part[2], &err), err);
-    const struct blob_source changed = { .key = put.key,
-                                         .offset = 0,
-                                         .bytes = PART,
-                                         .if_match = "\"00112233445566778899aabbccddeeff\"" };
-    struct blob_part never;
-    sr_assert_fails(blob_upload_copy(blob, &upload, 4, &changed, &never, &err), SR_ERR_CONFLICT,
-                    err);
-    const struct blob_parts parts = { .item = part, .count = 3 };
-    sr_assert_ok(blob_upload_finish(blob, &upload, &parts, &attrs, etag, &err), err);
-    sr_auto(char) char *want = malloc(2 * PART + TAIL);
-    assert_non_null(want);
-    memcpy(want, data, 2 * PART);
-    memcpy(want + 2 * PART, data + 100, TAIL);
-    assert_content(blob, ROOT "joined", want, 2 * PART + TAIL);
-    clear(blob, ROOT);
-}
-
-// The same bytes whether the store copies parts or not.
-static void composed(void **state)
-{
-    const struct blob_conformance *store = store_of(state);
-    const struct blob *blob = &store->blob;
-    struct sr_err err = { 0 };
-    char etag[BLOB_ETAG_BYTES];
-    sr_auto(char) char *data = pattern(2 * PART + 1000, 3);
-    const struct blob_put put = { .key = ROOT "fragments", .data = data, .bytes = 2 * PART + 1000 };
-    sr_assert_ok(blob_put(blob, &put, etag, &err), err);
-    const struct blob_piece pieces[] = {
-        { .data = "head", .bytes = 4 },
-        { .key = put.key, .if_match = etag, .offset = 4, .bytes = 2 * PART },
-        { .key = put.key, .offset = 500, .bytes = TAIL },
-    };
-    const struct blob_compose_params params = { .blob = blob,
-                                                .key = ROOT "joined.mp4",
-                                                .piece = pieces,
-                                                .piece_count = SR_TEST_COUNT(pieces) };
-    struct blob_compose_result result;
-    sr_assert_ok(blob_compose(&params, &result, &err), err);
-    assert_int_equal(result.copied_bytes > 0, !(store->lacks & BLOB_LACKS_PART_COPY));
-    sr_auto(char) char *want = malloc(4 + 2 * PART + TAIL);
-    assert_non_null(want);
-    memcpy(want, "head", 4);
-    memcpy(want + 4, data + 4, 2 * PART);
-    memcpy(want + 4 + 2 * PART, data + 500, TAIL);
-    assert_content(blob, params.key, want, 4 + 2 * PART + TAIL);
-    clear(blob, ROOT);
+    blob_conformance_clear(blob, ROOT);
 }
 
 static int clean(void **state)
 {
-    clear(&store_of(state)->blob, ROOT);
+    blob_conformance_clear(&blob_conformance_store(state)->blob, ROOT);
     return 0;
 }
 
@@ -645,11 +440,11 @@ int blob_conformance_run(struct blob_conformance *store)
         { "tags", tags },
         { "copies", copies },
         { "many removed", many_removed },
-        { "upload in parts", upload_in_parts },
-        { "upload aborted", upload_aborted },
-        { "upload mistakes", upload_mistakes },
-        { "parts copied", parts_copied },
-        { "composed", composed },
+        { "upload in parts", blob_conformance_upload_in_parts },
+        { "upload aborted", blob_conformance_upload_aborted },
+        { "upload mistakes", blob_conformance_upload_mistakes },
+        { "parts copied", blob_conformance_parts_copied },
+        { "composed", blob_conformance_composed },
     };
     static struct CMUnitTest tests[SR_TEST_COUNT(all)];
     static char names[SR_TEST_COUNT(all)][96];
