@@ -232,6 +232,8 @@ void url_redact(const char *text, char *buffer, size_t capacity)
     if (capacity == 0)
         return;
     const char *colon = strstr(text, "://");
+    if (colon && strcspn(text, "/?#") < (size_t)(colon - text))
+        colon = NULL;  // it is further inside, not behind a scheme
     const char *authority = colon ? colon + 3 : text;
     const char *end = authority + strcspn(authority, "?#");
     const char *slash = authority + strcspn(authority, "/?#");

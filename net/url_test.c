@@ -148,6 +148,7 @@ static void redacted(void **state)
         { "http://u:p@w@h/a@b", "http://h/a@b" },
         { "/local/file?x", "/local/file" },
         { "s3://b/k#frag", "s3://b/k" },
+        { "/x?secret=http://h/", "/x" },
         { "", "" },
     };
     char text[64];
