@@ -92,7 +92,7 @@ UNITS := $(FOLDERS) tests
 SOURCES := $(foreach f,$(UNITS),$(sort $(wildcard $(f)/*.c))) $(sort $(wildcard tests/*/*.c))
 ARCHIVES := $(call archives_of,$(FOLDERS))
 TESTS := $(foreach f,base net statemachine storage transcode pipeline service cli tests,$(call tests_of,$(f)))
-TSAN_TESTS := $(foreach f,base net storage pipeline tests,$(call tests_of,$(f)))
+TSAN_TESTS := $(foreach f,base net storage pipeline,$(call tests_of,$(f))) $(B)/tests/threads_test
 SWEEP := $(B)/tests/faults/sweep
 FUZZERS := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/*_fuzz.c))
 REPLAYS := $(patsubst %_fuzz.c,$(B)/%_replay,$(wildcard tests/fuzz/*_fuzz.c))
@@ -176,7 +176,7 @@ $(B)/tests/faults/sweep: $(SWEEP_OBJECTS) $(call archives_of,$(BELOW_tests))
 	$(Q)$(CC) $(ALL_LDFLAGS) $(SWEEP_WRAPS) -o $@ $^ $(LIBS_all)
 
 # The film that it transcodes.
-$(B)/tests/faults/tiny.mp4: Makefile
+$(B)/tests/faults/tiny.mp4:
 	@mkdir -p $(@D)
 	$(Q)ffmpeg -nostdin -loglevel error -y -f lavfi -i testsrc2=s=64x64:r=25:d=2 \
 	    -f lavfi -i sine=f=440:r=48000:d=2 -c:v libx264 -preset veryfast -crf 40 -g 20 \
@@ -193,7 +193,7 @@ export TSAN_OPTIONS ?= halt_on_error=1:second_deadlock_stack=1
 test:
 	@$(MAKE) --no-print-directory VARIANT=asan run-tests
 
-run-tests: $(TESTS)
+run-tests: $(TESTS) fixtures
 	@tools/run-tests $(TESTS)
 
 check:
@@ -201,7 +201,7 @@ check:
 
 HEADER_CHECK = CC="$(1)" FLAGS="-std=gnu17 -D_GNU_SOURCE -I. $(WARNINGS) $(HEADERS_tests)" tools/check-headers.sh
 
-run-check: $(TESTS) $(BINARY) $(SWEEP) $(B)/tests/faults/tiny.mp4 $(REPLAYS)
+run-check: $(TESTS) $(BINARY) $(SWEEP) $(B)/tests/faults/tiny.mp4 $(REPLAYS) fixtures
 	@mkdir -p $(B); $(call HEADER_CHECK,$(CC)) > $(B)/headers.tap; tools/check-layers.sh > $(B)/layers.tap; \
 	tests/faults/check-calls.sh $(B) > $(B)/calls.tap; \
 	SPLITREEL=$(abspath $(BINARY)) tools/run-tests $(TESTS) $(REPLAYS) $(SWEEP) $(SCENARIOS) \
@@ -221,7 +221,7 @@ tsan:
 	@$(MAKE) --no-print-directory VARIANT=tsan run-tsan
 
 # TSan of gcc 12 cannot place its shadow under strong address randomisation.
-run-tsan: $(TSAN_TESTS)
+run-tsan: $(TSAN_TESTS) fixtures
 	@setarch -R tools/run-tests $(TSAN_TESTS)
 
 fuzz:
@@ -275,9 +275,9 @@ install: all
 	@for doc in LICENSE $(wildcard README.md docs/*.md); do \
 	    install -D -m 644 $$doc $(DESTDIR)$(PREFIX)/share/doc/splitreel/$$(basename $$doc); done
 
+# Makes what is missing or has a new recipe.
 fixtures:
-	@if [ -x media-fixtures/make-fixtures.sh ]; then media-fixtures/make-fixtures.sh build/fixtures; \
-	else echo 'media-fixtures/make-fixtures.sh is not there'; fi
+	@media-fixtures/make-fixtures.sh --jobs $(TEST_JOBS) build/fixtures
 
 bench: all
 	@if [ -x bench/run.sh ]; then bench/run.sh; else echo 'bench/run.sh is not there'; fi

@@ -56,18 +56,19 @@ static void print_summary(const struct manifest *manifest, const struct run_resu
         (void)fprintf(stderr, "workspace: %s\n", result->workspace);
 }
 
-// What a user whose run did not end well can do next.
-static void print_how_to_go_on(const struct run_result *result, const struct sr_err *err)
+// What a user whose run did not end well can do next; shown after the error.
+static void take_advice(const struct run_result *result, const struct sr_err *err,
+                        char **ret_advice)
 {
+    struct sr_err ignored;  // without memory there is no advice, but the error is told
     if (!result->workspace_kept || !result->workspace)
         return;
     if (err->code == SR_ERR_CANCELLED)
-        (void)fprintf(
-            stderr,
-            "splitreel: %zu of %zu segments are kept in %s; the same command goes on from there\n",
+        *ret_advice = sr_strf(
+            &ignored, "%zu of %zu segments are kept in %s; the same command goes on from there",
             result->segments_done, result->segment_count, result->workspace);
     else
-        (void)fprintf(stderr, "splitreel: what is encoded is kept in %s\n", result->workspace);
+        *ret_advice = sr_strf(&ignored, "what is encoded is kept in %s", result->workspace);
 }
 
 static bool print_report(const json_t *report, struct sr_err *err)
@@ -80,7 +81,7 @@ static bool print_report(const json_t *report, struct sr_err *err)
 
 static bool run(const struct cli *cli, const struct job_options *options,
                 const struct manifest *manifest, const struct sr_log *log,
-                struct run_progress *progress, struct sr_err *err)
+                struct run_progress *progress, char **ret_advice, struct sr_err *err)
 {
     sr_auto(run_result) struct run_result result = { 0 };
     const int64_t start_us = sr_clock_monotonic_us(sr_clock_system());
@@ -111,16 +112,17 @@ static bool run(const struct cli *cli, const struct job_options *options,
             return false;
         }
     }
-    if (!done)
-        print_how_to_go_on(&result, err);
-    else
+    if (done)
         print_warning(manifest, &result);
+    else
+        take_advice(&result, err, ret_advice);
     if (done && options->progress != PROGRESS_NONE && options->progress != PROGRESS_JSON)
         print_summary(manifest, &result, sr_clock_monotonic_us(sr_clock_system()) - start_us);
     return done;
 }
 
-static bool start(const struct cli *cli, struct job_options *options, struct sr_err *err)
+static bool start(const struct cli *cli, struct job_options *options, char **ret_advice,
+                  struct sr_err *err)
 {
     sr_auto(manifest) struct manifest *manifest = NULL;
     struct sr_log log;
@@ -133,7 +135,7 @@ static bool start(const struct cli *cli, struct job_options *options, struct sr_
     if (!sr_log_open(stderr, options->log_level, sr_clock_system(), &log, err))
         return false;
     struct run_progress *const progress = calloc(1, sizeof(*progress));
-    const bool done = progress ? run(cli, options, manifest, &log, progress, err)
+    const bool done = progress ? run(cli, options, manifest, &log, progress, ret_advice, err)
                                : sr_fail(err, SR_ERR_NO_MEMORY, "progress");
     free(progress);
     sr_log_close(&log);
@@ -150,5 +152,11 @@ int cmd_run(const struct cli *cli)
         help();
         return 0;
     }
-    return start(cli, &options, &err) ? 0 : cli_fail(cli, &err);
+    sr_auto(char) char *advice = NULL;
+    if (start(cli, &options, &advice, &err))
+        return 0;
+    const int status = cli_fail(cli, &err);
+    if (advice)
+        (void)fprintf(stderr, "splitreel: %s\n", advice);
+    return status;
 }

@@ -136,6 +136,45 @@ static bool rate_agrees(const struct job_video *video, const struct track_part *
            (__int128_t)length * rate.num;
 }
 
+// A result's own account against what the source says of the interval.
+static bool check_account(struct making *making, const char *id, size_t s,
+                          const struct track_account *account, struct sr_err *err)
+{
+    const struct job *const job = making->job;
+    const struct segment_decode_params params = {
+        .source = &job->source,
+        .probe = job->probe,
+        .table = job->table,
+        .index = job->index,
+        .segment = job->plan->segment[s],
+        .is_first = s == 0,
+        .is_last = s + 1 == job->plan->segment_count,
+    };
+    struct track_account *const least = calloc(1, sizeof(*least));
+    if (!least)
+        return sr_fail(err, SR_ERR_NO_MEMORY, "an account");
+    uint64_t hidden_max;
+    segment_decode_expect(&params, least, &hidden_max);
+    bool done = true;
+    if (account->packets != least->packets)
+        done = fault(making, err,
+                     "segment %zu, %s: answers for %" PRIu64 " packets, the source has %" PRIu64
+                     " there",
+                     s + 1, id, account->packets, least->packets);
+    if (done && account->discarded != least->discarded)
+        done = fault(making, err,
+                     "segment %zu, %s: %" PRIu64
+                     " packets discarded, the source's edit list discards %" PRIu64,
+                     s + 1, id, account->discarded, least->discarded);
+    if (done && (account->hidden < least->hidden || account->hidden > hidden_max))
+        done =
+            fault(making, err,
+                  "segment %zu, %s: %" PRIu64 " packets that show nothing, the source has %" PRIu64,
+                  s + 1, id, account->hidden, least->hidden);
+    free(least);
+    return done;
+}
+
 static bool check_segment(struct making *making, size_t v, size_t s, bool *ret_passed,
                           struct sr_err *err)
 {
@@ -151,6 +190,8 @@ static bool check_segment(struct making *making, size_t v, size_t s, bool *ret_p
         done = fault(making, err,
                      "segment %zu, %s: %" PRIu64 " packets are not the sum of their kinds", s + 1,
                      id, part->account.packets);
+    if (done)
+        done = check_account(making, id, s, &part->account, err);
     if (done && !same_counts(&part->account, &job->videos[0].parts[s].part.account))
         done = fault(making, err, "segment %zu, %s: counts packets differently from %s", s + 1, id,
                      job_video_id(job, 0));
@@ -223,8 +264,7 @@ static bool video_json(struct making *making, size_t v, json_t *list, struct sr_
 {
     const struct job *const job = making->job;
     json_t *const item = json_object();
-    if (!jx_append(list, item, err) ||
-        !jx_put(item, "id", json_string(job_video_id(job, v)), err))
+    if (!jx_append(list, item, err) || !jx_put(item, "id", json_string(job_video_id(job, v)), err))
         return false;
     json_t *const segments = json_array();
     if (!jx_put(item, "segments", segments, err))
@@ -274,11 +314,33 @@ static bool total_json(struct making *making, json_t *root, struct sr_err *err)
     return done;
 }
 
+// Sound begins where the plan has it, within the rounding of both clocks, and is as long as its
+// samples.
+static bool check_audio(struct making *making, const struct job_audio *audio, struct sr_err *err)
+{
+    const struct track_part *const part = &audio->part.part;
+    const int64_t wanted_us =
+        job_out_us(making->job, audio->extent.start_pts, audio->extent.time_base);
+    const int64_t late_us = ticks_us(part->start_pts, part->timescale) - wanted_us;
+    const int64_t tolerance_us =
+        2 + 2000000 / (int64_t)part->timescale +
+        2 * (int64_t)audio->extent.time_base.num * 1000000 / audio->extent.time_base.den;
+    if ((late_us > tolerance_us || late_us < -tolerance_us) &&
+        !fault(making, err, "%s: its sound begins %" PRId64 " us late", audio->id, late_us))
+        return false;
+    if (part->end_pts - part->start_pts != part->frame_count)
+        return fault(making, err, "%s: %" PRId64 " samples in an interval of %" PRId64, audio->id,
+                     part->frame_count, part->end_pts - part->start_pts);
+    return true;
+}
+
 static bool audio_json(struct making *making, size_t a, json_t *list, struct sr_err *err)
 {
     const struct job *const job = making->job;
     const struct job_audio *const audio = &job->audios[a];
     const struct track_part *const part = &audio->part.part;
+    if (!check_audio(making, audio, err))
+        return false;
     json_t *const item = json_object();
     return jx_append(list, item, err) && jx_put(item, "id", json_string(audio->id), err) &&
            jx_put(item, "stream", json_integer(audio->stream_index), err) &&

@@ -12,6 +12,7 @@
 #include "pipeline/act_publish.h"
 #include "pipeline/act_verify.h"
 #include "pipeline/places.h"
+#include "pipeline/publish_note.h"
 #include "pipeline/report.h"
 #include "pipeline/run_tasks.h"
 
@@ -158,6 +159,8 @@ static bool deliver(struct run *run, struct sr_err *err)
     if (!report_make(job, NULL, &early, err) || !check_strict(run, &early, err) ||
         !places_report(job, &report_path, err))
         return false;
+    if (!early.has_passed)
+        return keep_failed_report(run, &early, err);
     set_stage(run->params, RUN_JOINING);
     if (!act_join(job, &joined, err))
         return false;
@@ -183,8 +186,9 @@ static bool deliver(struct run *run, struct sr_err *err)
         .report_path = report_path,
         .report = report.json,
     };
-    if (!act_publish(job, &params, &published, err))
+    if (!publish_note_write(job, err) || !act_publish(job, &params, &published, err))
         return false;
+    publish_note_remove(job);
     run->result->report_path = sr_take(report_path);
     return true;
 }
@@ -210,9 +214,18 @@ static bool prepare(struct run *run, struct sr_err *err)
     return places_report(run->job, &report_path, err);  // before hours of work, not after
 }
 
+// Damage that the index shows is refused before hours of work, the rest after.
+static bool check_strict_early(const struct run *run, struct sr_err *err)
+{
+    const struct packet_table *const table = run->job->table;
+    return !run->params->strict || !table || table->damaged_count == 0 ||
+           sr_fail(err, SR_ERR_INPUT, "%s: %zu packets are damaged, and --strict refuses that",
+                   run->params->manifest->input, table->damaged_count);
+}
+
 static bool work(struct run *run, struct sr_err *err)
 {
-    if (!prepare(run, err))
+    if (!prepare(run, err) || !check_strict_early(run, err))
         return false;
     start_progress(run->params, run->job);
     set_stage(run->params, RUN_ENCODING);

@@ -291,6 +291,17 @@ static void an_output_that_is_there_stays(void **state)
     assert_false(is_there("mine.mp4"));
 }
 
+// A kept workspace is no licence to overwrite.
+static void a_second_run_is_refused_too(void **state)
+{
+    (void)state;
+    sr_auto(run_result) struct run_result first = { 0 };
+    const struct how how = { .output = "again.mp4", .workspace = "ws4", .keep = true };
+    run_ok(&how, &first);
+    assert_false(is_there("ws4/publish.json"));
+    run_fails(&how, SR_ERR_EXISTS, "-y");
+}
+
 static void the_input_is_never_the_output(void **state)
 {
     (void)state;
@@ -463,6 +474,7 @@ int main(void)
         cmocka_unit_test(nothing_is_encoded_twice),
         cmocka_unit_test(one_more_rendition_alone_is_encoded),
         cmocka_unit_test(an_output_that_is_there_stays),
+        cmocka_unit_test(a_second_run_is_refused_too),
         cmocka_unit_test(the_input_is_never_the_output),
         cmocka_unit_test(a_damaged_part_is_caught),
         cmocka_unit_test(an_interrupted_job_goes_on),

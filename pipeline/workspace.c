@@ -19,7 +19,8 @@ enum {
     DOCUMENT_VERSION = 1,
 };
 
-static const char *const note_names[] = { "probe.json", "plan.json", "report.json", NULL };
+static const char *const note_names[] = { "probe.json", "plan.json", "report.json", "publish.json",
+                                          NULL };
 
 struct workspace {
     char *folder;

@@ -1,4 +1,5 @@
-// tests/barcode.h - reads the frame number that media-fixtures/make-fixtures.sh burns into each picture.
+// tests/barcode.h - reads the frame number that media-fixtures/make-fixtures.sh burns into each
+// picture.
 #pragma once
 
 #include <stdbool.h>

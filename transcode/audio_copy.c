@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <libavcodec/bsf.h>
 #include <libavutil/intreadwrite.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "transcode/audio_edit.h"
@@ -9,6 +10,7 @@
 #include "transcode/audio_read.h"
 #include "transcode/audio_repair.h"
 #include "transcode/media_err.h"
+#include "transcode/media_restart.h"
 
 // What MP4 can carry and libavformat's muxer can describe before the first packet is written (AC-3
 // and E-AC-3 it cannot).
@@ -111,15 +113,21 @@ static bool open_source(struct copying *copying, struct sr_err *err)
 static bool find_start(struct copying *copying, struct sr_err *err)
 {
     const struct audio_params *params = copying->params;
-    struct audio_extent extent;
-    if (!audio_extent(params->source, params->probe, params->stream_index, &extent, err))
+    sr_auto(audio_reader) struct audio_reader *reader = NULL;
+    sr_auto(av_frame) AVFrame *frame = NULL;
+    if (!audio_reader_new(params->source, params->probe, params->stream_index, &reader, err))
         return false;
-    if (!extent.has_samples)
-        return sr_fail(err, SR_ERR_INPUT, "no sound that decodes");
-    const AVRational base = { extent.time_base.num, extent.time_base.den };
-    if (!audio_position(extent.start_pts, base, copying->rate, &copying->start_position))
+    switch (audio_reader_next(reader, &frame, err)) {
+    case AUDIO_FAILED: return false;
+    case AUDIO_END: return sr_fail(err, SR_ERR_INPUT, "no sound that decodes");
+    case AUDIO_FRAME: break;
+    }
+    const struct audio_form *form = audio_reader_form(reader);
+    const AVRational base = { form->time_base.num, form->time_base.den };
+    if (!audio_position(form->start_pts, base, copying->rate, &copying->start_position))
         return sr_fail(err, SR_ERR_INPUT, "the sound's start");
-    return audio_part_time(params, extent.start_pts, extent.time_base, copying->rate,
+    copying->start_position -= av_rescale(form->shift_samples, copying->rate, form->rate);
+    return audio_part_time(params, form->start_pts, form->time_base, copying->rate,
                            &copying->start_pts, err);
 }
 
@@ -195,6 +203,21 @@ static bool packet_samples(struct copying *copying, int64_t *ret_coded, int64_t 
     return coded > 0;
 }
 
+// A coarse clock rounds the priming; the first packet or the codec header may know it to the
+// sample.
+static void sharpen_start(struct copying *copying, int64_t position)
+{
+    size_t bytes;
+    const uint8_t *const skip =
+        av_packet_get_side_data(copying->packet, AV_PKT_DATA_SKIP_SAMPLES, &bytes);
+    int64_t priming = copying->codec->initial_padding;
+    if (skip && bytes >= 4)
+        priming = AV_RL32(skip);
+    const int64_t start = position + priming;
+    if (priming > 0 && llabs(start - copying->start_position) <= 2 * copying->repair.tick_samples)
+        copying->start_position = start;
+}
+
 static void list_fault(struct copying *copying, const struct audio_repair_step *step)
 {
     const double ms = (double)step->difference * 1000 / copying->rate;
@@ -230,6 +253,8 @@ static bool take_packet(struct copying *copying, struct sr_err *err)
         account->discarded++;  // behind the end of the edit list
         return true;
     }
+    if (!copying->has_begun)
+        sharpen_start(copying, position);
     const struct audio_repair_step step = audio_repair_next(
         &copying->repair, has_position || !copying->has_begun, position, coded, false);
     list_fault(copying, &step);
@@ -296,9 +321,12 @@ bool audio_copy(const struct audio_params *params, struct track_part *ret_part, 
     const AVRational base = copying.stream->time_base;
     copying.repair.rate = copying.rate;
     copying.repair.tick_samples = av_rescale_rnd(copying.rate, base.num, base.den, AV_ROUND_UP);
+    struct media_restart restart = { 0 };
     enum media_read read;
     while ((read = media_demuxer_read(copying.demuxer, copying.packet, err)) == MEDIA_READ_PACKET) {
         const bool is_ours = copying.packet->stream_index == params->stream_index;
+        if (is_ours)
+            media_restart_apply(&restart, params->source->restarts, base, copying.packet);
         if (!sr_cancel_check(params->source->cancel, err) ||
             (is_ours && copying.packet->size > 0 && !filter_packet(&copying, err)))
             return false;

@@ -6,9 +6,11 @@
 #include <string.h>
 
 #include "transcode/audio_edit.h"
+#include "transcode/audio_lead.h"
 #include "transcode/audio_repair.h"
 #include "transcode/media_cpu.h"
 #include "transcode/media_err.h"
+#include "transcode/media_restart.h"
 
 enum { SILENCE_SAMPLES = 4096 };
 
@@ -18,6 +20,8 @@ struct audio_reader {
     AVCodecContext *decoder;
     AVPacket *packet;
     AVStream *stream;
+    struct audio_lead lead;
+    struct media_restart restart;
     struct audio_form form;
     struct audio_repair repair;
     struct SwrContext *converter;  // of frames unlike the first one
@@ -101,6 +105,10 @@ static bool open_decoder(struct audio_reader *reader, struct sr_err *err)
     reader->decoder->pkt_timebase = reader->stream->time_base;
     reader->decoder->thread_count = 1;
     reader->decoder->flags |= AV_CODEC_FLAG_BITEXACT;
+    // Raw ADTS tells of no priming: all of it is presented, also what the decoder knows of some
+    // encoders.
+    if (strcmp(reader->demuxer->iformat->name, "aac") == 0)
+        reader->decoder->flags2 |= AV_CODEC_FLAG2_SKIP_MANUAL;
     media_scalar_lock();
     result = avcodec_open2(reader->decoder, codec, NULL);
     media_scalar_unlock();
@@ -121,6 +129,8 @@ bool audio_reader_new(const struct media_source *source, const struct probe *pro
         return sr_err_wrap(err, "stream %d", stream_index);
     if (strncmp(reader->demuxer->iformat->name, "mov", 3) == 0)
         reader->has_end = audio_edit_end(&source->reader, reader->stream->id, &reader->end_pts);
+    if (!audio_lead_fill(&reader->lead, reader->demuxer, reader->stream, source->cancel, err))
+        return false;
     *ret_reader = sr_take(reader);
     return true;
 }
@@ -133,6 +143,7 @@ void audio_reader_free(struct audio_reader *reader)
     av_frame_free(&reader->ready);
     av_frame_free(&reader->unlike);
     swr_free(&reader->converter);
+    audio_lead_done(&reader->lead);
     av_packet_free(&reader->packet);
     avcodec_free_context(&reader->decoder);
     media_demuxer_close(&reader->demuxer);
@@ -193,6 +204,23 @@ static bool is_same_form(const struct audio_form *form, const AVFrame *frame)
            av_channel_layout_compare(&frame->ch_layout, &form->layout) == 0;
 }
 
+// The track begins where most of its first packets say.
+static void begin_times(struct audio_reader *reader, int64_t pts)
+{
+    const AVRational base = reader->stream->time_base;
+    const int rate = reader->form.rate;
+    int64_t position;
+    reader->form.shift_samples = audio_lead_shift(&reader->lead, reader->stream, rate);
+    if (reader->form.shift_samples == 0 || !audio_position(pts, base, rate, &position))
+        return;
+    reader->repair.has_begun = true;
+    reader->repair.expected = position + reader->form.shift_samples;
+    reader->form.start_pts =
+        pts + av_rescale_q(reader->form.shift_samples, (AVRational){ 1, rate }, base);
+    audio_damage_add(&reader->account, pts, "times go to and fro; the track begins %.1f ms later",
+                     (double)reader->form.shift_samples * 1000 / rate);
+}
+
 static bool learn_form(struct audio_reader *reader, const AVFrame *frame, struct sr_err *err)
 {
     if (frame->sample_rate < 1000 || frame->sample_rate > 768000 ||
@@ -212,6 +240,7 @@ static bool learn_form(struct audio_reader *reader, const AVFrame *frame, struct
     if (av_channel_layout_copy(&reader->form.layout, &frame->ch_layout) < 0)
         return sr_fail(err, SR_ERR_NO_MEMORY, "a channel layout");
     reader->has_form = true;
+    begin_times(reader, frame->pts);
     reader->repair.rate = frame->sample_rate;
     reader->repair.tick_samples =
         av_rescale_rnd(frame->sample_rate, base.num, base.den, AV_ROUND_UP);
@@ -420,7 +449,8 @@ static bool feed(struct audio_reader *reader, struct sr_err *err)
         return false;
     for (;;) {
         av_packet_unref(reader->packet);
-        const enum media_read read = media_demuxer_read(reader->demuxer, reader->packet, err);
+        const enum media_read read =
+            audio_lead_read(&reader->lead, reader->demuxer, reader->packet, err);
         if (read == MEDIA_READ_FAILED)
             return false;
         if (read == MEDIA_READ_END) {
@@ -429,8 +459,11 @@ static bool feed(struct audio_reader *reader, struct sr_err *err)
             return result >= 0 || result == AVERROR_EOF ||
                    media_fail(err, result, "drain the decoder");
         }
-        if (reader->packet->stream_index == reader->stream->index)
-            return send(reader, err);
+        if (reader->packet->stream_index != reader->stream->index)
+            continue;
+        media_restart_apply(&reader->restart, reader->source->restarts, reader->stream->time_base,
+                            reader->packet);
+        return send(reader, err);
     }
 }
 

@@ -60,9 +60,9 @@ static void fill(const struct sound *sound, AVFrame *frame, int64_t first)
             const int at = planar ? i : i * sound->channels + c;
             uint8_t *const plane = frame->extended_data[planar ? c : 0];
             if (av_get_bytes_per_sample(frame->format) == 2)
-                ((int16_t *)plane)[at] = (int16_t)(value * 32767);
+                ((int16_t *)(void *)plane)[at] = (int16_t)(value * 32767);
             else
-                ((float *)plane)[at] = (float)value;
+                ((float *)(void *)plane)[at] = (float)value;
         }
     }
 }

@@ -16,5 +16,6 @@ void media_open_unlock(void);
 void media_scalar_lock(void);
 void media_scalar_unlock(void);
 
-// For the rest of the process: libav uses no processor extension at all. Before any thread is started.
+// For the rest of the process: libav uses no processor extension at all. Before any thread is
+// started.
 void media_cpu_none(void);

@@ -207,8 +207,12 @@ static bool check_streams(const AVFormatContext *demuxer, struct sr_err *err)
     if (demuxer->nb_streams > MEDIA_STREAMS_MAX)
         return sr_fail(err, SR_ERR_LIMIT, "has %u streams, at most %d are taken",
                        demuxer->nb_streams, MEDIA_STREAMS_MAX);
+    const bool is_mov = strncmp(demuxer->iformat->name, "mov", 3) == 0;
     for (unsigned i = 0; i < demuxer->nb_streams; i++) {
         const AVCodecParameters *const codec = demuxer->streams[i]->codecpar;
+        // libavformat 59 takes an error for an index then: each fragment costs it 2^30 steps.
+        if (is_mov && demuxer->streams[i]->id < 0)
+            return sr_fail(err, SR_ERR_INPUT, "stream %u: its track has no number", i);
         if (codec->codec_type == AVMEDIA_TYPE_VIDEO &&
             (codec->width > MEDIA_SIDE_MAX || codec->height > MEDIA_SIDE_MAX))
             return sr_fail(err, SR_ERR_LIMIT,

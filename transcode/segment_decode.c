@@ -324,18 +324,18 @@ static bool place(struct segment_decoder *decoder, const AVFrame *frame,
 
 // The packets that this segment answers for: those whose time lies in it, and at both ends of the
 // title what lies outside.
-static bool is_ours(const struct segment_decoder *decoder, const struct packet *packet)
+static bool is_ours(const struct segment_decode_params *params, const struct packet *packet)
 {
-    const struct segment *segment = &decoder->params.segment;
-    return (packet->pts >= segment->start_pts || decoder->params.is_first) &&
-           (packet->pts < segment->end_pts || decoder->params.is_last);
+    const struct segment *segment = &params->segment;
+    return (packet->pts >= segment->start_pts || params->is_first) &&
+           (packet->pts < segment->end_pts || params->is_last);
 }
 
 // A picture that cannot be decoded because the source begins after what it needs.
-static bool lacks_its_past(const struct segment_decoder *decoder, size_t number)
+static bool lacks_its_past(const struct segment_decode_params *params, size_t number)
 {
-    const struct packet_table *table = decoder->params.table;
-    const struct keyframe_index *index = decoder->params.index;
+    const struct packet_table *table = params->table;
+    const struct keyframe_index *index = params->index;
     if (index->count == 0)
         return false;
     const struct random_access *first = &index->point[0];
@@ -348,7 +348,7 @@ static void close_account(struct segment_decoder *decoder)
     struct track_account *account = &decoder->account;
     for (size_t i = 0; i < table->count; i++) {
         const struct packet *packet = &table->packets[i];
-        if (!is_ours(decoder, packet))
+        if (!is_ours(&decoder->params, packet))
             continue;
         account->packets++;
         const enum packet_fate fate = fate_of(decoder, i);
@@ -357,7 +357,7 @@ static void close_account(struct segment_decoder *decoder)
         } else if (packet->flags & PACKET_DISCARD) {
             account->discarded++;
         } else if ((packet->flags & PACKET_HIDDEN) || fate == FATE_HIDDEN ||
-                   lacks_its_past(decoder, i)) {
+                   lacks_its_past(&decoder->params, i)) {
             account->hidden++;
         } else {
             account->damaged++;
@@ -397,6 +397,38 @@ enum segment_next segment_decoder_next(struct segment_decoder *decoder, AVFrame 
             return SEGMENT_FAILED;
         }
     }
+}
+
+static bool may_hide(const struct probe *probe, int stream_index)
+{
+    for (size_t i = 0; i < probe->stream_count; i++) {
+        const struct media_stream *stream = &probe->streams[i];
+        if (stream->index == stream_index)
+            return strcmp(stream->codec, "vp8") == 0 || strcmp(stream->codec, "vp9") == 0;
+    }
+    return false;
+}
+
+void segment_decode_expect(const struct segment_decode_params *params,
+                           struct track_account *ret_least, uint64_t *ret_hidden_max)
+{
+    const struct packet_table *table = params->table;
+    uint64_t lacking = 0;
+    *ret_least = (struct track_account){ 0 };
+    for (size_t i = 0; i < table->count; i++) {
+        const struct packet *packet = &table->packets[i];
+        if (!is_ours(params, packet))
+            continue;
+        ret_least->packets++;
+        if (packet->flags & PACKET_DISCARD)
+            ret_least->discarded++;
+        else if (packet->flags & PACKET_HIDDEN)
+            ret_least->hidden++;
+        else
+            lacking += lacks_its_past(params, i);
+    }
+    const bool unread = table->from_index && may_hide(params->probe, table->stream_index);
+    *ret_hidden_max = unread ? UINT64_MAX : ret_least->hidden + lacking;
 }
 
 void segment_decoder_account(const struct segment_decoder *decoder,

@@ -42,6 +42,11 @@ enum segment_next { SEGMENT_PICTURE, SEGMENT_END, SEGMENT_FAILED };
 // cancellation.
 enum segment_next segment_decoder_next(struct segment_decoder *decoder, struct AVFrame **ret_frame,
                                        struct segment_picture *ret_picture, struct sr_err *err);
+// What the source alone says of an interval's account, before anything is decoded: `packets` and
+// `discarded` are exact, `hidden` is the least. *ret_hidden_max: packets that may turn out to show
+// nothing; UINT64_MAX where only decoding tells (altref in a container that was not read).
+void segment_decode_expect(const struct segment_decode_params *params,
+                           struct track_account *ret_least, uint64_t *ret_hidden_max);
 // After END: packets = shown + hidden + discarded + damaged.
 void segment_decoder_account(const struct segment_decoder *decoder,
                              struct track_account *ret_account);

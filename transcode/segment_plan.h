@@ -2,9 +2,8 @@
 // parallel.
 #pragma once
 
-#include <jansson.h>
-
 #include "base/auto.h"
+#include "base/jx.h"
 #include "transcode/keyframe_index.h"
 
 enum segment_mode { SEGMENT_AUTO, SEGMENT_KEYFRAME, SEGMENT_GRID, SEGMENT_OFF };

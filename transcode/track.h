@@ -1,7 +1,9 @@
-// transcode/track.h - encoded samples of one track: what an encoding task leaves behind and packaging takes up.
+// transcode/track.h - encoded samples of one track: what an encoding task leaves behind and
+// packaging takes up.
 //
-// A part is two things: a file (init segment, then CMAF fragments) and this document, which says where each sample
-// lies in it. A video rendition has one part per segment, an audio track one part in all.
+// A part is two things: a file (init segment, then CMAF fragments) and this document, which says
+// where each sample lies in it. A video rendition has one part per segment, an audio track one part
+// in all.
 #pragma once
 
 #include "base/auto.h"
@@ -9,9 +11,10 @@
 #include "transcode/media.h"
 
 struct track_sample {
-    int64_t pts, dts;  // presentation and decode time in the track's timescale; output time, zero is the earliest stream
+    int64_t pts, dts;  // presentation and decode time in the track's timescale; output time, zero
+                       // is the earliest stream
     uint32_t bytes;
-    uint32_t crc32;    // of its bytes (ISO 3309)
+    uint32_t crc32;  // of its bytes (ISO 3309)
     bool is_key;
 };
 
@@ -28,7 +31,7 @@ enum {
     TRACK_TIMESCALE_MAX = 1000000000,
 };
 struct track_damage {
-    int64_t pts;      // source ticks
+    int64_t pts;  // source ticks
     char reason[80];
 };
 
@@ -43,11 +46,13 @@ struct track_part {
     enum media_kind kind;
     uint32_t timescale;
     int64_t start_pts, end_pts;  // interval this part covers: the last sample lasts until end_pts
-    int64_t shift_ticks;         // composition shift: in the file, composition time is pts + shift and decode time is dts + shift >= 0;
-                                 // the same for all parts of a track (reorder delay of the encoder; priming of an audio codec is pts < start_pts)
+    int64_t
+        shift_ticks;  // composition shift: in the file, composition time is pts + shift and decode
+                      // time is dts + shift >= 0; the same for all parts of a track (reorder delay
+                      // of the encoder; priming of an audio codec is pts < start_pts)
     int64_t priming_samples, padding_samples;  // audio: decoded samples to throw away at both ends
-    int64_t frame_count;         // pictures, or audio samples per channel after priming and padding
-    uint64_t init_bytes;         // the init segment at the head of the file
+    int64_t frame_count;  // pictures, or audio samples per channel after priming and padding
+    uint64_t init_bytes;  // the init segment at the head of the file
     char init_sha256[65];
     size_t fragment_count;
     struct track_fragment *fragments;
@@ -58,8 +63,10 @@ struct track_part {
 
 void track_part_done(struct track_part *part);
 SR_DEFINE_AUTO_VALUE(track_part, struct track_part, track_part_done);
-SR_MUST_USE bool track_part_json(const struct track_part *part, json_t **ret_json, struct sr_err *err);
-// Fills *ret, for track_part_done(). Whatever the document says, indexes and sizes of *ret can be trusted within it: fragments follow each other,
-// hold every sample once and have room for its bytes. Whether times and bytes are those of the file is for packaging to check.
+SR_MUST_USE bool track_part_json(const struct track_part *part, json_t **ret_json,
+                                 struct sr_err *err);
+// Fills *ret, for track_part_done(). Whatever the document says, indexes and sizes of *ret can be
+// trusted within it: fragments follow each other, hold every sample once and have room for its
+// bytes. Whether times and bytes are those of the file is for packaging to check.
 // Errors: INVALID with the JSON path, LIMIT, NO_MEMORY.
 SR_MUST_USE bool track_part_parse(const json_t *json, struct track_part *ret, struct sr_err *err);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "transcode/audio_edit.h"
 #include "transcode/verify_priv.h"
 
 enum {
@@ -221,9 +222,14 @@ static bool read_packets(struct verify_walk *verify, AVFormatContext *demuxer, s
 }
 
 // libavformat gives packets of fragments no duration, but knows where the last one ends: on the
-// file's clock, which is the shift ahead.
-static void find_end(struct track_walk *walk, const AVStream *stream)
+// file's clock, which is the shift ahead. Behind an empty edit (a track that begins late) it does
+// not know the end of a whole file's track either: there the boxes say it.
+static void find_end(struct track_walk *walk, const struct media_source *output,
+                     const AVStream *stream)
 {
+    int64_t end_pts;
+    if (walk->track->kind == MEDIA_AUDIO && audio_edit_end(&output->reader, stream->id, &end_pts))
+        walk->last_end_pts = end_pts;
     if (walk->last_end_pts == INT64_MIN && stream->duration != AV_NOPTS_VALUE)
         walk->last_end_pts = stream->duration - walk->track->parts[0].part->shift_ticks;
 }
@@ -288,7 +294,7 @@ static bool walk_file(struct verify_walk *verify, AVFormatContext *demuxer, stru
     for (size_t i = 0; i < verify->track_count; i++) {
         if (verify->tracks[i].seam && !verify_seam_end(verify->tracks[i].seam, err))
             return false;
-        find_end(&verify->tracks[i], demuxer->streams[i]);
+        find_end(&verify->tracks[i], verify->output, demuxer->streams[i]);
         check_rest(verify, &verify->tracks[i]);
     }
     return true;

@@ -182,6 +182,8 @@ WRAP(int, av_buffersrc_add_frame_flags, (AVFilterContext *filter, AVFrame *frame
 WRAP(int, av_buffersink_get_frame, (AVFilterContext *filter, AVFrame *frame), (filter, frame), NO_MEMORY);
 
 // libswresample, libswscale
+WRAP(struct SwsContext *, sws_getCachedContext, (struct SwsContext *old, int from_width, int from_height, enum AVPixelFormat from_format, int to_width, int to_height, enum AVPixelFormat to_format, int flags, SwsFilter *from_filter, SwsFilter *to_filter, const double *param), (old, from_width, from_height, from_format, to_width, to_height, to_format, flags, from_filter, to_filter, param), (sws_freeContext(old), NULL));
+WRAP(int, sws_scale, (struct SwsContext *sws, const uint8_t *const from[], const int from_lines[], int y, int height, uint8_t *const to[], const int to_lines[]), (sws, from, from_lines, y, height, to, to_lines), NO_MEMORY);
 WRAP(int, swr_alloc_set_opts2, (SwrContext **to, AVChannelLayout *to_layout, enum AVSampleFormat to_format, int to_rate, AVChannelLayout *from_layout, enum AVSampleFormat from_format, int from_rate, int log_offset, void *log), (to, to_layout, to_format, to_rate, from_layout, from_format, from_rate, log_offset, log), NO_MEMORY);
 WRAP(int, swr_init, (SwrContext *swr), (swr), NO_MEMORY);
 WRAP(int, swr_convert, (SwrContext *swr, uint8_t **to, int to_samples, const uint8_t **from, int from_samples), (swr, to, to_samples, from, from_samples), NO_MEMORY);
