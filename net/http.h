@@ -96,7 +96,8 @@ struct http_request {
     http_sink_fn sink;
     void *self;  // theirs
     const struct sr_cancel *cancel;
-    uint32_t redirects_max;  // followed for GET and HEAD; never from https to http
+    // Followed for GET and HEAD, never from https to http. Headers go along: give none that are secret.
+    uint32_t redirects_max;
     uint32_t attempts_max;   // 0: the client's
 };
 enum { HTTP_REPLY_BYTES = 16 << 20, HTTP_ERROR_BYTES = 64 << 10, HTTP_HEADERS_MAX = 128 };
