@@ -96,7 +96,8 @@ struct http_request {
     http_sink_fn sink;
     void *self;  // theirs
     const struct sr_cancel *cancel;
-    // Followed for GET and HEAD, never from https to http. Headers go along: give none that are secret.
+    // Followed for GET and HEAD, never from https to http. Headers go along: give none that are
+    // secret.
     uint32_t redirects_max;
     uint32_t attempts_max;   // 0: the client's
 };
