@@ -1,0 +1,326 @@
+#include "storage/blob_read.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "storage/blob_cache_priv.h"
+
+enum { RUN_BLOCKS_MAX = 8 };
+
+struct reader {
+    struct blob blob;
+    struct blob_cache *cache;
+    const struct blob_object *object;
+    char *key;
+    char etag[BLOB_ETAG_BYTES];
+    uint64_t size;
+    uint64_t ahead_blocks_max;
+    struct {
+        uint64_t next_index;  // a read of this block goes on from the last one
+        uint64_t window_blocks;
+        unsigned tasks;  // that read ahead now
+    } synced;            // under the cache's lock
+};
+
+// Blocks that one request fetches.
+struct run {
+    struct reader *reader;
+    struct blob_block *blocks[RUN_BLOCKS_MAX];
+    size_t count;
+    size_t ready;  // blocks that are complete; the loader's alone
+};
+
+static size_t block_bytes(const struct reader *reader, uint64_t index)
+{
+    const uint64_t bytes = reader->cache->params.block_bytes;
+    const uint64_t left = reader->size - index * bytes;
+    return (size_t)(left < bytes ? left : bytes);
+}
+
+// Fetching ---------------------------------------------------------------------------------------
+
+// Called with the bytes of a run, after a retry from its beginning again: blocks that are ready
+// stay as they are.
+static void fill_run(void *self, uint64_t offset, const void *data, size_t bytes)
+{
+    struct run *run = self;
+    struct blob_cache *cache = run->reader->cache;
+    const size_t whole = cache->params.block_bytes;
+    const char *from = data;
+    while (bytes) {
+        const size_t which = (size_t)(offset / whole);
+        assert(which < run->count);
+        struct blob_block *block = run->blocks[which];
+        const size_t at = (size_t)(offset % whole);
+        const size_t some = block->bytes - at < bytes ? block->bytes - at : bytes;
+        if (which >= run->ready)
+            memcpy(block->data + at, from, some);
+        if (which == run->ready && at + some == block->bytes) {
+            run->ready++;
+            sr_lock(&cache->lock);
+            block->state = BLOB_BLOCK_READY;
+            sr_cond_broadcast(&cache->changed);
+            sr_unlock(&cache->lock);
+        }
+        offset += some;
+        from += some;
+        bytes -= some;
+    }
+}
+
+static void end_run(struct run *run, uint64_t bytes)
+{
+    struct blob_cache *cache = run->reader->cache;
+    sr_lock(&cache->lock);
+    for (size_t i = 0; i < run->count; i++) {
+        if (run->blocks[i]->state == BLOB_BLOCK_LOADING)
+            blob_cache_drop_locked(cache, run->blocks[i]);
+        blob_cache_release_locked(cache, run->blocks[i]);
+    }
+    cache->stats.requests++;
+    cache->stats.bytes += bytes;
+    sr_cond_broadcast(&cache->changed);
+    sr_unlock(&cache->lock);
+}
+
+static bool load_run(struct run *run, struct sr_err *err)
+{
+    struct reader *reader = run->reader;
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < run->count; i++)
+        bytes += run->blocks[i]->bytes;
+    const struct blob_get get = {
+        .key = reader->key,
+        .offset = run->blocks[0]->index * reader->cache->params.block_bytes,
+        .bytes = bytes,
+        .if_match = *reader->etag ? reader->etag : NULL,
+        .sink = fill_run,
+        .self = run,
+    };
+    sr_auto(blob_info) struct blob_info info = { 0 };
+    bool done = blob_get(&reader->blob, &get, &info, err);
+    if (done && (run->ready != run->count || (info.bytes && info.bytes != reader->size)))
+        done = sr_fail(err, SR_ERR_CONFLICT, "%s changed while it was read", reader->key);
+    end_run(run, done ? bytes : 0);
+    return done;
+}
+
+static void load_ahead(void *task, size_t thread_index)
+{
+    (void)thread_index;
+    struct run *run = task;
+    struct reader *reader = run->reader;
+    struct sr_err ignored = { 0 };
+    // What fails here is asked for again, and reported, when somebody needs it.
+    (void)!load_run(run, &ignored);
+    free(run);
+    sr_lock(&reader->cache->lock);
+    reader->synced.tasks--;
+    sr_cond_broadcast(&reader->cache->changed);
+    sr_unlock(&reader->cache->lock);
+}
+
+// Gathers blocks that are missing from `index` on, up to `limit`; NULL when there are none or no
+// room.
+static struct run *gather_locked(struct reader *reader, uint64_t index, uint64_t limit)
+    SR_REQUIRES(reader->cache->lock);
+static struct run *gather_locked(struct reader *reader, uint64_t index, uint64_t limit)
+{
+    struct run *run = calloc(1, sizeof(*run));
+    if (!run)
+        return NULL;
+    run->reader = reader;
+    for (; index < limit && run->count < RUN_BLOCKS_MAX; index++) {
+        if (blob_cache_find_locked(reader->cache, reader->object, index))
+            break;
+        struct blob_block *block = blob_cache_add_locked(reader->cache, reader->object, index,
+                                                         block_bytes(reader, index), false);
+        if (!block)
+            break;
+        run->blocks[run->count++] = block;
+    }
+    if (run->count == 0) {
+        free(run);
+        return NULL;
+    }
+    return run;
+}
+
+static void start_ahead_locked(struct reader *reader, uint64_t index)
+    SR_REQUIRES(reader->cache->lock);
+static void start_ahead_locked(struct reader *reader, uint64_t index)
+{
+    const uint64_t blocks =
+        (reader->size + reader->cache->params.block_bytes - 1) / reader->cache->params.block_bytes;
+    const uint64_t window = reader->synced.window_blocks;
+    const uint64_t limit = blocks - index > window ? index + window : blocks;
+    // a request for every single block would cost a round trip each: wait until a quarter of the
+    // window is missing
+    uint64_t first = index;
+    while (first < limit && blob_cache_find_locked(reader->cache, reader->object, first))
+        first++;
+    if (limit - first < window / 4 && limit < blocks)
+        return;
+    while (first < limit) {
+        struct run *run = gather_locked(reader, first, limit);
+        if (!run)
+            return;
+        first += run->count;
+        struct sr_err ignored = { 0 };
+        reader->synced.tasks++;
+        if (!sr_pool_add(reader->cache->pool, load_ahead, run, &ignored)) {
+            reader->synced.tasks--;
+            for (size_t i = 0; i < run->count; i++) {
+                blob_cache_drop_locked(reader->cache, run->blocks[i]);
+                blob_cache_release_locked(reader->cache, run->blocks[i]);
+            }
+            free(run);
+            return;
+        }
+        while (first < limit && blob_cache_find_locked(reader->cache, reader->object, first))
+            first++;
+    }
+}
+
+// Reading ----------------------------------------------------------------------------------------
+
+// Widens or narrows the window by where this read is, and sends for what comes next.
+static void look_ahead_locked(struct reader *reader, uint64_t index)
+    SR_REQUIRES(reader->cache->lock);
+static void look_ahead_locked(struct reader *reader, uint64_t index)
+{
+    const uint64_t next = reader->synced.next_index;
+    if (index == next) {
+        const uint64_t wider = reader->synced.window_blocks ? reader->synced.window_blocks * 2 : 1;
+        reader->synced.window_blocks =
+            wider < reader->ahead_blocks_max ? wider : reader->ahead_blocks_max;
+    } else if (index + 1 != next) {  // neither the next block nor the same again: a jump
+        reader->synced.window_blocks = 0;
+    }
+    reader->synced.next_index = index + 1;
+    if (index == next && reader->synced.window_blocks)
+        start_ahead_locked(reader, index + 1);
+}
+
+// The block, READY and held. Whoever finds it missing fetches it; whoever finds it on its way
+// waits.
+static struct blob_block *take_block(struct reader *reader, uint64_t index, struct sr_err *err)
+{
+    sr_lock(&reader->cache->lock);
+    for (bool first = true;; first = false) {
+        struct blob_block *block = blob_cache_find_locked(reader->cache, reader->object, index);
+        const bool mine = !block;
+        if (mine)
+            block = blob_cache_add_locked(reader->cache, reader->object, index,
+                                          block_bytes(reader, index), true);
+        if (!block)
+            break;
+        blob_cache_hold_locked(reader->cache, block);  // before looking ahead, which makes room
+        if (first) {
+            look_ahead_locked(reader, index);
+            reader->cache->stats.hits += !mine;
+        }
+        while (!mine && block->state == BLOB_BLOCK_LOADING && !block->gone)
+            sr_cond_wait(&reader->cache->changed, &reader->cache->lock);
+        if (block->state == BLOB_BLOCK_READY) {
+            sr_unlock(&reader->cache->lock);
+            return block;
+        }
+        if (mine) {
+            sr_unlock(&reader->cache->lock);
+            struct run run = { .reader = reader, .blocks = { block }, .count = 1 };
+            const bool loaded = load_run(&run, err);
+            if (loaded)
+                return block;
+            sr_lock(&reader->cache->lock);
+            blob_cache_release_locked(reader->cache, block);
+            sr_unlock(&reader->cache->lock);
+            return NULL;
+        }
+        blob_cache_release_locked(reader->cache,
+                                  block);  // whoever fetched it failed: now it is our turn
+    }
+    sr_unlock(&reader->cache->lock);
+    (void)sr_fail(err, SR_ERR_NO_MEMORY, "a block of %s", reader->key);
+    return NULL;
+}
+
+static bool read_at(void *self, uint64_t offset, void *buffer, size_t bytes, size_t *ret_bytes,
+                    struct sr_err *err)
+{
+    struct reader *reader = self;
+    struct blob_cache *cache = reader->cache;
+    const uint64_t left = offset < reader->size ? reader->size - offset : 0;
+    const size_t want = left < bytes ? (size_t)left : bytes;
+    size_t done = 0;
+    while (done < want) {
+        const uint64_t at = offset + done;
+        struct blob_block *block = take_block(reader, at / cache->params.block_bytes, err);
+        if (!block)
+            return false;
+        const size_t inside = (size_t)(at % cache->params.block_bytes);
+        const size_t some =
+            block->bytes - inside < want - done ? block->bytes - inside : want - done;
+        memcpy((char *)buffer + done, block->data + inside, some);
+        done += some;
+        sr_lock(&cache->lock);
+        blob_cache_release_locked(cache, block);
+        sr_unlock(&cache->lock);
+    }
+    *ret_bytes = done;
+    return true;
+}
+
+static uint64_t size_of(void *self)
+{
+    return ((const struct reader *)self)->size;
+}
+
+static void close_reader(void *self)
+{
+    struct reader *reader = self;
+    sr_lock(&reader->cache->lock);
+    while (reader->synced.tasks)
+        sr_cond_wait(&reader->cache->changed, &reader->cache->lock);
+    sr_unlock(&reader->cache->lock);
+    free(reader->key);
+    free(reader);
+}
+
+static const struct sr_reader_ops reader_ops = { read_at, size_of, close_reader };
+
+bool blob_read_open(const struct blob_read_params *params, struct sr_reader *ret_reader,
+                    struct sr_err *err)
+{
+    const struct blob *blob = params->blob;
+    if (blob->ops->open_reader)
+        return blob->ops->open_reader(blob->self, params->key, params->if_match, ret_reader, err);
+    sr_auto(blob_info) struct blob_info info = { 0 };
+    if (!blob_head(blob, params->key, &info, err))
+        return false;
+    if (params->if_match && strcmp(info.etag, params->if_match) != 0)
+        return sr_fail(err, SR_ERR_CONFLICT, "%s has changed", params->key);
+    struct reader *reader = calloc(1, sizeof(*reader));
+    if (!reader)
+        return sr_fail(err, SR_ERR_NO_MEMORY, "reader");
+    reader->blob = *blob;
+    reader->cache = params->cache;
+    reader->size = info.bytes;
+    memcpy(reader->etag, info.etag, sizeof(reader->etag));
+    const uint64_t cache_bytes = params->cache->params.bytes_max;
+    const uint64_t most = params->ahead_bytes_max ? cache_bytes / 2 : cache_bytes / 4;
+    const uint64_t ahead = params->ahead_bytes_max ? params->ahead_bytes_max : 8 << 20;
+    reader->ahead_blocks_max = (ahead < most ? ahead : most) / params->cache->params.block_bytes;
+    reader->synced.next_index = UINT64_MAX - 1;  // the first read is a jump
+    reader->key = sr_str_dup(params->key, err);
+    if (!reader->key || !blob_cache_object(params->cache, blob->self, params->key, info.etag,
+                                           &reader->object, err)) {
+        free(reader->key);
+        free(reader);
+        return false;
+    }
+    *ret_reader = (struct sr_reader){ .ops = &reader_ops, .self = reader };
+    return true;
+}

@@ -1,0 +1,267 @@
+#include "storage/blob_tools.h"
+
+#include "base/str.h"
+#include "base/test.h"
+#include "net/http_fake.h"
+
+struct scene {
+    char folder[64];
+    struct blob_stores *stores;
+    struct http_fake *fake;
+    char region[32], endpoint[64];
+    char host[64];  // of the last request
+};
+
+static const char *env(void *self, const char *name)
+{
+    const struct scene *scene = self;
+    if (strcmp(name, "AWS_ENDPOINT_URL_S3") == 0)
+        return *scene->endpoint ? scene->endpoint : NULL;
+    if (strcmp(name, "AWS_ACCESS_KEY_ID") == 0 || strcmp(name, "AWS_SECRET_ACCESS_KEY") == 0)
+        return "key";
+    if (strcmp(name, "AWS_EC2_METADATA_DISABLED") == 0)
+        return "true";
+    return NULL;
+}
+
+static void answer(void *self, const struct http_fake_request *request,
+                   struct http_fake_reply *reply)
+{
+    (void)self;
+    const bool object = strncmp(request->target, "/bucket/in%20put", 16) == 0 ||
+                        strcmp(request->target, "/plain") == 0;
+    if (object)
+        http_fake_text(reply, 200, "content");
+    else
+        http_fake_text(reply, 404, "");
+    strcpy(reply->headers, "ETag: \"e\"\r\n");
+    if (object && strcmp(request->method, "HEAD") == 0)
+        strcat(reply->headers, "Content-Length: 7\r\n");
+}
+
+static void begin(struct scene *scene, bool allow_private)
+{
+    struct sr_err err = { 0 };
+    *scene = (struct scene){ 0 };
+    sr_test_folder(scene->folder);
+    sr_assert_ok(http_fake_new(answer, scene, &scene->fake, &err), err);
+    strcpy(scene->endpoint, http_fake_url(scene->fake));
+    const struct blob_stores_params params = { .env = env,
+                                               .env_self = scene,
+                                               .allow_private = allow_private };
+    sr_assert_ok(blob_stores_new(&params, &scene->stores, &err), err);
+}
+
+static void end(struct scene *scene)
+{
+    blob_stores_free(scene->stores);
+    http_fake_free(scene->fake);
+    sr_test_folder_done(scene->folder);
+}
+
+static struct blob_place place_of(struct scene *scene, const char *url, enum blob_place_use use)
+{
+    struct sr_err err = { 0 };
+    struct blob_place place = { 0 };
+    sr_assert_ok(blob_stores_open(scene->stores, url, use, &place, &err), err);
+    return place;
+}
+
+static char *path_in(const struct scene *scene, const char *name)
+{
+    struct sr_err err = { 0 };
+    char *path = sr_strf(&err, "%s/%s", scene->folder, name);
+    assert_non_null(path);
+    return path;
+}
+
+static void copies_between_stores(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+    struct scene scene;
+    begin(&scene, true);
+    sr_auto(char) char *out = path_in(&scene, "deep/er/out.bin");
+    sr_auto(char) char *http = sr_strf(&err, "%s/plain", http_fake_url(scene.fake));
+    const char *const sources[] = { "s3://bucket/in put", http };
+    for (size_t i = 0; i < 2; i++) {
+        sr_auto(blob_place) struct blob_place from = place_of(&scene, sources[i], BLOB_PLACE_READ);
+        sr_auto(blob_place) struct blob_place to = place_of(&scene, out, BLOB_PLACE_WRITE);
+        struct blob_cp_params params = { .overwrite = i > 0 };
+        uint64_t bytes;
+        sr_assert_ok(blob_cp(&from, &to, &params, &bytes, &err), err);
+        assert_int_equal(bytes, 7);
+        sr_auto(char) char *text = NULL;
+        size_t loaded;
+        sr_assert_ok(sr_file_load(out, 100, &text, &loaded, &err), err);
+        assert_string_equal(text, "content");
+        params.overwrite = false;
+        sr_assert_fails(blob_cp(&from, &to, &params, &bytes, &err), SR_ERR_EXISTS, err);
+    }
+    assert_true(blob_stores_stats(scene.stores).requests > 3);
+    end(&scene);
+}
+
+static void cat(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+    struct scene scene;
+    begin(&scene, true);
+    sr_auto(blob_place) struct blob_place place =
+        place_of(&scene, "s3://bucket/in put", BLOB_PLACE_READ);
+    uint8_t *data = NULL;
+    size_t bytes = 0;
+    {
+        sr_auto(sr_writer) struct sr_writer out = { 0 };
+        sr_assert_ok(sr_memory_writer_open(&data, &bytes, &out, &err), err);
+        sr_assert_ok(blob_cat(&place, &out, NULL, &err), err);
+        sr_assert_ok(out.ops->publish(out.self, &err), err);
+    }
+    assert_int_equal(bytes, 7);
+    assert_memory_equal(data, "content", 7);
+    free(data);
+    sr_auto(blob_place) struct blob_place absent =
+        place_of(&scene, "s3://bucket/absent", BLOB_PLACE_READ);
+    sr_auto(sr_writer) struct sr_writer out = { 0 };
+    sr_assert_ok(sr_memory_writer_open(&data, &bytes, &out, &err), err);
+    sr_assert_fails(blob_cat(&absent, &out, NULL, &err), SR_ERR_NOT_FOUND, err);
+    end(&scene);
+}
+
+static bool note(void *self, const struct blob_entry *entry, struct sr_err *err)
+{
+    return sr_str_addf(self, err, "%s%s ", entry->key, entry->folder ? "*" : "");
+}
+
+static void ls(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+    struct scene scene;
+    begin(&scene, true);
+    static const char *const names[] = { "a/1", "a/2", "b", "c/d/e" };
+    for (size_t i = 0; i < SR_TEST_COUNT(names); i++) {
+        sr_auto(char) char *path = path_in(&scene, names[i]);
+        sr_assert_ok(sr_make_folders(scene.folder, &err), err);
+        sr_auto(blob_place) struct blob_place place = place_of(&scene, path, BLOB_PLACE_WRITE);
+        char etag[BLOB_ETAG_BYTES];
+        const struct blob_put put = { .key = place.key, .data = "x", .bytes = 1 };
+        sr_assert_ok(blob_put(&place.blob, &put, etag, &err), err);
+    }
+    static const struct {
+        const char *path;
+        bool recursive;
+        const char *want;
+    } cases[] = {
+        { "", false, "a/* b c/* " }, { "", true, "a/1 a/2 b c/d/e " }, { "a", true, "1 2 " },
+        { "b", false, "b " },        { "c", false, "d/* " },           { "nothing", true, "" },
+    };
+    for (size_t i = 0; i < SR_TEST_COUNT(cases); i++) {
+        sr_auto(char) char *path = path_in(&scene, cases[i].path);
+        sr_auto(blob_place) struct blob_place place = place_of(&scene, path, BLOB_PLACE_LIST);
+        sr_auto(sr_str) struct sr_str got = { 0 };
+        sr_assert_ok(blob_ls(&place, cases[i].recursive, note, &got, NULL, &err), err);
+        assert_string_equal(sr_str_text(&got), cases[i].want);
+    }
+    end(&scene);
+}
+
+static void places(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+    struct scene scene;
+    begin(&scene, true);
+    static const struct {
+        const char *url;
+        enum blob_place_use use;
+        enum sr_err_code code;
+        const char *key;
+    } cases[] = {
+        { "s3://bucket/a/b%20c ?#", BLOB_PLACE_READ, SR_OK, "a/b%20c ?#" },
+        { "S3://bucket//x", BLOB_PLACE_READ, SR_OK, "/x" },
+        { "s3://bucket", BLOB_PLACE_LIST, SR_OK, "" },
+        { "s3://bucket/", BLOB_PLACE_READ, SR_ERR_INVALID, NULL },
+        { "s3:///key", BLOB_PLACE_READ, SR_ERR_INVALID, NULL },
+        { "file:///dev/nu%6Cl", BLOB_PLACE_READ, SR_OK, "null" },
+        { "file://host/x", BLOB_PLACE_READ, SR_ERR_INVALID, NULL },
+        { "/dev/", BLOB_PLACE_READ, SR_ERR_INVALID, NULL },
+        { "/nowhere/x", BLOB_PLACE_READ, SR_ERR_NOT_FOUND, NULL },
+        { "odd:name", BLOB_PLACE_READ, SR_OK, "odd:name" },
+        { "ftp://h/x", BLOB_PLACE_READ, SR_ERR_UNSUPPORTED, NULL },
+        { "http://h/x", BLOB_PLACE_WRITE, SR_ERR_UNSUPPORTED, NULL },
+        { "http://u:p@h/x", BLOB_PLACE_READ, SR_ERR_INVALID, NULL },
+    };
+    for (size_t i = 0; i < SR_TEST_COUNT(cases); i++) {
+        sr_auto(blob_place) struct blob_place place = { 0 };
+        print_message("%s\n", cases[i].url);
+        if (cases[i].code != SR_OK) {
+            sr_assert_fails(
+                blob_stores_open(scene.stores, cases[i].url, cases[i].use, &place, &err),
+                cases[i].code, err);
+            continue;
+        }
+        sr_assert_ok(blob_stores_open(scene.stores, cases[i].url, cases[i].use, &place, &err), err);
+        assert_string_equal(place.key, cases[i].key);
+    }
+    end(&scene);
+}
+
+// The endpoint is the operator's own word; an http input at a private address is not.
+static void private_inputs(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+    struct scene scene;
+    begin(&scene, false);
+    sr_auto(char) char *url = sr_strf(&err, "%s/plain", http_fake_url(scene.fake));
+    sr_auto(blob_place) struct blob_place http = place_of(&scene, url, BLOB_PLACE_READ);
+    sr_auto(blob_place) struct blob_place s3 =
+        place_of(&scene, "s3://bucket/in put", BLOB_PLACE_READ);
+    sr_auto(blob_info) struct blob_info info = { 0 };
+    sr_assert_fails(blob_head(&http.blob, http.key, &info, &err), SR_ERR_DENIED, err);
+    sr_assert_ok(blob_head(&s3.blob, s3.key, &info, &err), err);
+    end(&scene);
+}
+
+// Buckets may be in different stores.
+static void bucket_of_its_own(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+    struct scene scene;
+    begin(&scene, true);
+    const struct blob_store_config configs[] = {
+        { .bucket = NULL, .endpoint = "http://127.0.0.1:1" },
+        { .bucket = "bucket", .endpoint = http_fake_url(scene.fake), .region = "eu-1" },
+    };
+    const struct blob_stores_params params = {
+        .store = configs, .store_count = 2, .env = env, .env_self = &scene
+    };
+    sr_auto(blob_stores) struct blob_stores *stores = NULL;
+    sr_assert_ok(blob_stores_new(&params, &stores, &err), err);
+    sr_auto(blob_place) struct blob_place one = { 0 };
+    sr_auto(blob_place) struct blob_place other = { 0 };
+    sr_assert_ok(blob_stores_open(stores, "s3://bucket/in put", BLOB_PLACE_READ, &one, &err), err);
+    sr_assert_ok(blob_stores_open(stores, "s3://others/x", BLOB_PLACE_READ, &other, &err), err);
+    sr_auto(blob_info) struct blob_info info = { 0 };
+    sr_assert_ok(blob_head(&one.blob, one.key, &info, &err), err);
+    sr_auto(char) char *url = NULL;
+    sr_assert_ok(blob_presign(&other.blob, "GET", other.key, 60, &url, &err), err);
+    sr_assert_contains(url, "http://127.0.0.1:1/others/x?");
+    end(&scene);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(copies_between_stores),
+        cmocka_unit_test(cat),
+        cmocka_unit_test(ls),
+        cmocka_unit_test(places),
+        cmocka_unit_test(private_inputs),
+        cmocka_unit_test(bucket_of_its_own),
+    };
+    return sr_test_run(__FILE__, tests, SR_TEST_COUNT(tests));
+}

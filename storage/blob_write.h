@@ -1,0 +1,37 @@
+// storage/blob_write.h - an object as something to write to: parts go up while it is written.
+#pragma once
+
+#include "base/budget.h"
+#include "base/io.h"
+#include "base/pool.h"
+#include "storage/blob.h"
+
+enum { BLOB_WRITE_PART_BYTES = 8 << 20 };
+
+struct blob_write_params {
+    const struct blob *blob;
+    const char *key;
+    struct blob_attrs attrs;  // copied
+    uint64_t
+        head_bytes;  // that rewrite_head() may change until the end; at most BLOB_PART_BYTES_MAX
+    uint64_t
+        part_bytes;  // of the first parts; 0: BLOB_WRITE_PART_BYTES; at least BLOB_PART_BYTES_MIN
+    struct sr_budget
+        *budget;           // parts on their way draw on it; NULL: four parts of this writer's own
+    struct sr_pool *pool;  // that uploads; NULL: four threads of its own
+    const struct sr_cancel *cancel;
+};
+
+// The first part stays in memory until the end; each other is sent when it is full, several at
+// once. write() waits when the budget is spent: that is the back-pressure. Memory: two parts and
+// the budget. Parts grow, twice as large after every 1,000, so that 10,000 hold 5 TiB. What fits
+// into the first part is put at once, without an upload. discard() before publish() aborts the
+// upload. Where the store has a writer of its own (a folder), that is taken.
+// Owns:   the caller closes *ret_writer; blob, budget and pool are borrowed until then.
+// Errors: as blob_put() and the blob_upload functions; an upload that failed fails the next
+//         write().
+SR_MUST_USE bool blob_write_open(const struct blob_write_params *params,
+                                 struct sr_writer *ret_writer, struct sr_err *err);
+
+// Bytes of part `number` when the first has `part_bytes`.
+uint64_t blob_write_part_bytes(uint64_t part_bytes, uint32_t number);

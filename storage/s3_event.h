@@ -1,0 +1,56 @@
+// storage/s3_event.h - upload events as object stores and what forwards them send them.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/auto.h"
+#include "base/err.h"
+#include "base/str.h"
+
+enum { S3_EVENTS_MAX = 1000, S3_EVENT_BYTES_MAX = 1 << 20, S3_EVENT_WRAPS_MAX = 3 };
+
+enum s3_event_kind {
+    S3_EVENT_CREATED,
+    S3_EVENT_REMOVED,
+    S3_EVENT_OTHER,         // tags, restores, what is new to us
+    S3_EVENT_TEST,          // "is anybody there?": no object
+    S3_EVENT_SUBSCRIPTION,  // SNS asks whether it may send; `url` confirms
+};
+
+// Texts that were not there are "".
+struct s3_event {
+    enum s3_event_kind kind;
+    char *source;  // "aws:s3", "ceph:s3", "minio:s3", "aws.s3" (EventBridge)
+    char *name;    // "ObjectCreated:Put", "Object Created"
+    char *bucket;
+    char *key;  // decoded
+    char *version;
+    char *sequencer;  // of one key: the longer, else the greater one is the later event
+    char *etag;       // without quotes
+    char *region;
+    char *url;  // of SUBSCRIPTION
+    uint64_t bytes;
+    int64_t time_us;  // 0: not said
+};
+struct s3_events {
+    struct s3_event *item;
+    size_t count;
+};
+void s3_events_done(struct s3_events *events);
+SR_DEFINE_AUTO_VALUE(s3_events, struct s3_events, s3_events_done);
+
+// Reads the body of a notification from AWS S3, EventBridge, Ceph or MinIO, also inside SNS and SQS
+// envelopes. Who encodes keys and who does not is told by the source; a key that no encoder would
+// give is taken as it is.
+// Owns:   the caller frees *ret_events with s3_events_done().
+// Errors: INVALID (not JSON, not an event), LIMIT (too many records, envelopes in envelopes),
+//         TOO_LARGE, NO_MEMORY.
+SR_MUST_USE bool s3_event_parse(const char *text, size_t bytes, struct s3_events *ret_events,
+                                struct sr_err *err);
+
+// What two deliveries of the same event have in common: bucket, key, version, and sequencer or
+// etag.
+SR_MUST_USE bool s3_event_add_identity(const struct s3_event *event, struct sr_str *out,
+                                       struct sr_err *err);
