@@ -98,7 +98,7 @@ SCENARIOS := $(sort $(wildcard tests/*_test.sh))
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all binary help test check tsan fuzz lint tidy format install fixtures bench clean FORCE \
-    run-tests run-check run-tsan build-fuzz
+    run-tests run-check run-tsan build-fuzz conformance
 
 all: $(ARCHIVES) $(BINARY) compile_commands.json
 
@@ -110,6 +110,7 @@ help:
 	@echo 'make check      the unit tests, layers, headers and the scenarios in tests/'
 	@echo 'make tsan       the tests with threads under TSan'
 	@echo 'make fuzz       the fuzzers in tests/fuzz (clang), into build/fuzz'
+	@echo 'make conformance CASES=DIR  recorded cases, one line per file; V=1 names the failures'
 	@echo 'make lint       formatting, static checks, layers, headers with both compilers'
 	@echo 'make format     rewrite the sources as .clang-format says'
 	@echo 'make fixtures   media for the tests, into build/fixtures'
@@ -193,6 +194,14 @@ fuzz:
 	@$(MAKE) --no-print-directory VARIANT=fuzz build-fuzz
 
 build-fuzz: $(FUZZERS)
+
+# Recorded cases: make conformance CASES=DIR, with V=1 the names of those that fail.
+conformance: $(B)/tests/conformance
+	@$< $(if $(V),-v) $(CASES)
+
+$(B)/tests/conformance: $(B)/tests/conformance.o $(call archives_of,$(BELOW_tests))
+	@$(SAY) LINK $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_all)
 
 # Static checks --------------------------------------------------------------------------------
 C_FILES = $(shell git ls-files -- '*.c' '*.h')
