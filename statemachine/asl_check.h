@@ -1,12 +1,12 @@
 // statemachine/asl_check.h - every fault of a definition, with code and place, as ValidateStateMachineDefinition answers.
 #pragma once
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "base/auto.h"
 #include "base/err.h"
+#include "base/jx.h"
 
 enum asl_machine_type { ASL_STANDARD, ASL_EXPRESS };
 

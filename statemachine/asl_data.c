@@ -75,7 +75,7 @@ static bool jsonpath_arguments(struct asl_work *work, json_t **ret_arguments)
         !asl_data_trace(work, "afterInputPath", input))
         return false;
     if (!state->parameters) {
-        if (state->type == ASL_PASS && !asl_data_trace(work, "afterParameters", input))
+        if ((state->type == ASL_PASS || state->type == ASL_TASK) && !asl_data_trace(work, "afterParameters", input))
             return false;
         *ret_arguments = sr_take(input);
         return true;
@@ -250,7 +250,6 @@ static bool jsonpath_number(struct asl_work *work, const json_t *arguments, enum
     double found;
     const struct number_row *row = &number_rows[field];
     if (!as_number(value, row->fraction, &found)) {
-        sr_auto(sr_str) struct sr_str spelled = { 0 };
         sr_auto(char) char *dumped = NULL;
         if (!json_is_string(value) && !jx_dump(value, false, &dumped, &err))
             return false;

@@ -20,6 +20,8 @@ bool asl_failure_set(struct asl_failure *failure, const char *error, const char 
 }
 
 static void fail(struct asl_failure *failure, const char *error, bool terminal, const char *format, va_list args)
+    SR_PRINTF(4, 0);
+static void fail(struct asl_failure *failure, const char *error, bool terminal, const char *format, va_list args)
 {
     struct sr_err ignored = { 0 };
     sr_auto(sr_str) struct sr_str cause = { 0 };

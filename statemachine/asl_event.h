@@ -1,11 +1,11 @@
 // statemachine/asl_event.h - history events: what a client of GetExecutionHistory sees.
 #pragma once
 
-#include <jansson.h>
 #include <stdint.h>
 
 #include "base/auto.h"
 #include "base/err.h"
+#include "base/jx.h"
 
 // X(name, key of its details or NULL)
 #define ASL_EVENTS(X)                                                                                                  \

@@ -1,12 +1,12 @@
 // statemachine/asl_path.h - JSONPath as AWS Step Functions reads it: paths into the input, the context object, variables.
 #pragma once
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "base/auto.h"
 #include "base/err.h"
+#include "base/jx.h"
 
 // Variables of a state machine, of a branch inside it, of an iteration inside that: inner first.
 struct asl_vars {

@@ -1,10 +1,10 @@
 // tests/conformance.h - runs recorded cases; one line per file says how many passed.
 #pragma once
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/jx.h"
 #include "base/str.h"
 
 enum conformance_result { CONFORMANCE_PASS, CONFORMANCE_FAIL, CONFORMANCE_SKIP };
