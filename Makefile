@@ -40,6 +40,8 @@ PKGS_transcode := libavformat libavcodec libavfilter libavutil libswscale libswr
 PKGS_all       := $(PKGS_transcode) $(PKGS_service) $(PKGS_net) $(PKGS_base)
 PKGS_tests     := $(PKGS_all)
 
+comma := ,
+
 # Compiler flags -------------------------------------------------------------------------------
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla \
     -Wformat=2
@@ -87,18 +89,19 @@ archives_of = $(foreach f,$(1),$(B)/lib$(f).a)
 tests_of = $(patsubst %.c,$(B)/%,$(sort $(wildcard $(1)/*_test.c)))
 
 UNITS := $(FOLDERS) tests
-SOURCES := $(foreach f,$(UNITS),$(sort $(wildcard $(f)/*.c))) $(sort $(wildcard tests/fuzz/*.c))
+SOURCES := $(foreach f,$(UNITS),$(sort $(wildcard $(f)/*.c))) $(sort $(wildcard tests/*/*.c))
 ARCHIVES := $(call archives_of,$(FOLDERS))
 TESTS := $(foreach f,base net statemachine storage transcode pipeline service cli tests,$(call tests_of,$(f)))
 TSAN_TESTS := $(foreach f,base pipeline tests,$(call tests_of,$(f)))
+SWEEP := $(if $(wildcard tests/faults/main.c),$(B)/tests/faults/sweep)
 FUZZERS := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/*_fuzz.c))
 BINARY := $(if $(wildcard cli/main.c),$(B)/splitreel)
 SCENARIOS := $(sort $(wildcard tests/*_test.sh))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all binary help test check tsan fuzz lint tidy format install fixtures bench clean FORCE \
-    run-tests run-check run-tsan build-fuzz conformance
+.PHONY: all binary help test check faults tsan fuzz lint tidy format install fixtures bench clean FORCE \
+    run-tests run-check run-faults run-tsan build-fuzz conformance
 
 all: $(ARCHIVES) $(BINARY) compile_commands.json
 
@@ -108,6 +111,7 @@ help:
 	@echo 'make            build/splitreel and one archive per folder'
 	@echo 'make test       unit tests under ASan and UBSan'
 	@echo 'make check      the unit tests, layers, headers and the scenarios in tests/'
+	@echo 'make faults     one whole job again and again, each time with another call failing'
 	@echo 'make tsan       the tests with threads under TSan'
 	@echo 'make fuzz       the fuzzers in tests/fuzz (clang), into build/fuzz'
 	@echo 'make conformance CASES=DIR  recorded cases, one line per file; V=1 names the failures'
@@ -159,7 +163,14 @@ $(B)/tests/fuzz/%_fuzz: $(B)/tests/fuzz/%_fuzz.o $(ARCHIVES)
 	@$(SAY) LINK $@
 	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS_all)
 
--include $(wildcard $(B)/*/*.d $(B)/tests/fuzz/*.d)
+# The failure sweep: calls that can fail go to the wrappers of tests/faults/wraps.c, which names them.
+SWEEP_WRAPS = $(addprefix -Wl$(comma)--wrap=,$(shell tests/faults/wrapped.sh))
+SWEEP_OBJECTS := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/faults/*.c)))
+$(B)/tests/faults/sweep: $(SWEEP_OBJECTS) $(call archives_of,$(BELOW_tests))
+	@$(SAY) LINK $@
+	$(Q)$(CC) $(ALL_LDFLAGS) $(SWEEP_WRAPS) -o $@ $^ $(LIBS_all)
+
+-include $(wildcard $(B)/*/*.d $(B)/tests/*/*.d)
 
 # Tests ----------------------------------------------------------------------------------------
 export ASAN_OPTIONS ?= detect_leaks=1:detect_stack_use_after_return=1:handle_segv=2:handle_sigbus=2:handle_sigfpe=2:handle_sigill=2:allocator_may_return_null=1
@@ -178,10 +189,21 @@ check:
 
 HEADER_CHECK = CC="$(1)" FLAGS="-std=gnu17 -D_GNU_SOURCE -I. $(WARNINGS) $(HEADERS_tests)" tools/check-headers.sh
 
-run-check: $(TESTS) $(BINARY)
+run-check: $(TESTS) $(BINARY) $(SWEEP)
 	@mkdir -p $(B); $(call HEADER_CHECK,$(CC)) > $(B)/headers.tap; tools/check-layers.sh > $(B)/layers.tap; \
-	SPLITREEL=$(abspath $(BINARY)) tools/run-tests $(TESTS) $(SCENARIOS) \
-	    $(B)/headers.tap $(B)/layers.tap
+	tests/faults/check-calls.sh $(B) > $(B)/calls.tap; \
+	SPLITREEL=$(abspath $(BINARY)) tools/run-tests $(TESTS) $(SWEEP) $(SCENARIOS) \
+	    $(B)/headers.tap $(B)/layers.tap $(B)/calls.tap
+
+# Every call instead of a sample: takes long.
+faults:
+	@$(MAKE) --no-print-directory VARIANT=asan run-faults
+
+run-faults: $(SWEEP)
+	@TEST_SECONDS_MAX=100000 $(SWEEP) --all --processes $(TEST_JOBS) > $(B)/faults.out; status=$$?; \
+	grep '^not ok' $(B)/faults.out; \
+	awk '/^ok/ { n++ } /^not ok/ { m++ } END { print n + 0, "passed,", m + 0, "failed" }' \
+	    $(B)/faults.out; exit $$status
 
 tsan:
 	@$(MAKE) --no-print-directory VARIANT=tsan run-tsan
@@ -226,7 +248,6 @@ define compile_command
 {"directory": "$(CURDIR)", "file": "$(1)",
   "command": "$(CC) $(subst ",\",$(ALL_CFLAGS)) $(HEADERS_$(firstword $(subst /, ,$(1)))) -c $(1)"}
 endef
-comma := ,
 compile_commands.json: Makefile build/flags $(foreach f,$(UNITS),build/$(f)/objects)
 	$(file >$@,[)
 	$(foreach s,$(SOURCES),$(file >>$@,$(call compile_command,$(s))$(if $(filter-out \

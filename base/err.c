@@ -112,6 +112,9 @@ static enum sr_err_code code_of_errno(int number)
     case ENOMEM: return SR_ERR_NO_MEMORY;
     case EACCES: return SR_ERR_DENIED;
     case EPERM: return SR_ERR_DENIED;
+    case EMFILE: return SR_ERR_LIMIT;
+    case ENFILE: return SR_ERR_LIMIT;
+    case EAGAIN: return SR_ERR_BUSY;
     default: return SR_ERR_STORAGE;
     }
 }

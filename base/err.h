@@ -52,7 +52,7 @@ const struct sr_err_row *sr_err_row(enum sr_err_code code);
 #define sr_fail(err, code, ...) sr_fail_at(err, code, 0, SR_HERE, __VA_ARGS__)
 #define sr_fail_native(err, code, native, ...) sr_fail_at(err, code, native, SR_HERE, __VA_ARGS__)
 // As sr_fail for an errno value: picks the code (ENOENT: NOT_FOUND, ENOMEM: NO_MEMORY, EACCES:
-// DENIED, ENOSPC and the rest: STORAGE) and appends ": " and its text.
+// DENIED, EMFILE: LIMIT, EAGAIN: BUSY, ENOSPC and the rest: STORAGE) and appends ": " and its text.
 #define sr_fail_errno(err, number, ...) sr_fail_errno_at(err, number, SR_HERE, __VA_ARGS__)
 
 // Puts "context: " before the message and gives false.

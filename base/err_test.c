@@ -48,6 +48,7 @@ static void errno_picks_the_code(void **state)
         int number;
         enum sr_err_code code;
     } rows[] = { { ENOENT, SR_ERR_NOT_FOUND }, { ENOMEM, SR_ERR_NO_MEMORY },
+                 { EMFILE, SR_ERR_LIMIT },     { EAGAIN, SR_ERR_BUSY },
                  { EACCES, SR_ERR_DENIED },    { ENOSPC, SR_ERR_STORAGE },
                  { EIO, SR_ERR_STORAGE },      { 99999, SR_ERR_STORAGE } };
     for (size_t i = 0; i < SR_TEST_COUNT(rows); i++) {

@@ -265,7 +265,7 @@ static size_t distance(const char *a, const char *b)
     return row[b_bytes];
 }
 
-static const char *nearest(const char *key, const char *const *known)
+const char *jx_nearest(const char *key, const char *const *known)
 {
     const char *best = NULL;
     size_t best_distance = SIZE_MAX;
@@ -304,7 +304,7 @@ bool jx_only(const struct jx *at, const char *const *known, struct sr_err *err)
         if (is_known(key, known))
             continue;
         const struct jx place = jx_get(at, key);
-        const char *const near = nearest(key, known);
+        const char *const near = jx_nearest(key, known);
         if (near)
             return jx_fail(&place, err, "is not known, the nearest known key is \"%s\"", near);
         return jx_fail(&place, err, "is not known");

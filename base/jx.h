@@ -72,6 +72,10 @@ SR_MUST_USE bool jx_text_opt(const struct jx *at, const char *key, const char **
 // key.
 SR_MUST_USE bool jx_only(const struct jx *at, const char *const *known, struct sr_err *err);
 
+// The word of `known` (ends with NULL) that takes the fewest edits from `word`; NULL when there is none
+// or `word` is long.
+const char *jx_nearest(const char *word, const char *const *known);
+
 // Building: jansson's json_pack and *_new functions give NULL when out of memory; this turns that
 // into an error.
 SR_MUST_USE bool jx_made(const json_t *value, struct sr_err *err);  // NO_MEMORY when NULL

@@ -120,7 +120,8 @@ bool jx_parse(const char *text, size_t bytes, bool comments, json_t **ret_value,
         *ret_value = value;
         return true;
     }
-    if (json_error_code(&error) == json_error_out_of_memory)
+    // jansson says so only sometimes; else it has no words for what is wrong with the text.
+    if (json_error_code(&error) == json_error_out_of_memory || error.text[0] == '\0')
         return sr_fail(err, SR_ERR_NO_MEMORY, "JSON text of %zu bytes", bytes);
     const size_t at = error.position > 0 ? (size_t)error.position : 0;
     return fail_at(text, at < bytes ? at : bytes, err, error.text);

@@ -4,7 +4,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 
 bad=0
-for header in {base,net,statemachine,storage,transcode,pipeline,service,cli,tests}/*.h; do
+for header in {base,net,statemachine,storage,transcode,pipeline,service,cli,tests,tests/*}/*.h; do
     [ -f "$header" ] || continue
     # shellcheck disable=SC2086 # FLAGS is a list of words
     ${CC:-cc} ${FLAGS:-} -Werror -fsyntax-only -include "$header" -x c /dev/null 2>&1 || {

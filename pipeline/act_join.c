@@ -1,0 +1,71 @@
+#include "pipeline/act_join.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "pipeline/hls.h"
+#include "pipeline/places.h"
+#include "pipeline/tracks.h"
+
+static bool join_file(struct job *job, const struct job_file *file, struct sr_err *err)
+{
+    sr_auto(tracks) struct tracks *tracks = NULL;
+    sr_auto(sr_writer) struct sr_writer writer = { 0 };
+    if (!tracks_new(job, file->output, file->video, &tracks, err) ||
+        !sr_file_writer_open(file->temporary, &writer, err))
+        return false;
+    const struct mux_params params = {
+        .track_count = tracks_count(tracks),
+        .tracks = tracks_list(tracks),
+        .writer = &writer,
+        .cancel = job->source.cancel,
+        .budget = job->budget,
+    };
+    return (file->output->type == MANIFEST_PIPE ? mux_fragmented(&params, err)
+                                                : mux_mp4(&params, err)) &&
+           writer.ops->publish(writer.self, err);
+}
+
+static bool join(struct job *job, struct job_file *file, struct sr_err *err)
+{
+    if (file->output->type != MANIFEST_HLS)
+        return join_file(job, file, err);
+    return places_remove_tree(file->temporary, err) &&
+           hls_write(job, file->output, file->temporary, &file->media_segments, err);
+}
+
+bool act_join(struct job *job, json_t **ret_result, struct sr_err *err)
+{
+    sr_auto(json) json_t *result = json_object();
+    json_t *const files = json_array();
+    if (!jx_put(result, "files", files, err))
+        return false;
+    for (size_t f = 0; f < job->file_count; f++) {
+        struct job_file *const file = &job->files[f];
+        if (!join(job, file, err))
+            return sr_err_wrap(err, "%s", file->final ? file->final : "standard output");
+        json_t *const item = json_object();
+        if (!jx_append(files, item, err) ||
+            !jx_put(item, "temporary", jx_string(file->temporary), err) ||
+            !jx_put(item, "final", file->final ? jx_string(file->final) : json_null(), err))
+            return false;
+    }
+    *ret_result = sr_take(result);
+    return true;
+}
+
+void act_join_discard(struct job *job)
+{
+    for (size_t f = 0; f < job->file_count; f++) {
+        struct sr_err err;
+        const struct job_file *const file = &job->files[f];
+        if (!file->temporary)
+            continue;
+        const bool gone = file->output->type == MANIFEST_HLS
+                              ? places_remove_tree(file->temporary, &err)
+                              : unlink(file->temporary) == 0 || errno == ENOENT ||
+                                    sr_fail_errno(&err, errno, "remove %s", file->temporary);
+        if (!gone)
+            sr_warn(job->log, "a temporary file stays", SR_ERR(&err));
+    }
+}

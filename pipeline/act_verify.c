@@ -1,0 +1,153 @@
+#include "pipeline/act_verify.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "pipeline/hls.h"
+#include "pipeline/hls_priv.h"
+#include "pipeline/tracks.h"
+
+enum { HASH_STEP_BYTES = 1 << 18 };
+
+static bool hash_reader(const struct sr_reader *reader, const struct sr_cancel *cancel,
+                        struct sr_sha256 *hash, struct sr_err *err)
+{
+    sr_auto(char) char *buffer = malloc(HASH_STEP_BYTES);
+    if (!buffer)
+        return sr_fail(err, SR_ERR_NO_MEMORY, "%d bytes", HASH_STEP_BYTES);
+    for (uint64_t offset = 0;;) {
+        size_t bytes;
+        if (!sr_cancel_check(cancel, err) ||
+            !sr_read_at(reader, offset, buffer, HASH_STEP_BYTES, &bytes, err))
+            return false;
+        if (bytes == 0)
+            return true;
+        if (!sr_sha256_add(hash, buffer, bytes, err))
+            return false;
+        offset += bytes;
+    }
+}
+
+static void add_findings(struct act_verify_found *found, const struct verify_result *result,
+                         const char *name)
+{
+    for (size_t i = 0; i < result->finding_count && i < VERIFY_FINDINGS_MAX; i++) {
+        if (found->count >= VERIFY_FINDINGS_MAX)
+            break;
+        struct verify_finding *const to = &found->list[found->count++];
+        to->segment_number = result->findings[i].segment_number;
+        (void)snprintf(to->message, sizeof(to->message), "%.60s: %.130s", name,
+                       result->findings[i].message);
+    }
+    if (result->verdict == VERIFY_FAIL && result->finding_count == 0 &&
+        found->count < VERIFY_FINDINGS_MAX)
+        (void)snprintf(found->list[found->count++].message, sizeof(found->list[0].message),
+                       "%.60s: differs", name);
+    found->frames_seen += result->frames_seen;
+    found->samples_seen += result->samples_seen;
+    found->frames_decoded += result->frames_decoded;
+}
+
+static bool look(struct job *job, const struct sr_reader *reader, const char *name,
+                 const struct tracks *tracks, struct act_verify_found *found, struct sr_err *err)
+{
+    const struct media_source source = {
+        .reader = *reader,
+        .name = name,
+        .cancel = job->source.cancel,
+        .log = job->log,
+    };
+    struct verify_result *const result = calloc(1, sizeof(*result));
+    if (!result)
+        return sr_fail(err, SR_ERR_NO_MEMORY, "a verdict");
+    const bool done =
+        verify_output(&source, tracks_list(tracks), tracks_count(tracks), result, err);
+    if (done)
+        add_findings(found, result, name);
+    free(result);
+    return done;
+}
+
+static bool verify_file(struct job *job, struct job_file *file, struct sr_sha256 *hash,
+                        struct act_verify_found *found, struct sr_err *err)
+{
+    sr_auto(tracks) struct tracks *tracks = NULL;
+    sr_auto(sr_reader) struct sr_reader reader = { 0 };
+    if (!sr_file_reader_open(file->temporary, &reader, err) ||
+        !hash_reader(&reader, job->source.cancel, hash, err))
+        return false;
+    file->bytes = sr_reader_size(&reader);
+    return tracks_new(job, file->output, file->video, &tracks, err) &&
+           look(job, &reader, file->final ? file->final : "standard output", tracks, found, err);
+}
+
+// Master playlist, then each track's playlist and media, in the order of hls_track().
+static bool verify_hls(struct job *job, struct job_file *file, struct sr_sha256 *hash,
+                       struct act_verify_found *found, struct sr_err *err)
+{
+    struct hls_track track;
+    sr_auto(char) char *master_path = sr_strf(err, "%s/%s", file->temporary, HLS_MASTER);
+    sr_auto(sr_reader) struct sr_reader master = { 0 };
+    if (!master_path || !sr_file_reader_open(master_path, &master, err) ||
+        !hash_reader(&master, job->source.cancel, hash, err))
+        return false;
+    file->bytes = sr_reader_size(&master);
+    for (size_t i = 0; hls_track(job, file->output, i, &track); i++) {
+        sr_auto(tracks) struct tracks *tracks = NULL;
+        sr_auto(sr_reader) struct sr_reader list = { 0 }, media = { 0 };
+        sr_auto(char) char *list_path =
+            sr_strf(err, "%s/%s/%s", file->temporary, track.id, HLS_MEDIA);
+        sr_auto(char) char *name = sr_strf(err, "%s/%s", file->final, track.id);
+        struct manifest_output alone = { .type = MANIFEST_HLS };
+        if (!list_path || !name || !sr_file_reader_open(list_path, &list, err) ||
+            !hash_reader(&list, job->source.cancel, hash, err) ||
+            !hls_reader_open(file->temporary, track.id, &media, err) ||
+            !hash_reader(&media, job->source.cancel, hash, err))
+            return false;
+        file->bytes += sr_reader_size(&list) + sr_reader_size(&media);
+        if (track.audio == SIZE_MAX ? !tracks_new(job, &alone, track.video, &tracks, err)
+                                    : !tracks_new_audio(job, track.audio, &tracks, err))
+            return false;
+        if (!look(job, &media, name, tracks, found, err))
+            return false;
+    }
+    return true;
+}
+
+static bool make_result(const struct act_verify_found *found, json_t **ret_result,
+                        struct sr_err *err)
+{
+    sr_auto(json) json_t *result = json_object();
+    json_t *const findings = json_array();
+    if (!jx_put(result, "findings", findings, err) ||
+        !jx_put(result, "frames_decoded", json_integer((json_int_t)found->frames_decoded), err))
+        return false;
+    for (size_t i = 0; i < found->count; i++) {
+        if (!jx_append(findings, jx_string(found->list[i].message), err))
+            return false;
+    }
+    *ret_result = sr_take(result);
+    return true;
+}
+
+bool act_verify(struct job *job, struct act_verify_found *ret, json_t **ret_result,
+                struct sr_err *err)
+{
+    for (size_t f = 0; f < job->file_count; f++) {
+        struct job_file *const file = &job->files[f];
+        uint8_t digest[SR_SHA256_BYTES];
+        sr_auto(sr_sha256) struct sr_sha256 *hash = NULL;
+        if (!sr_sha256_new(&hash, err))
+            return false;
+        if (file->output->type == MANIFEST_HLS ? !verify_hls(job, file, hash, ret, err)
+                                               : !verify_file(job, file, hash, ret, err))
+            return sr_err_wrap(err, "verify %s", file->final ? file->final : "standard output");
+        if (!sr_sha256_end(hash, digest, err))
+            return false;
+        sr_hex(digest, sizeof(digest), file->sha256);
+    }
+    return make_result(ret, ret_result, err);
+}

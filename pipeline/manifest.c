@@ -1,0 +1,626 @@
+#include "pipeline/manifest.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "pipeline/manifest_priv.h"
+#include "pipeline/preset.h"
+#include "pipeline/quantity.h"
+
+enum {
+    PRIORITY_DEFAULT = 50,
+    PRIORITY_MAX = 100,
+};
+static const int64_t target_us_min = 100000, target_us_max = 3600000000;
+static const int64_t media_segment_us_min = 1000000, media_segment_us_max = 60000000;
+static const int64_t media_segment_us_default = 6000000;
+
+static const char *const root_keys[] = { "version",  "input",         "output",
+                                         "template", "segments",      "renditions",
+                                         "outputs",  "notifications", "idempotency_key",
+                                         "metadata", "priority",      NULL };
+static const char *const input_keys[] = {
+    "url", "format", "rotate", "deinterlace", "streams", NULL
+};
+static const char *const streams_keys[] = { "video", "audio", NULL };
+static const char *const segments_keys[] = { "mode", "target", NULL };
+static const char *const file_keys[] = { "type", "path", "use", NULL };
+static const char *const hls_keys[] = { "type", "path", "use", "segment", NULL };
+
+static const char *const type_names[] = { "mp4", "m4a", "hls", NULL };
+static const char *const later_types[] = { "dash",   "webm",   "mkv",   "ts",  "gif",
+                                           "sprite", "poster", "image", "vtt", "captions",
+                                           "audio",  "mov",    NULL };
+
+const char *manifest_output_type_name(enum manifest_output_type type)
+{
+    return type == MANIFEST_PIPE ? "pipe" : type_names[type];
+}
+
+// Readers that the parser's files share
+// -------------------------------------------------------------
+bool manifest_name(const struct jx *at, const char *key, const char *const *names, int *ret_index,
+                   struct sr_err *err)
+{
+    const struct jx place = jx_get(at, key);
+    const char *const text = json_is_string(place.value) ? json_string_value(place.value) : NULL;
+    char all[160] = "";
+    for (int i = 0; names[i]; i++) {
+        if (text && strcmp(text, names[i]) == 0) {
+            *ret_index = i;
+            return true;
+        }
+        const size_t used = strlen(all);
+        (void)snprintf(all + used, sizeof(all) - used, "%s\"%s\"", i == 0 ? "" : ", ", names[i]);
+    }
+    if (text)
+        return jx_fail(&place, err, "want one of %s, got \"%.40s\"", all, text);
+    return jx_fail(&place, err, "want one of %s", all);
+}
+
+bool manifest_text(const struct jx *at, const char *key, const char **ret, struct sr_err *err)
+{
+    const char *text;
+    if (!jx_text(at, key, &text, err))
+        return false;
+    const size_t bytes = strlen(text);
+    if (bytes < 1 || bytes > MANIFEST_TEXT_MAX) {
+        const struct jx place = jx_get(at, key);
+        return jx_fail(&place, err, "want 1 to %d bytes, got %zu", MANIFEST_TEXT_MAX, bytes);
+    }
+    *ret = text;
+    return true;
+}
+
+bool manifest_copy(const struct jx *at, const char *key, char *buffer, size_t capacity,
+                   struct sr_err *err)
+{
+    const char *text;
+    if (!jx_text(at, key, &text, err))
+        return false;
+    const size_t bytes = strlen(text);
+    if (bytes < 1 || bytes >= capacity) {
+        const struct jx place = jx_get(at, key);
+        return jx_fail(&place, err, "want 1 to %zu bytes, got %zu", capacity - 1, bytes);
+    }
+    memcpy(buffer, text, bytes + 1);
+    return true;
+}
+
+const char *manifest_spelling(const struct jx *place, char number[40])
+{
+    if (json_is_string(place->value))
+        return json_string_value(place->value);
+    if (!json_is_number(place->value) ||
+        !sr_format(number, 40, "%.9g", json_number_value(place->value)))
+        return "";
+    return number;
+}
+
+bool manifest_length(const struct jx *at, const char *key, int64_t min_us, int64_t max_us,
+                     int64_t *ret_us, struct sr_err *err)
+{
+    const struct jx place = jx_get(at, key);
+    if (!place.value)
+        return true;
+    char number[40];
+    int64_t us = -1;
+    if (!quantity_us(manifest_spelling(&place, number), &us) || us < min_us || us > max_us)
+        return jx_fail(&place, err,
+                       "want a length from %g s to %g s, as \"10s\", \"500ms\" or seconds",
+                       (double)min_us / 1e6, (double)max_us / 1e6);
+    *ret_us = us;
+    return true;
+}
+
+// Says what is not there yet: neither the author's mistake nor to be ignored.
+static bool fail_later(const struct jx *at, struct sr_err *err, const char *what)
+{
+    (void)jx_fail(at, err, "%s", what);
+    err->code = SR_ERR_UNSUPPORTED;
+    return false;
+}
+
+// Input
+// ---------------------------------------------------------------------------------------------
+// "a:1", "v:0", or a language of 2 to 15 letters.
+static bool parse_pick(const char *text, char kind, struct manifest_pick *ret)
+{
+    struct manifest_pick pick = { .stream_index = -1, .ordinal = -1 };
+    if (text[0] == kind && text[1] == ':') {
+        int64_t ordinal;
+        if (!quantity_count(text + 2, MEDIA_STREAMS_MAX - 1, &ordinal))
+            return false;
+        pick.ordinal = (int)ordinal;
+    } else {
+        const size_t letters =
+            strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-");
+        if (kind != 'a' || letters < 2 || letters >= sizeof(pick.language) || text[letters] != '\0')
+            return false;
+        memcpy(pick.language, text, letters + 1);
+    }
+    *ret = pick;
+    return true;
+}
+
+static bool read_pick(const struct jx *place, char kind, struct manifest_pick *ret,
+                      struct sr_err *err)
+{
+    if (json_is_integer(place->value)) {
+        const json_int_t index = json_integer_value(place->value);
+        if (index >= 0 && index < MEDIA_STREAMS_MAX) {
+            *ret = (struct manifest_pick){ .stream_index = (int)index, .ordinal = -1 };
+            return true;
+        }
+    }
+    if (json_is_string(place->value) && parse_pick(json_string_value(place->value), kind, ret))
+        return true;
+    if (kind == 'v')
+        return jx_fail(
+            place, err,
+            "want a stream's index from 0 to %d, \"v:0\" for the first video stream, or \"none\"",
+            MEDIA_STREAMS_MAX - 1);
+    return jx_fail(
+        place, err,
+        "want a stream's index from 0 to %d, \"a:0\" for the first audio track, or a language",
+        MEDIA_STREAMS_MAX - 1);
+}
+
+static bool is_word(const struct jx *place, const char *word)
+{
+    return json_is_string(place->value) && strcmp(json_string_value(place->value), word) == 0;
+}
+
+static bool read_audio_picks(const struct jx *place, struct manifest *manifest, struct sr_err *err)
+{
+    if (is_word(place, "all")) {
+        manifest->audio = MANIFEST_ALL;
+        return true;
+    }
+    if (is_word(place, "none")) {
+        manifest->audio = MANIFEST_NONE;
+        return true;
+    }
+    const size_t count = json_array_size(place->value);
+    if (!json_is_array(place->value) || count < 1 || count > MANIFEST_PICKS_MAX)
+        return jx_fail(place, err,
+                       "want \"all\", \"none\" or a list of 1 to %d indexes or languages",
+                       MANIFEST_PICKS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        const struct jx element = jx_at(place, i);
+        if (!read_pick(&element, 'a', &manifest->audio_picks[i], err))
+            return false;
+    }
+    manifest->audio = MANIFEST_PICKED;
+    manifest->audio_pick_count = count;
+    return true;
+}
+
+static bool read_streams(const struct jx *input, struct manifest *manifest, struct sr_err *err)
+{
+    struct jx streams;
+    if (!jx_has(input, "streams"))
+        return true;
+    if (!jx_object(input, "streams", &streams, err) || !jx_only(&streams, streams_keys, err))
+        return false;
+    const struct jx video = jx_get(&streams, "video"), audio = jx_get(&streams, "audio");
+    if (video.value && is_word(&video, "none")) {
+        manifest->video = MANIFEST_NONE;
+    } else if (video.value) {
+        if (!read_pick(&video, 'v', &manifest->video_pick, err))
+            return false;
+        manifest->video = MANIFEST_PICKED;
+    }
+    return !audio.value || read_audio_picks(&audio, manifest, err);
+}
+
+static bool read_rotate(const struct jx *input, struct manifest *manifest, struct sr_err *err)
+{
+    const struct jx place = jx_get(input, "rotate");
+    if (!place.value || is_word(&place, "auto"))
+        return true;
+    const json_int_t degrees = json_is_integer(place.value) ? json_integer_value(place.value) : -1;
+    if (degrees != 0 && degrees != 90 && degrees != 180 && degrees != 270)
+        return jx_fail(&place, err, "want \"auto\", 0, 90, 180 or 270 (clockwise)");
+    manifest->rotate = (int)degrees;
+    return true;
+}
+
+static bool read_input(const struct jx *root, struct manifest *manifest, struct sr_err *err)
+{
+    static const char *const deinterlace_names[] = { "auto", "always", "never", NULL };
+    const struct jx input = jx_get(root, "input");
+    if (!input.value && manifest->input)
+        return true;  // the command line named it
+    if (json_is_string(input.value)) {
+        const char *url;
+        if (!manifest_text(root, "input", &url, err))
+            return false;
+        manifest->input = manifest->input ? manifest->input : url;
+        return true;
+    }
+    const char *url = manifest->input;
+    if (!json_is_object(input.value))
+        return jx_fail(&input, err, "want a path, or an object with \"url\"");
+    if (!jx_only(&input, input_keys, err) ||
+        ((jx_has(&input, "url") || !url) && !manifest_text(&input, "url", &url, err)) ||
+        (jx_has(&input, "format") && !manifest_text(&input, "format", &manifest->format, err)) ||
+        !read_rotate(&input, manifest, err) || !read_streams(&input, manifest, err))
+        return false;
+    int deinterlace = 0;
+    if (jx_has(&input, "deinterlace") &&
+        !manifest_name(&input, "deinterlace", deinterlace_names, &deinterlace, err))
+        return false;
+    manifest->deinterlace = deinterlace == 1   ? MANIFEST_DEINTERLACE_ALWAYS
+                            : deinterlace == 2 ? MANIFEST_DEINTERLACE_NEVER
+                                               : MANIFEST_DEINTERLACE_AUTO;
+    manifest->input = manifest->input ? manifest->input : url;
+    return true;
+}
+
+// A scheme other than file: is a store that this release does not read or write.
+static bool check_place(const char *what, const char **place, struct sr_err *err)
+{
+    const size_t letters =
+        strspn(*place, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-");
+    if (letters < 2 || strncmp(*place + letters, "://", 3) != 0)
+        return true;
+    if (letters == 4 && strncmp(*place, "file", 4) == 0 && (*place)[7] == '/') {
+        *place += 7;
+        return true;
+    }
+    return sr_fail(err, SR_ERR_UNSUPPORTED,
+                   "%s \"%.*s://...\": this release works on local files only", what, (int)letters,
+                   *place);
+}
+
+// Renditions and outputs
+// ----------------------------------------------------------------------------
+static bool read_renditions(const struct jx *list, struct manifest *manifest, struct sr_err *err)
+{
+    const size_t count = json_array_size(list->value);
+    if (count < 1 || count > MEDIA_RENDITIONS_MAX)
+        return jx_fail(list, err, "want 1 to %d renditions, got %zu", MEDIA_RENDITIONS_MAX, count);
+    for (size_t i = 0; i < count; i++) {
+        const struct jx place = jx_at(list, i);
+        if (!manifest_rendition_parse(&place, &manifest->renditions[i], err))
+            return false;
+        for (size_t j = 0; j < i; j++) {
+            if (strcmp(manifest->renditions[i].asked.id, manifest->renditions[j].asked.id) == 0)
+                return jx_fail(&place, err, "the id \"%s\" is taken by another rendition",
+                               manifest->renditions[i].asked.id);
+        }
+    }
+    manifest->rendition_count = count;
+    return true;
+}
+
+static bool read_use(const struct jx *at, const struct manifest *manifest,
+                     struct manifest_output *output, struct sr_err *err)
+{
+    struct jx use;
+    if (!jx_array(at, "use", &use, err))
+        return false;
+    const size_t count = json_array_size(use.value);
+    bool used[MEDIA_RENDITIONS_MAX] = { false };
+    if (count < 1 || count > MEDIA_RENDITIONS_MAX)
+        return jx_fail(&use, err, "want the ids of 1 to %d renditions", MEDIA_RENDITIONS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        const struct jx place = jx_at(&use, i);
+        const char *const id = json_is_string(place.value) ? json_string_value(place.value) : "";
+        size_t r = 0;
+        while (r < manifest->rendition_count && strcmp(manifest->renditions[r].asked.id, id) != 0)
+            r++;
+        if (r == manifest->rendition_count)
+            return jx_fail(&place, err, "there is no rendition \"%.64s\"", id);
+        if (used[r])
+            return jx_fail(&place, err, "\"%s\" is used twice", id);
+        used[r] = true;
+    }
+    for (size_t r = 0; r < manifest->rendition_count; r++) {
+        if (used[r])
+            output->use[output->use_count++] = r;
+    }
+    return true;
+}
+
+static bool check_use(const struct jx *at, const struct manifest *manifest,
+                      const struct manifest_output *output, struct sr_err *err)
+{
+    size_t videos = 0;
+    for (size_t i = 0; i < output->use_count; i++)
+        videos += manifest->renditions[output->use[i]].asked.kind == MEDIA_VIDEO;
+    if (output->type == MANIFEST_M4A && videos > 0)
+        return jx_fail(at, err, "an \"m4a\" output uses audio renditions only");
+    if (output->type == MANIFEST_MP4 && videos > 1 && !strstr(output->path, "{id}"))
+        return jx_fail(at, err, "%zu video renditions give as many files: put {id} into \"path\"",
+                       videos);
+    return true;
+}
+
+// Whether what the pattern gives stays inside the folder, with harmless values put in.
+static bool check_pattern(const struct jx *at, const struct manifest_output *output,
+                          struct sr_err *err)
+{
+    const struct jx place = jx_get(at, "path");
+    sr_auto(char) char *path = NULL;
+    struct sr_err why;
+    if (!manifest_path(output->path, "name", "id", &path, &why))
+        return why.code == SR_ERR_INVALID ? jx_fail(&place, err, "%s", why.message)
+                                          : (*err = why, false);
+    const size_t bytes = strlen(output->path);
+    if (output->type != MANIFEST_HLS && (output->path[bytes - 1] == '/' || strcmp(path, ".") == 0))
+        return jx_fail(&place, err, "want a file's name, got a folder's");
+    return true;
+}
+
+static bool read_output(const struct jx *at, const struct manifest *manifest,
+                        struct manifest_output *ret, struct sr_err *err)
+{
+    struct manifest_output output = { .segment_us = media_segment_us_default };
+    if (!json_is_object(at->value))
+        return jx_fail(at, err, "want an object");
+    const struct jx type_place = jx_get(at, "type");
+    for (size_t i = 0; later_types[i]; i++) {
+        if (is_word(&type_place, later_types[i]))
+            return fail_later(
+                &type_place, err,
+                "this type of output comes with a later release; there are \"hls\", \"mp4\" "
+                "and \"m4a\"");
+    }
+    int type;
+    if (!manifest_name(at, "type", type_names, &type, err))
+        return false;
+    output.type = (enum manifest_output_type)type;
+    if (!jx_only(at, output.type == MANIFEST_HLS ? hls_keys : file_keys, err) ||
+        !manifest_text(at, "path", &output.path, err) || !check_pattern(at, &output, err) ||
+        !read_use(at, manifest, &output, err) || !check_use(at, manifest, &output, err) ||
+        !manifest_length(at, "segment", media_segment_us_min, media_segment_us_max,
+                         &output.segment_us, err))
+        return false;
+    *ret = output;
+    return true;
+}
+
+static bool read_outputs(const struct jx *list, struct manifest *manifest, struct sr_err *err)
+{
+    const size_t count = json_array_size(list->value);
+    if (count < 1 || count > MANIFEST_OUTPUTS_MAX)
+        return jx_fail(list, err, "want 1 to %d outputs, got %zu", MANIFEST_OUTPUTS_MAX, count);
+    for (size_t i = 0; i < count; i++) {
+        const struct jx place = jx_at(list, i);
+        if (!read_output(&place, manifest, &manifest->outputs[i], err))
+            return false;
+        for (size_t j = 0; j < i; j++) {
+            if (strcmp(manifest->outputs[i].path, manifest->outputs[j].path) == 0)
+                return jx_fail(&place, err, "the path \"%.80s\" is taken by another output",
+                               manifest->outputs[i].path);
+            if (manifest->outputs[i].type == MANIFEST_HLS &&
+                manifest->outputs[j].type == MANIFEST_HLS &&
+                manifest->outputs[i].segment_us != manifest->outputs[j].segment_us)
+                return jx_fail(&place, err,
+                               "all \"hls\" outputs of a job share one \"segment\" length");
+        }
+    }
+    manifest->output_count = count;
+    manifest->output_is_folder = true;
+    return true;
+}
+
+// "output": "x.mp4" alone: one output, all renditions.
+static bool derive_output(struct manifest *manifest, struct sr_err *err)
+{
+    static const struct {
+        const char *extension;
+        enum manifest_output_type type;
+    } rows[] = { { ".mp4", MANIFEST_MP4 }, { ".m4v", MANIFEST_MP4 }, { ".m4a", MANIFEST_M4A } };
+    struct manifest_output *const output = &manifest->outputs[0];
+    const char *const slash = strrchr(manifest->output, '/');
+    const char *const dot = strrchr(slash ? slash + 1 : manifest->output, '.');
+    size_t row = 0;
+    while (row < 3 && (!dot || strcasecmp(dot, rows[row].extension) != 0))
+        row++;
+    if (row == 3 && strcmp(manifest->output, "-") != 0)
+        return sr_fail(
+            err, SR_ERR_INVALID,
+            "output \"%.120s\": want a name that ends in .mp4 or .m4a, \"-\" for standard output, or a folder "
+            "with a template or outputs",
+            manifest->output);
+    *output = (struct manifest_output){
+        .type = row == 3 ? MANIFEST_PIPE : rows[row].type,
+        .path = manifest->output,
+        .segment_us = media_segment_us_default,
+    };
+    size_t videos = 0;
+    for (size_t i = 0; i < manifest->rendition_count; i++) {
+        const bool is_video = manifest->renditions[i].asked.kind == MEDIA_VIDEO;
+        if (is_video && output->type == MANIFEST_M4A)
+            continue;
+        videos += is_video;
+        output->use[output->use_count++] = i;
+    }
+    if (output->use_count == 0)
+        return sr_fail(err, SR_ERR_INVALID,
+                       "output \"%.120s\": no rendition fits: it holds audio alone",
+                       manifest->output);
+    if (videos > 1)
+        return sr_fail(
+            err, SR_ERR_INVALID,
+            "output \"%.120s\": %zu video renditions do not fit into one file: name a folder "
+            "and \"outputs\"",
+            manifest->output, videos);
+    manifest->output_count = 1;
+    return true;
+}
+
+static bool settle_renditions(const struct jx *root, struct manifest *manifest, struct sr_err *err)
+{
+    struct jx list;
+    if (jx_has(root, "renditions"))
+        return jx_array(root, "renditions", &list, err) && read_renditions(&list, manifest, err);
+    if (jx_has(root, "outputs")) {
+        const struct jx place = jx_get(root, "outputs");
+        return jx_fail(&place, err, "outputs use renditions: \"renditions\" is missing");
+    }
+    manifest->are_default = true;
+    manifest->renditions[0] = manifest_rendition_default(MEDIA_VIDEO);
+    manifest->renditions[1] = manifest_rendition_default(MEDIA_AUDIO);
+    manifest->rendition_count = 2;
+    return true;
+}
+
+// A template stands for "renditions" and "outputs"; it is put into the document, which then speaks
+// for itself.
+static bool expand_template(const struct jx *root, json_t *document, struct manifest *manifest,
+                            struct sr_err *err)
+{
+    const char *name;
+    if (!jx_has(root, "template"))
+        return true;
+    if (!jx_text(root, "template", &name, err))
+        return false;
+    const struct jx place = jx_get(root, "template");
+    if (jx_has(root, "renditions") || jx_has(root, "outputs"))
+        return jx_fail(&place, err,
+                       "a template brings its own \"renditions\" and \"outputs\": leave these out");
+    sr_auto(json) json_t *preset = NULL;
+    struct sr_err why;
+    if (!preset_find(name, &preset, &why))
+        return why.code == SR_ERR_INVALID ? jx_fail(&place, err, "%s", why.message)
+                                          : (*err = why, false);
+    if (json_object_update(document, preset) != 0)
+        return sr_fail(err, SR_ERR_NO_MEMORY, "template %s", name);
+    manifest->are_default = true;
+    return true;
+}
+
+// The rest
+// ------------------------------------------------------------------------------------------
+static bool read_segments(const struct jx *root, struct manifest *manifest, struct sr_err *err)
+{
+    static const char *const mode_names[] = { "auto", "keyframe", "grid", "off", NULL };
+    static const enum segment_mode modes[] = { SEGMENT_AUTO, SEGMENT_KEYFRAME, SEGMENT_GRID,
+                                               SEGMENT_OFF };
+    struct jx segments;
+    if (!jx_has(root, "segments"))
+        return true;
+    int mode = 0;
+    if (!jx_object(root, "segments", &segments, err) || !jx_only(&segments, segments_keys, err) ||
+        (jx_has(&segments, "mode") && !manifest_name(&segments, "mode", mode_names, &mode, err)) ||
+        !manifest_length(&segments, "target", target_us_min, target_us_max, &manifest->target_us,
+                         err))
+        return false;
+    manifest->mode = modes[mode];
+    return true;
+}
+
+static bool read_metadata(const struct jx *root, struct manifest *manifest, struct sr_err *err)
+{
+    struct jx metadata;
+    if (!jx_has(root, "metadata"))
+        return true;
+    if (!jx_object(root, "metadata", &metadata, err))
+        return false;
+    if (json_object_size(metadata.value) > MANIFEST_METADATA_MAX)
+        return jx_fail(&metadata, err, "want at most %d members", MANIFEST_METADATA_MAX);
+    const char *key;
+    json_t *value;
+    // jansson's iterators want it mutable and do not change it.
+    json_object_foreach((json_t *)metadata.value, key, value)
+    {
+        const struct jx place = jx_get(&metadata, key);
+        if (!json_is_string(value) || json_string_length(value) > MANIFEST_TEXT_MAX)
+            return jx_fail(&place, err, "want a string of at most %d bytes", MANIFEST_TEXT_MAX);
+    }
+    manifest->metadata = metadata.value;
+    return true;
+}
+
+static bool read_carried(const struct jx *root, struct manifest *manifest, struct sr_err *err)
+{
+    int64_t priority = PRIORITY_DEFAULT;
+    if (jx_has(root, "notifications")) {
+        const struct jx place = jx_get(root, "notifications");
+        return fail_later(&place, err, "notifications come with a later release; leave them out");
+    }
+    if (!jx_int_opt(root, "priority", 0, PRIORITY_MAX, &priority, err) ||
+        !read_metadata(root, manifest, err))
+        return false;
+    manifest->priority = (int)priority;
+    return !jx_has(root, "idempotency_key") ||
+           manifest_text(root, "idempotency_key", &manifest->idempotency_key, err);
+}
+
+static bool read_places(const struct jx *root, struct manifest *manifest, struct sr_err *err)
+{
+    if (!read_input(root, manifest, err))
+        return false;
+    if (!manifest->output && !manifest_text(root, "output", &manifest->output, err))
+        return false;
+    if (manifest->input[0] == '\0' || manifest->output[0] == '\0')
+        return sr_fail(err, SR_ERR_INVALID, "the name of the input or output is empty");
+    return check_place("input", &manifest->input, err) &&
+           check_place("output", &manifest->output, err);
+}
+
+static bool read_manifest(json_t *document, struct manifest *manifest, struct sr_err *err)
+{
+    const struct jx root = jx_root(document);
+    int64_t version;
+    if (!json_is_object(document))
+        return jx_fail(&root, err, "want an object");
+    if (!jx_only(&root, root_keys, err) || !jx_int(&root, "version", 1, 1, &version, err) ||
+        !read_places(&root, manifest, err) || !read_carried(&root, manifest, err) ||
+        !read_segments(&root, manifest, err) || !expand_template(&root, document, manifest, err) ||
+        !settle_renditions(&root, manifest, err))
+        return false;
+    struct jx outputs;
+    if (jx_has(&root, "outputs")) {
+        if (!jx_array(&root, "outputs", &outputs, err) || !read_outputs(&outputs, manifest, err))
+            return false;
+        if (strcmp(manifest->output, "-") == 0)
+            return sr_fail(err, SR_ERR_INVALID, "output \"-\": several outputs need a folder");
+        return true;
+    }
+    return derive_output(manifest, err);
+}
+
+bool manifest_take(json_t *document, const char *input, const char *output,
+                   struct manifest **ret_manifest, struct sr_err *err)
+{
+    sr_auto(json) json_t *owned = document;
+    sr_auto(manifest) struct manifest *manifest = calloc(1, sizeof(*manifest));
+    if (!manifest)
+        return sr_fail(err, SR_ERR_NO_MEMORY, "a manifest");
+    manifest->document = sr_take(owned);
+    manifest->input = input;
+    manifest->output = output;
+    manifest->rotate = -1;
+    manifest->audio = MANIFEST_ALL;
+    manifest->mode = SEGMENT_AUTO;
+    if (!read_manifest(manifest->document, manifest, err))
+        return false;
+    *ret_manifest = sr_take(manifest);
+    return true;
+}
+
+bool manifest_parse(const struct manifest_params *params, struct manifest **ret_manifest,
+                    struct sr_err *err)
+{
+    json_t *document;
+    if (params->bytes > MANIFEST_BYTES_MAX)
+        return sr_fail(err, SR_ERR_TOO_LARGE, "a manifest of %zu bytes; %d are the most",
+                       params->bytes, MANIFEST_BYTES_MAX);
+    return jx_parse(params->text, params->bytes, true, &document, err) &&
+           manifest_take(document, params->input, params->output, ret_manifest, err);
+}
+
+void manifest_free(struct manifest *manifest)
+{
+    if (!manifest)
+        return;
+    json_decref(manifest->document);
+    free(manifest);
+}

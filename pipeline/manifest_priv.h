@@ -1,0 +1,25 @@
+// pipeline/manifest_priv.h - what the files of the manifest's parser share.
+#pragma once
+
+#include "pipeline/manifest.h"
+
+// One of `names` (ends with NULL): its index. The error names all of them.
+SR_MUST_USE bool manifest_name(const struct jx *at, const char *key, const char *const *names,
+                               int *ret_index, struct sr_err *err);
+// A string of 1..capacity-1 bytes, copied.
+SR_MUST_USE bool manifest_copy(const struct jx *at, const char *key, char *buffer, size_t capacity,
+                               struct sr_err *err);
+// A string of 1..MANIFEST_TEXT_MAX bytes.
+SR_MUST_USE bool manifest_text(const struct jx *at, const char *key, const char **ret,
+                               struct sr_err *err);
+// A quantity's text: of a string its own, of a number its digits (in `number`); "" for anything
+// else.
+const char *manifest_spelling(const struct jx *place, char number[40]);
+// A number of seconds, or a string with a unit. Leaves *ret alone when absent.
+SR_MUST_USE bool manifest_length(const struct jx *at, const char *key, int64_t min_us,
+                                 int64_t max_us, int64_t *ret_us, struct sr_err *err);
+
+// Fills *ret from an element of "renditions".
+SR_MUST_USE bool manifest_rendition_parse(const struct jx *at, struct manifest_rendition *ret,
+                                          struct sr_err *err);
+struct manifest_rendition manifest_rendition_default(enum media_kind kind);

@@ -1,0 +1,327 @@
+#include "pipeline/run.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "pipeline/act_join.h"
+#include "pipeline/act_plan.h"
+#include "pipeline/act_probe.h"
+#include "pipeline/act_publish.h"
+#include "pipeline/act_verify.h"
+#include "pipeline/places.h"
+#include "pipeline/report.h"
+#include "pipeline/run_tasks.h"
+
+enum { BUDGET_BYTES_MIN = 256 << 20 };
+
+void run_result_done(struct run_result *result)
+{
+    json_decref(result->report);
+    free(result->workspace);
+    free(result->report_path);
+    *result = (struct run_result){ 0 };
+}
+
+static void set_stage(const struct run_params *params, enum run_stage stage)
+{
+    if (params->progress)
+        atomic_store(&params->progress->stage, (int)stage);
+}
+
+// Half of the machine's memory, but something to work with.
+static uint64_t default_budget(void)
+{
+    const long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
+    if (pages <= 0 || page_bytes <= 0)
+        return BUDGET_BYTES_MIN;
+    const uint64_t half = (uint64_t)pages * (uint64_t)page_bytes / 2;
+    return half > BUDGET_BYTES_MIN ? half : BUDGET_BYTES_MIN;
+}
+
+// The workspace's folder when the user names none. For a pipe there is no "beside": a folder in
+// TMPDIR, this run's alone.
+static char *default_workspace(const struct manifest *manifest, struct sr_err *err)
+{
+    if (strcmp(manifest->output, "-") == 0) {
+        const char *const temporary = getenv("TMPDIR");
+        char *const folder =
+            sr_strf(err, "%s/splitreel-XXXXXX", temporary && *temporary ? temporary : "/tmp");
+        if (folder && !mkdtemp(folder)) {
+            (void)sr_fail(err, SR_ERR_STORAGE, "no folder %s; name one with --workspace", folder);
+            free(folder);
+            return NULL;
+        }
+        return folder;
+    }
+    sr_auto(char) char *parent = places_parent(manifest->output, err);
+    if (!parent)
+        return NULL;
+    const char *const slash = strcmp(parent, "/") == 0 ? "" : "/";
+    size_t bytes = strlen(manifest->output);
+    while (bytes > 1 && manifest->output[bytes - 1] == '/')
+        bytes--;
+    size_t start = bytes;
+    while (start > 0 && manifest->output[start - 1] != '/')
+        start--;
+    const char *const last = manifest->output + start;
+    if (bytes == start || strncmp(last, "..", 2) == 0 ||
+        (bytes - start == 1 && last[0] == '.'))  // "/", "..", "."
+        return sr_strf(err, "%s/.splitreel/output", manifest->output);
+    return sr_strf(err, "%s%s.splitreel/%.*s", parent, slash, (int)(bytes - start), last);
+}
+
+static void start_progress(const struct run_params *params, const struct job *job)
+{
+    struct run_progress *const progress = params->progress;
+    if (!progress)
+        return;
+    atomic_store(&progress->frames_total, job->video_count > 0 ? job_frames(job) : 0);
+    atomic_store(&progress->segment_count, job->video_count > 0 ? job->plan->segment_count : 0);
+    if (job->table)
+        atomic_store(&progress->duration_us,
+                     job_out_us(job, job->table->end_pts, job->table->time_base));
+    else if (job->probe->duration_us > 0)
+        atomic_store(&progress->duration_us, job->probe->duration_us);
+    atomic_store(&progress->audio_us_total,
+                 (uint64_t)atomic_load(&progress->duration_us) * (uint64_t)job->audio_count);
+}
+
+// A run in progress: everything that its steps share.
+struct run {
+    const struct run_params *params;
+    struct run_result *result;
+    struct sr_cancel hard;
+    bool workspace_is_ours;
+    struct workspace *workspace;
+    struct sr_budget *budget;
+    struct job *job;
+};
+
+static bool check_strict(const struct run *run, const struct report *report, struct sr_err *err)
+{
+    if (!run->params->strict || report->damaged == 0)
+        return true;
+    return sr_fail(err, SR_ERR_INPUT, "%s: the source is damaged, and --strict refuses that: %s",
+                   run->params->manifest->input, report->first_damage);
+}
+
+static bool keep_failed_report(const struct run *run, const struct report *report,
+                               struct sr_err *err)
+{
+    return workspace_note(run->workspace, "report.json", report->json, err) &&
+           sr_fail(err, SR_ERR_VERIFY,
+                   "%s; nothing is published; the report and all parts are in %s",
+                   report->first_fault, run->result->workspace);
+}
+
+static void count_done(const struct run *run)
+{
+    const struct job *const job = run->job;
+    run->result->segment_count = job->video_count > 0 && job->plan ? job->plan->segment_count : 0;
+    for (size_t s = 0; s < run->result->segment_count; s++) {
+        bool is_done = true;
+        for (size_t v = 0; v < job->video_count; v++)
+            is_done &= job->videos[v].parts && job->videos[v].parts[s].is_there;
+        run->result->segments_done += is_done;
+    }
+}
+
+static void fill_result(const struct run *run, const struct report *report)
+{
+    const struct job *const job = run->job;
+    run->result->damaged = report->damaged;
+    memcpy(run->result->first_damage, report->first_damage, sizeof(run->result->first_damage));
+    for (size_t s = 0; job->video_count > 0 && s < job->plan->segment_count; s++)
+        run->result->frames += (uint64_t)job->videos[0].parts[s].part.frame_count;
+    if (job->table)
+        run->result->duration_us = job_out_us(job, job->table->end_pts, job->table->time_base);
+    for (size_t a = 0; a < job->audio_count; a++) {
+        const struct track_part *const part = &job->audios[a].part.part;
+        const int64_t end_us = part->end_pts * 1000000 / (int64_t)part->timescale;
+        if (end_us > run->result->duration_us)
+            run->result->duration_us = end_us;
+    }
+}
+
+// The parts are whole: joined, looked at, judged, published.
+static bool deliver(struct run *run, struct sr_err *err)
+{
+    struct job *const job = run->job;
+    sr_auto(json) json_t *joined = NULL;
+    sr_auto(json) json_t *verified = NULL;
+    sr_auto(json) json_t *published = NULL;
+    sr_auto(char) char *report_path = NULL;
+    sr_auto(report) struct report early = { 0 }, report = { 0 };
+    if (!report_make(job, NULL, &early, err) || !check_strict(run, &early, err) ||
+        !places_report(job, &report_path, err))
+        return false;
+    set_stage(run->params, RUN_JOINING);
+    if (!act_join(job, &joined, err))
+        return false;
+    set_stage(run->params, RUN_VERIFYING);
+    struct act_verify_found *const found = calloc(1, sizeof(*found));
+    if (!found)
+        return sr_fail(err, SR_ERR_NO_MEMORY, "findings");
+    const bool judged =
+        act_verify(job, found, &verified, err) && report_make(job, found, &report, err);
+    free(found);
+    if (!judged)
+        return false;
+    fill_result(run, &report);
+    run->result->report = json_incref(report.json);
+    if (!report.has_passed)
+        return keep_failed_report(run, &report, err);
+    if (!source_check(run->params->manifest->input, &job->identity, err))
+        return sr_err_wrap(err, "%s", run->params->manifest->input);
+    set_stage(run->params, RUN_PUBLISHING);
+    const struct act_publish_params params = {
+        .overwrite = run->params->overwrite,
+        .pipe_fd = run->params->pipe_fd,
+        .report_path = report_path,
+        .report = report.json,
+    };
+    if (!act_publish(job, &params, &published, err))
+        return false;
+    run->result->report_path = sr_take(report_path);
+    return true;
+}
+
+static bool prepare(struct run *run, struct sr_err *err)
+{
+    sr_auto(json) json_t *probed = NULL;
+    sr_auto(json) json_t *planned = NULL;
+    const struct job_params params = {
+        .manifest = run->params->manifest,
+        .workspace = run->workspace,
+        .budget = run->budget,
+        .cancel = &run->hard,
+        .log = run->params->log,
+    };
+    set_stage(run->params, RUN_PROBING);
+    if (!job_open(&params, &run->job, err) || !act_probe(run->job, &probed, err))
+        return false;
+    set_stage(run->params, RUN_PLANNING);
+    if (!act_plan(run->job, &planned, err) || !places_choose(run->job, run->params->overwrite, err))
+        return false;
+    sr_auto(char) char *report_path = NULL;
+    return places_report(run->job, &report_path, err);  // before hours of work, not after
+}
+
+static bool work(struct run *run, struct sr_err *err)
+{
+    if (!prepare(run, err))
+        return false;
+    start_progress(run->params, run->job);
+    set_stage(run->params, RUN_ENCODING);
+    run->hard.parent = NULL;  // while parts are made, being asked to stop means to drain
+    const bool encoded = run_tasks(run->job, run->params, &run->hard, err);
+    run->hard.parent = run->params->stop;
+    count_done(run);
+    return encoded && deliver(run, err);
+}
+
+static struct workspace_key *list_keys(const struct job *job, size_t *ret_count)
+{
+    const size_t segments = job->video_count > 0 ? job->plan->segment_count : 0;
+    struct workspace_key *const keys =
+        calloc(segments * job->video_count + job->audio_count + 1, sizeof(*keys));
+    size_t count = 0;
+    for (size_t v = 0; keys && v < job->video_count; v++) {
+        for (size_t s = 0; s < segments; s++)
+            keys[count++] = job->videos[v].parts[s].key;
+    }
+    for (size_t a = 0; keys && a < job->audio_count; a++)
+        keys[count++] = job->audios[a].part.key;
+    *ret_count = count;
+    return keys;
+}
+
+// `all`: after success; else only what a refused job has made: the folder itself.
+static void remove_work(struct run *run, bool all)
+{
+    struct sr_err err;
+    if (all) {
+        size_t count;
+        struct workspace_key *const keys = list_keys(run->job, &count);
+        if (keys)
+            workspace_remove(run->workspace, keys, count);
+        else
+            sr_warn(run->params->log, "no memory to remove the workspace; it stays");
+        run->result->workspace_kept = keys == NULL;
+        free(keys);
+    } else {
+        workspace_abandon(run->workspace);
+        run->result->workspace_kept = access(run->result->workspace, F_OK) == 0;
+    }
+    if (!run->workspace_is_ours)
+        return;
+    char *const parent = places_parent(run->result->workspace, &err);
+    if (parent && strlen(parent) >= 10 && strcmp(parent + strlen(parent) - 10, ".splitreel") == 0)
+        (void)rmdir(parent);  // stays while another job's work is in it
+    free(parent);
+}
+
+// When nothing was encoded there is nothing to keep: a refused job leaves no folder behind.
+static bool has_work(const struct run *run)
+{
+    if (!run->job)
+        return false;
+    for (size_t v = 0; v < run->job->video_count; v++) {
+        for (size_t s = 0; run->job->videos[v].parts && s < run->job->plan->segment_count; s++) {
+            if (run->job->videos[v].parts[s].is_there)
+                return true;
+        }
+    }
+    for (size_t a = 0; a < run->job->audio_count; a++) {
+        if (run->job->audios[a].part.is_there)
+            return true;
+    }
+    return false;
+}
+
+static bool open_all(struct run *run, struct sr_err *err)
+{
+    const struct run_params *const params = run->params;
+    run->workspace_is_ours = params->workspace == NULL;
+    run->result->workspace = params->workspace ? sr_str_dup(params->workspace, err)
+                                               : default_workspace(params->manifest, err);
+    if (!run->result->workspace)
+        return false;
+    const struct workspace_params workspace = {
+        .folder = run->result->workspace,
+        .is_ours = run->workspace_is_ours,
+        .log = params->log,
+    };
+    return sr_budget_new(params->memory_bytes ? params->memory_bytes : default_budget(),
+                         &run->budget, err) &&
+           workspace_open(&workspace, &run->workspace, err);
+}
+
+bool run_job(const struct run_params *params, struct run_result *ret, struct sr_err *err)
+{
+    struct run run = { .params = params, .result = ret };
+    *ret = (struct run_result){ 0 };
+    sr_cancel_init(&run.hard, params->stop, params->clock, INT64_MAX);
+    // What cannot work is refused before a folder is made for it.
+    bool done =
+        access(params->manifest->input, R_OK) == 0 || strcmp(params->manifest->input, "") == 0;
+    if (!done) {
+        struct sr_reader reader = { 0 };
+        done = sr_file_reader_open(params->manifest->input, &reader, err);  // says why
+        sr_reader_close(&reader);
+    }
+    done = done && open_all(&run, err) && work(&run, err);
+    if (run.job)
+        act_join_discard(run.job);
+    ret->workspace_kept = run.workspace != NULL;
+    if (run.workspace && (done ? !params->keep : !has_work(&run)))
+        remove_work(&run, done);
+    set_stage(params, RUN_ENDED);
+    job_free(run.job);
+    workspace_free(run.workspace);
+    sr_budget_free(run.budget);
+    return done;
+}

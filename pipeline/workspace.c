@@ -1,0 +1,359 @@
+#include "pipeline/workspace.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/str.h"
+
+enum {
+    DOCUMENT_BYTES_MAX = JX_BYTES_MAX,
+    INIT_BYTES_MAX = 1 << 20,
+    KEY_LETTERS = SR_SHA256_HEX - 1,
+    DOCUMENT_VERSION = 1,
+};
+
+static const char *const note_names[] = { "probe.json", "plan.json", "report.json", NULL };
+
+struct workspace {
+    char *folder;
+    int lock_fd;  // -1: none
+    bool is_ours;
+    const struct sr_log *log;
+};
+
+static char *path_of(const struct workspace *workspace, const char *name, const char *suffix,
+                     struct sr_err *err)
+{
+    return sr_strf(err, "%s/%s%s", workspace->folder, name, suffix);
+}
+
+// The lock
+// ------------------------------------------------------------------------------------------
+// Whether the name still leads to the file that we hold: the owner before may have removed it while
+// we waited.
+static bool is_still(int fd, const char *path)
+{
+    struct stat held, named;
+    return fstat(fd, &held) == 0 && stat(path, &named) == 0 && held.st_dev == named.st_dev &&
+           held.st_ino == named.st_ino;
+}
+
+static bool fail_busy(int fd, const char *folder, struct sr_err *err)
+{
+    char holder[32] = "";
+    const ssize_t bytes = pread(fd, holder, sizeof(holder) - 1, 0);
+    const long pid = bytes > 0 ? strtol(holder, NULL, 10) : 0;
+    if (pid > 0)
+        return sr_fail(err, SR_ERR_BUSY,
+                       "process %ld works in %s; wait for it, or name another --workspace", pid,
+                       folder);
+    return sr_fail(err, SR_ERR_BUSY,
+                   "another run works in %s; wait for it, or name another --workspace", folder);
+}
+
+// The number in the file is for people: the lock itself is the kernel's and ends with the process.
+static bool write_holder(int fd, struct sr_err *err)
+{
+    char holder[32];
+    const int bytes = snprintf(holder, sizeof(holder), "%ld\n", (long)getpid());
+    if (ftruncate(fd, 0) != 0 || pwrite(fd, holder, (size_t)bytes, 0) != bytes)
+        return sr_fail_errno(err, errno, "lock");
+    return true;
+}
+
+static bool take_lock(struct workspace *workspace, struct sr_err *err)
+{
+    sr_auto(char) char *path = path_of(workspace, "lock", "", err);
+    if (!path)
+        return false;
+    for (int tries = 0; tries < 100; tries++) {
+        const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+        if (fd < 0 && errno == ENOENT) {  // the owner before has just removed the folder
+            if (!sr_make_folders(workspace->folder, err))
+                return false;
+            continue;
+        }
+        if (fd < 0)
+            return sr_fail_errno(err, errno, "%s", path);
+        if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+            const int number = errno;
+            if (number == EWOULDBLOCK)
+                (void)fail_busy(fd, workspace->folder, err);
+            else
+                (void)sr_fail_errno(err, number, "lock %s", path);
+            (void)close(fd);  // nothing was written
+            return false;
+        }
+        if (is_still(fd, path)) {
+            workspace->lock_fd = fd;
+            return write_holder(fd, err);
+        }
+        (void)close(fd);  // nothing was written
+    }
+    return sr_fail(err, SR_ERR_BUSY, "%s changes hands all the time", path);
+}
+
+// Collection
+// ----------------------------------------------------------------------------------------
+static bool is_key(const char *name)
+{
+    return strspn(name, "0123456789abcdef") == KEY_LETTERS;
+}
+
+static bool is_result(const char *name)
+{
+    return is_key(name) &&
+           (strcmp(name + KEY_LETTERS, ".m4s") == 0 || strcmp(name + KEY_LETTERS, ".json") == 0);
+}
+
+// What a writer left when its process was killed. We hold the lock, so nobody is writing it.
+static bool is_stale(const char *name)
+{
+    const size_t bytes = strlen(name);
+    if (bytes < 5 || strcmp(name + bytes - 5, ".part") != 0)
+        return false;
+    if (is_key(name))
+        return strncmp(name + KEY_LETTERS, ".m4s.", 5) == 0 ||
+               strncmp(name + KEY_LETTERS, ".json.", 6) == 0;
+    for (size_t i = 0; note_names[i]; i++) {
+        const size_t note_bytes = strlen(note_names[i]);
+        if (strncmp(name, note_names[i], note_bytes) == 0 && name[note_bytes] == '.')
+            return true;
+    }
+    return false;
+}
+
+static void remove_file(const struct workspace *workspace, const char *name)
+{
+    struct sr_err err;
+    sr_auto(char) char *path = path_of(workspace, name, "", &err);
+    if (path && (unlink(path) == 0 || errno == ENOENT))
+        return;
+    if (path)
+        (void)sr_fail_errno(&err, errno, "remove %s", path);
+    sr_warn(workspace->log, "a file of the workspace stays", SR_ERR(&err));
+}
+
+static bool remove_matching(const struct workspace *workspace, bool (*matches)(const char *name),
+                            struct sr_err *err)
+{
+    DIR *const folder = opendir(workspace->folder);
+    if (!folder)
+        return sr_fail_errno(err, errno, "%s", workspace->folder);
+    for (const struct dirent *entry; (entry = readdir(folder));) {
+        if (matches(entry->d_name))
+            remove_file(workspace, entry->d_name);
+    }
+    (void)closedir(folder);  // only read
+    return true;
+}
+
+bool workspace_open(const struct workspace_params *params, struct workspace **ret_workspace,
+                    struct sr_err *err)
+{
+    sr_auto(workspace) struct workspace *workspace = calloc(1, sizeof(*workspace));
+    if (!workspace)
+        return sr_fail(err, SR_ERR_NO_MEMORY, "a workspace");
+    workspace->lock_fd = -1;
+    workspace->is_ours = params->is_ours;
+    workspace->log = params->log;
+    workspace->folder = sr_str_dup(params->folder, err);
+    if (!workspace->folder || !sr_make_folders(params->folder, err) || !take_lock(workspace, err) ||
+        !remove_matching(workspace, is_stale, err))
+        return sr_err_wrap(err, "workspace");
+    *ret_workspace = sr_take(workspace);
+    return true;
+}
+
+void workspace_free(struct workspace *workspace)
+{
+    if (!workspace)
+        return;
+    if (workspace->lock_fd >= 0)
+        (void)close(workspace->lock_fd);  // gives the lock back
+    free(workspace->folder);
+    free(workspace);
+}
+
+const char *workspace_folder(const struct workspace *workspace)
+{
+    return workspace->folder;
+}
+
+// Results
+// -------------------------------------------------------------------------------------------
+bool workspace_key(const json_t *facts, struct workspace_key *ret_key, struct sr_err *err)
+{
+    uint8_t digest[SR_SHA256_BYTES];
+    sr_auto(char) char *text = NULL;
+    if (!jx_dump(facts, false, &text, err) || !sr_sha256(text, strlen(text), digest, err))
+        return false;
+    sr_hex(digest, sizeof(digest), ret_key->text);
+    return true;
+}
+
+bool workspace_write(struct workspace *workspace, const struct workspace_key *key,
+                     struct sr_writer *ret_writer, struct sr_err *err)
+{
+    sr_auto(char) char *path = path_of(workspace, key->text, ".m4s", err);
+    return path && sr_file_writer_open(path, ret_writer, err);
+}
+
+bool workspace_read(struct workspace *workspace, const struct workspace_key *key,
+                    struct sr_reader *ret_reader, struct sr_err *err)
+{
+    sr_auto(char) char *path = path_of(workspace, key->text, ".m4s", err);
+    return path && sr_file_reader_open(path, ret_reader, err);
+}
+
+static bool store_json(struct workspace *workspace, const char *name, const char *suffix,
+                       const json_t *document, bool indent, struct sr_err *err)
+{
+    sr_auto(char) char *path = path_of(workspace, name, suffix, err);
+    sr_auto(char) char *text = NULL;
+    return path && jx_dump(document, indent, &text, err) &&
+           sr_file_store(path, text, strlen(text), err);
+}
+
+bool workspace_store(struct workspace *workspace, const struct workspace_key *key,
+                     const struct track_part *part, struct sr_err *err)
+{
+    sr_auto(json) json_t *document = json_object();
+    json_t *part_json = NULL;
+    if (!jx_made(document, err) || !track_part_json(part, &part_json, err) ||
+        !jx_put(document, "part", part_json, err) ||
+        !jx_put(document, "version", json_integer(DOCUMENT_VERSION), err) ||
+        !jx_put(document, "key", json_string(key->text), err))
+        return false;
+    return store_json(workspace, key->text, ".json", document, false, err);
+}
+
+bool workspace_note(struct workspace *workspace, const char *name, const json_t *document,
+                    struct sr_err *err)
+{
+    return store_json(workspace, name, "", document, true, err);
+}
+
+static bool parse_document(const char *text, size_t bytes, const struct workspace_key *key,
+                           struct track_part *ret, struct sr_err *err)
+{
+    sr_auto(json) json_t *document = NULL;
+    int64_t version;
+    const char *named;
+    struct jx part;
+    if (!jx_parse(text, bytes, false, &document, err))
+        return false;
+    const struct jx root = jx_root(document);
+    if (!jx_int(&root, "version", DOCUMENT_VERSION, DOCUMENT_VERSION, &version, err) ||
+        !jx_text(&root, "key", &named, err) || !jx_object(&root, "part", &part, err))
+        return false;
+    if (strcmp(named, key->text) != 0)
+        return sr_fail(err, SR_ERR_INVALID, "the document of another result");
+    return track_part_parse(part.value, ret, err);
+}
+
+// Size and init segment; the samples' checksums are compared when they are joined.
+static bool check_data(const struct sr_reader *data, const struct track_part *part,
+                       struct sr_err *err)
+{
+    uint64_t want = part->init_bytes;
+    if (part->fragment_count > 0) {
+        const struct track_fragment *const last = &part->fragments[part->fragment_count - 1];
+        want = last->offset + last->bytes;
+    }
+    if (sr_reader_size(data) != want)
+        return sr_fail(err, SR_ERR_INVALID, "%llu bytes, want %llu",
+                       (unsigned long long)sr_reader_size(data), (unsigned long long)want);
+    if (part->init_bytes == 0 || part->init_bytes > INIT_BYTES_MAX)
+        return sr_fail(err, SR_ERR_INVALID, "an init segment of %llu bytes",
+                       (unsigned long long)part->init_bytes);
+    sr_auto(char) char *init = malloc(part->init_bytes);
+    uint8_t digest[SR_SHA256_BYTES];
+    char text[SR_SHA256_HEX];
+    if (!init)
+        return sr_fail(err, SR_ERR_NO_MEMORY, "an init segment");
+    if (!sr_read_exact(data, 0, init, part->init_bytes, err) ||
+        !sr_sha256(init, part->init_bytes, digest, err))
+        return false;
+    sr_hex(digest, sizeof(digest), text);
+    return strcmp(text, part->init_sha256) == 0 ||
+           sr_fail(err, SR_ERR_INVALID, "the init segment is not the document's");
+}
+
+static bool load(struct workspace *workspace, const struct workspace_key *key,
+                 struct track_part *ret, struct sr_err *err)
+{
+    sr_auto(char) char *path = path_of(workspace, key->text, ".json", err);
+    sr_auto(char) char *text = NULL;
+    sr_auto(sr_reader) struct sr_reader data = { 0 };
+    size_t bytes;
+    struct track_part part = { 0 };
+    if (!path || !sr_file_load(path, DOCUMENT_BYTES_MAX, &text, &bytes, err) ||
+        !workspace_read(workspace, key, &data, err) ||
+        !parse_document(text, bytes, key, &part, err))
+        return false;
+    if (!check_data(&data, &part, err)) {
+        track_part_done(&part);
+        return false;
+    }
+    *ret = part;
+    return true;
+}
+
+bool workspace_find(struct workspace *workspace, const struct workspace_key *key,
+                    struct track_part *ret_part, bool *ret_found, struct sr_err *err)
+{
+    struct sr_err why = { 0 };
+    *ret_found = load(workspace, key, ret_part, &why);
+    if (*ret_found)
+        return true;
+    switch (why.code) {
+    case SR_ERR_NOT_FOUND: break;
+    case SR_ERR_INVALID:    // half or damaged
+    case SR_ERR_INPUT:      // shorter than its document says, or no regular file
+    case SR_ERR_TOO_LARGE:  // not a document of ours
+    case SR_ERR_LIMIT:
+        sr_warn(workspace->log, "a damaged result is made again", SR_TEXT("key", key->text),
+                SR_ERR(&why));
+        break;
+    default: *err = why; return false;
+    }
+    char name[SR_SHA256_HEX + 8];
+    (void)snprintf(name, sizeof(name), "%s.json",
+                   key->text);  // first, so that what stays is never taken for whole
+    remove_file(workspace, name);
+    (void)snprintf(name, sizeof(name), "%s.m4s", key->text);
+    remove_file(workspace, name);
+    return true;
+}
+
+void workspace_remove(struct workspace *workspace, const struct workspace_key *keys,
+                      size_t key_count)
+{
+    struct sr_err err;
+    char name[SR_SHA256_HEX + 8];
+    for (size_t i = 0; i < key_count; i++) {
+        (void)snprintf(name, sizeof(name), "%s.json", keys[i].text);
+        remove_file(workspace, name);
+        (void)snprintf(name, sizeof(name), "%s.m4s", keys[i].text);
+        remove_file(workspace, name);
+    }
+    if (workspace->is_ours && !remove_matching(workspace, is_result, &err))
+        sr_warn(workspace->log, "results of the workspace stay", SR_ERR(&err));
+    workspace_abandon(workspace);
+}
+
+void workspace_abandon(struct workspace *workspace)
+{
+    for (size_t i = 0; note_names[i]; i++)
+        remove_file(workspace, note_names[i]);
+    remove_file(workspace, "lock");
+    (void)rmdir(workspace->folder);  // stays when results are in it
+}

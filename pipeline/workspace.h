@@ -1,0 +1,65 @@
+// pipeline/workspace.h - encoded parts in a folder, found again by what they were made from: names,
+// reuse, collection.
+//
+// KEY.m4s holds a part's bytes, KEY.json its document, written after it: a part is there when its
+// document is. KEY is a hash of everything that decides a byte, so a result is never looked for by
+// name or age, and another setting never meets it.
+#pragma once
+
+#include "base/auto.h"
+#include "base/hash.h"
+#include "base/io.h"
+#include "base/jx.h"
+#include "base/log.h"
+#include "transcode/track.h"
+
+struct workspace;
+
+struct workspace_params {
+    const char *folder;        // made when missing
+    bool is_ours;              // nobody else puts results here: removal takes all of them
+    const struct sr_log *log;  // NULL: silent
+};
+
+// Takes the folder's lock and removes what a crash left half-written.
+// Owns:    *ret_workspace is the caller's, for workspace_free(), which gives the lock back. `params` is read during the call only.
+// Errors:  BUSY (another process works there, with its number), STORAGE, DENIED, NO_MEMORY.
+// Threads: open and free by one; all else by any number at once, for different keys.
+SR_MUST_USE bool workspace_open(const struct workspace_params *params,
+                                struct workspace **ret_workspace, struct sr_err *err);
+void workspace_free(struct workspace *workspace);
+SR_DEFINE_AUTO(workspace, struct workspace, workspace_free);
+const char *workspace_folder(const struct workspace *workspace);
+
+struct workspace_key {
+    char text[SR_SHA256_HEX];
+};
+// Of a JSON document that holds all that decides the result.
+SR_MUST_USE bool workspace_key(const json_t *facts, struct workspace_key *ret_key,
+                               struct sr_err *err);
+
+// *ret_found: whether a whole result is there; then *ret_part is filled, for track_part_done(). A
+// half or damaged one (size, init segment and document do not agree) is removed and counts as
+// absent. Errors: STORAGE, NO_MEMORY.
+SR_MUST_USE bool workspace_find(struct workspace *workspace, const struct workspace_key *key,
+                                struct track_part *ret_part, bool *ret_found, struct sr_err *err);
+// For the bytes of a result. Publish it, then store the document.
+SR_MUST_USE bool workspace_write(struct workspace *workspace, const struct workspace_key *key,
+                                 struct sr_writer *ret_writer, struct sr_err *err);
+SR_MUST_USE bool workspace_store(struct workspace *workspace, const struct workspace_key *key,
+                                 const struct track_part *part, struct sr_err *err);
+SR_MUST_USE bool workspace_read(struct workspace *workspace, const struct workspace_key *key,
+                                struct sr_reader *ret_reader, struct sr_err *err);
+// A document of the job (probe.json, plan.json), for people and for the next step. Errors: STORAGE,
+// NO_MEMORY.
+SR_MUST_USE bool workspace_note(struct workspace *workspace, const char *name,
+                                const json_t *document, struct sr_err *err);
+
+// After success: removes these results (all of them when the folder is ours), the notes, the lock,
+// and the folder when it is then empty. What cannot be removed is logged. The workspace can only be
+// freed after this.
+void workspace_remove(struct workspace *workspace, const struct workspace_key *keys,
+                      size_t key_count);
+// After a run that left nothing here: removes notes and lock, and the folder when it is then empty;
+// results of earlier runs stay.
+void workspace_abandon(struct workspace *workspace);
