@@ -120,6 +120,7 @@ void engine_free(struct engine *engine)
         reply(job);
     }
     engine_activities_free(engine->activities);
+    engine_watchers_free(engine);
     while (engine->newest)
         engine_run_drop(engine, engine->newest);
     for (size_t i = 0; i < engine->tasks.room; i++) {
@@ -242,7 +243,8 @@ static bool put_machine(struct engine *engine, struct engine_job *job, struct sr
 }
 
 struct found {
-    int64_t id, revision, started_us;
+    int64_t id, revision, started_us, parent;
+    uint64_t parent_op;
     int status;
     char *input, *name;
 };
@@ -251,7 +253,7 @@ static bool found_execution(void *self, const struct store_execution *execution,
 {
     struct found *found = self;
     *found = (struct found){ .id = execution->id, .status = execution->status, .started_us = execution->started_us,
-                             .input = strdup(execution->input) };
+                             .parent = execution->parent, .parent_op = execution->parent_op, .input = strdup(execution->input) };
     return found->input || sr_fail(err, SR_ERR_NO_MEMORY, "an execution");
 }
 
@@ -285,8 +287,11 @@ static bool same_start(struct engine *engine, struct engine_job *job, const char
         *err = missing;
         return false;
     }
-    *ret_same = found.status == ASL_RUNNING && strcmp(found.input, input) == 0;
+    const struct engine_ref *parent = &job->request.ref;  // the same task again, after a crash
+    *ret_same = (found.status == ASL_RUNNING && strcmp(found.input, input) == 0) ||
+                (parent->execution && found.parent == parent->execution && found.parent_op == parent->op);
     job->started_us = found.started_us;
+    job->execution = found.id;
     free(found.input);
     return *ret_same || sr_fail(err, SR_ERR_CONFLICT, "Execution Already Exists: '%s'", job->arn);
 }
@@ -310,14 +315,16 @@ static bool start(struct engine *engine, struct engine_job *job, struct sr_err *
     if (!job->arn || !same_start(engine, job, input, &same, err))
         return false;
     if (same)
-        return true;
+        return !request->ended || engine_watch(engine, job->execution, request->ended, request->ended_self, err);
     const struct store_execution execution = { .arn = job->arn, .name = name, .machine = request->arn,
                                                .revision = machine.revision, .status = ASL_RUNNING, .input = input,
-                                               .started_us = engine->now_us };
-    int64_t id;
+                                               .started_us = engine->now_us, .parent = request->ref.execution,
+                                               .parent_op = request->ref.op };
     job->started_us = engine->now_us;
-    return store->ops->execution_put(store->self, &execution, &id, err) &&
-           engine_run_apply(engine, id, &(struct asl_input){ .kind = ASL_INPUT_START, .value = value }, err);
+    if (!store->ops->execution_put(store->self, &execution, &job->execution, err) ||
+        (request->ended && !engine_watch(engine, job->execution, request->ended, request->ended_self, err)))
+        return false;
+    return engine_run_apply(engine, job->execution, &(struct asl_input){ .kind = ASL_INPUT_START, .value = value }, err);
 }
 
 static bool to_execution(struct engine *engine, struct engine_job *job, enum asl_input_kind kind, struct sr_err *err)
@@ -507,6 +514,8 @@ static bool run_job(struct engine *engine, struct engine_job *job, struct sr_err
         return true;
     store->ops->rollback(store->self);
     engine_acts_drop(engine, acts);
+    if (job->request.ended && job->execution)
+        engine_unwatch(engine, job->execution, job->request.ended_self);
     job->failed = true;
     *err = job->err;
     // A fault of the request is its own affair, one of the store or the memory everybody's.
@@ -623,6 +632,8 @@ static void undo(struct engine *engine, struct round *round, const struct sr_err
     for (struct engine_job *job = round->jobs; job; job = next) {
         next = job->next;
         job->next = NULL;
+        if (job->request.ended && job->execution && !job->failed)
+            engine_unwatch(engine, job->execution, job->request.ended_self);
         if (job->request.kind == ENGINE_ANSWER) {  // a result must not be lost: it is heard in a later round
             struct store_task *task = engine_table_get(&engine->tasks, job->request.ref.execution, job->request.ref.op);
             if (task)

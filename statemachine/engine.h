@@ -67,13 +67,24 @@ struct engine_reply {
 };
 typedef void (*engine_reply_fn)(void *self, const struct engine_reply *reply);
 
+// How an execution ended; borrowed during the call.
+struct engine_outcome {
+    enum asl_status status;
+    const char *arn, *output, *error, *cause;  // output: JSON text; NULL: none
+    int64_t started_us, stopped_us;
+};
+typedef void (*engine_ended_fn)(void *self, const struct engine_outcome *outcome);
+
 struct engine_request {
     enum engine_request_kind kind;
     const char *arn, *name, *text, *role, *token, *error, *cause;  // all copied
     enum asl_machine_type type;
     struct engine_poll poll;
-    struct engine_ref ref;
+    struct engine_ref ref;  // ENGINE_ANSWER: which task; ENGINE_START: whose task waits for the end (0: nobody's)
     bool failed;            // ENGINE_ANSWER
+    // ENGINE_START: called once when the execution ends while this engine runs, after the reply; NULL outcome: the engine ends first.
+    engine_ended_fn ended;
+    void *ended_self;
     engine_reply_fn reply;  // on the engine's thread; NULL: nobody asks
     void *self;
 };

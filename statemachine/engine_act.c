@@ -63,10 +63,12 @@ static void start(struct engine *engine, const struct store_task *task)
         engine_resource_find(engine->resources, engine->resource_count, task->resource);
     const struct engine_task shown = task_of(task);
     struct sr_err err = { 0 }, ignored = { 0 };
+    const bool child = !resource && engine_child_is(task->resource);
     const bool started = resource ? resource->start(resource->self, &shown, &err)
+                         : child  ? engine_child_start(engine, task, &err)
                                   : sr_fail(&err, SR_ERR_NOT_FOUND, "nothing runs the resource %s", task->resource);
     if (!started)
-        engine_must(engine, engine_answer_failed(engine, shown.ref, resource ? ASL_ERROR_TASK_FAILED : ASL_ERROR_RUNTIME,
+        engine_must(engine, engine_answer_failed(engine, shown.ref, resource || child ? ASL_ERROR_TASK_FAILED : ASL_ERROR_RUNTIME,
                                                  err.message, &ignored));
 }
 
@@ -125,6 +127,62 @@ static void answer_worker(struct engine *engine, struct engine_act *act)
     engine_match_done(&act->match);
 }
 
+bool engine_watch(struct engine *engine, int64_t execution, engine_ended_fn ended, void *self, struct sr_err *err)
+{
+    struct engine_watcher *watcher = calloc(1, sizeof *watcher);
+    if (!watcher)
+        return sr_fail(err, SR_ERR_NO_MEMORY, "a watcher");
+    *watcher = (struct engine_watcher){ engine_table_get(&engine->watchers, execution, 0), ended, self };
+    if (engine_table_put(&engine->watchers, execution, 0, watcher, err))
+        return true;
+    free(watcher);
+    return false;
+}
+
+void engine_unwatch(struct engine *engine, int64_t execution, const void *self)
+{
+    struct engine_watcher *first = engine_table_take(&engine->watchers, execution, 0);
+    struct engine_watcher **place = &first;
+    while (*place && (*place)->self != self)
+        place = &(*place)->next;
+    struct engine_watcher *watcher = *place;
+    if (watcher)
+        *place = watcher->next;
+    free(watcher);
+    struct sr_err ignored = { 0 };
+    if (first)  // there was room for it a moment ago
+        engine_must(engine, engine_table_put(&engine->watchers, execution, 0, first, &ignored));
+}
+
+static void call_watchers(struct engine_watcher *watcher, const struct engine_outcome *outcome)
+{
+    for (struct engine_watcher *next; watcher; watcher = next) {
+        next = watcher->next;
+        watcher->ended(watcher->self, outcome);
+        free(watcher);
+    }
+}
+
+void engine_watchers_free(struct engine *engine)
+{
+    for (size_t i = 0; i < engine->watchers.room; i++) {
+        if (engine->watchers.slots[i].execution)
+            call_watchers(engine->watchers.slots[i].value, NULL);
+    }
+    free(engine->watchers.slots);
+}
+
+static bool tell(void *self, const struct store_execution *execution, struct sr_err *err)
+{
+    struct engine *engine = self;
+    const struct engine_outcome outcome = { .status = (enum asl_status)execution->status, .arn = execution->arn,
+                                            .output = execution->output, .error = execution->error,
+                                            .cause = execution->cause, .started_us = execution->started_us,
+                                            .stopped_us = execution->stopped_us };
+    call_watchers(engine_table_take(&engine->watchers, execution->id, 0), &outcome);
+    return !execution->parent || engine_child_ended(engine, execution, err);
+}
+
 void engine_acts_do(struct engine *engine)
 {
     struct sr_err ignored = { 0 };
@@ -154,6 +212,10 @@ void engine_acts_do(struct engine *engine)
             break;
         case ACT_UNTIMER: (void)engine_table_take(&engine->waits, act->timer.execution, act->timer.op); break;
         case ACT_MATCH: answer_worker(engine, act); break;
+        case ACT_ENDED:
+            engine_must(engine, engine->store->ops->execution_get_id(engine->store->self, act->timer.execution, tell, engine,
+                                                                     &ignored));
+            break;
         }
     }
     engine_acts_drop(engine, 0);

@@ -48,8 +48,14 @@ struct engine_job {  // a queued request, with its own copies
     struct sr_err err;
     bool failed;
     char *arn;  // what the reply says
-    int64_t started_us;
+    int64_t started_us, execution;
     char *texts[7];
+};
+
+struct engine_watcher {
+    struct engine_watcher *next;
+    engine_ended_fn ended;
+    void *self;
 };
 
 // What to do once the round is committed.
@@ -61,6 +67,7 @@ enum engine_act_kind {
     ACT_TIMER,
     ACT_UNTIMER,
     ACT_MATCH,    // a worker gets its task
+    ACT_ENDED,    // an execution has: who waits for that hears it
 };
 struct engine_act {
     enum engine_act_kind kind;
@@ -87,6 +94,7 @@ struct engine {
     struct engine_def *defs;
     struct engine_table runs, tasks;  // tasks: struct store_task, strings owned
     struct engine_table waits;        // timers that count; the heap may hold others
+    struct engine_table watchers;     // struct engine_watcher: who waits for the end of an execution
     bool stale;  // memory ran out behind a commit: the store is right, what is in memory is not
     struct engine_run *newest, *oldest;
     struct engine_timers timers;
@@ -110,6 +118,15 @@ SR_MUST_USE bool engine_run_apply(struct engine *engine, int64_t id, const struc
 SR_MUST_USE struct engine_act *engine_act_add(struct engine *engine, enum engine_act_kind kind, struct sr_err *err);
 void engine_acts_drop(struct engine *engine, size_t from);
 void engine_acts_do(struct engine *engine);
+SR_MUST_USE bool engine_watch(struct engine *engine, int64_t execution, engine_ended_fn ended, void *self, struct sr_err *err);
+void engine_unwatch(struct engine *engine, int64_t execution, const void *self);  // without a call
+void engine_watchers_free(struct engine *engine);
+
+// engine_child.c: states:startExecution, with and without .sync.
+bool engine_child_is(const char *resource);
+SR_MUST_USE bool engine_child_start(struct engine *engine, const struct store_task *task, struct sr_err *err);
+// Answers the task that waits for this execution's end.
+SR_MUST_USE bool engine_child_ended(struct engine *engine, const struct store_execution *child, struct sr_err *err);
 // After a commit nothing can be taken back: what fails then makes the engine stale.
 void engine_must(struct engine *engine, bool done);
 SR_MUST_USE bool engine_task_copy(const struct store_task *from, struct store_task *to, struct sr_err *err);

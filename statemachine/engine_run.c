@@ -271,6 +271,12 @@ static bool drop_task(struct engine *engine, struct engine_run *run, uint64_t op
 static bool end(struct engine *engine, struct engine_run *run, const struct asl_command *command, struct sr_err *err)
 {
     sr_auto(char) char *output = NULL;
+    if (run->parent || engine_table_get(&engine->watchers, run->id, 0)) {
+        struct engine_act *act = engine_act_add(engine, ACT_ENDED, err);
+        if (!act)
+            return false;
+        act->timer.execution = run->id;
+    }
     if (command->payload && !jx_dump(command->payload, false, &output, err))
         return false;
     const struct store_execution execution = { .id = run->id, .status = (int)command->status, .output = output,

@@ -448,6 +448,70 @@ static void stop_and_redrive(void **state)
     close_world(&world);
 }
 
+static void put(struct world *world, const char *name, const char *text)
+{
+    char copy[2048];
+    snprintf(copy, sizeof copy, "%s", text);
+    for (char *c = copy; *c; c++)
+        *c = *c == '\'' ? '"' : *c;
+    ask(world, (struct engine_request){ .kind = ENGINE_PUT_MACHINE, .name = name, .text = copy });
+    settle(world);
+    assert_int_equal(world->code, SR_OK);
+}
+
+#define CHILD_STATES(how)                                                                                              \
+    "'T':{'Type':'Task','Resource':'arn:aws:states:::states:startExecution" how "','Parameters':{'StateMachineArn':'"  \
+    "arn:aws:states:eu:1:stateMachine:c','Input.$':'$'},'ResultSelector':{'s.$':'$.Status','o.$':'$.Output'},'End':true}"
+
+static void a_child_execution(void **state)
+{
+    (void)state;
+    for (int restart = 0; restart < 2; restart++) {
+        struct world world;
+        open_world(&world);
+        put(&world, "c", "{'StartAt':'W','States':{" WAIT_STATES "}}");
+        begin(&world, "T", CHILD_STATES(".sync:2"), "41");
+        pass(&world, 1000000);
+        if (restart)
+            reopen(&world);
+        pass(&world, 90000000);
+        assert_succeeded(&world, "{\"s\":\"SUCCEEDED\",\"o\":42}");
+        close_world(&world);
+    }
+    struct world world;
+    open_world(&world);
+    put(&world, "c", "{'StartAt':'F','States':{'F':{'Type':'Fail','Error':'E'}}}");
+    begin(&world, "T", CHILD_STATES(".sync"), "1");
+    assert_string_equal(outcome_of(&world).error, "States.TaskFailed");
+    close_world(&world);
+    open_world(&world);
+    begin(&world, "T", CHILD_STATES(""), "1");
+    assert_string_equal(outcome_of(&world).error, "StepFunctions.StateMachineDoesNotExistException");
+    close_world(&world);
+}
+
+static void on_end(void *self, const struct engine_outcome *outcome)
+{
+    struct world *world = self;
+    if (outcome)
+        snprintf(world->payload, sizeof world->payload, "%s %s", asl_status_name(outcome->status), outcome->output);
+}
+
+static void waiting_for_the_end(void **state)
+{
+    (void)state;
+    struct world world;
+    open_world(&world);
+    put(&world, "m", "{'StartAt':'W','States':{" WAIT_STATES "}}");
+    ask(&world, (struct engine_request){ .kind = ENGINE_START, .arn = "arn:aws:states:eu:1:stateMachine:m", .text = "1",
+                                         .ended = on_end, .ended_self = &world });
+    settle(&world);
+    assert_string_equal(world.payload, "");
+    pass(&world, 90000000);
+    assert_string_equal(world.payload, "SUCCEEDED 2");
+    close_world(&world);
+}
+
 static void a_definition_with_faults(void **state)
 {
     (void)state;
@@ -646,6 +710,8 @@ int main(void)
         cmocka_unit_test(a_callback),
         cmocka_unit_test(starting_twice),
         cmocka_unit_test(stop_and_redrive),
+        cmocka_unit_test(a_child_execution),
+        cmocka_unit_test(waiting_for_the_end),
         cmocka_unit_test(a_definition_with_faults),
         cmocka_unit_test(a_full_disk_loses_nothing),
         cmocka_unit_test(everything_at_once),

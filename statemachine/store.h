@@ -65,6 +65,10 @@ struct store_ops {
     // By revision: `definition`, `arn`, `name`, `type`, `role` as they were.
     bool (*revision_get)(void *self, int64_t revision, store_machine_fn fn, void *fn_self, struct sr_err *err);
     bool (*execution_put)(void *self, const struct store_execution *execution, int64_t *ret_id, struct sr_err *err);
+    bool (*machine_each)(void *self, const char *after_arn, store_machine_fn fn, void *fn_self, struct sr_err *err);
+    // Of one machine, newest first; `status` -1: any. Only those started before `before_us`, or then and with a smaller id.
+    bool (*execution_each)(void *self, const char *machine, int status, int64_t before_us, int64_t before_id,
+                           store_execution_fn fn, void *fn_self, struct sr_err *err);
     bool (*execution_get)(void *self, const char *arn, store_execution_fn fn, void *fn_self, struct sr_err *err);
     bool (*execution_get_id)(void *self, int64_t id, store_execution_fn fn, void *fn_self, struct sr_err *err);
     // Sets status, output, error, cause and stopped_us.

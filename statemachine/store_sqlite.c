@@ -83,20 +83,43 @@ static bool sqlite_machine_put(void *self, const struct store_machine *machine, 
     return true;
 }
 
-static bool machine_row(struct sr_db_stmt *stmt, store_machine_fn fn, void *fn_self, const char *what, struct sr_err *err)
+static bool machine_here(struct sr_db_stmt *stmt, store_machine_fn fn, void *fn_self, struct sr_err *err)
 {
-    bool row;
     struct store_machine machine;
-    if (!sr_db_step(stmt, &row, err))
-        return false;
-    if (!row)
-        return sr_fail(err, SR_ERR_NOT_FOUND, "no state machine %s", what);
     machine.type = (int)sr_db_i64(stmt, 2);
     machine.revision = sr_db_i64(stmt, 3);
     machine.created_us = sr_db_i64(stmt, 6);
     return sr_db_text(stmt, 0, &machine.arn, err) && sr_db_text(stmt, 1, &machine.name, err) &&
            sr_db_text(stmt, 4, &machine.definition, err) && sr_db_text(stmt, 5, &machine.role, err) &&
            fn(fn_self, &machine, err);
+}
+
+static bool machine_row(struct sr_db_stmt *stmt, store_machine_fn fn, void *fn_self, const char *what, struct sr_err *err)
+{
+    bool row;
+    if (!sr_db_step(stmt, &row, err))
+        return false;
+    return row ? machine_here(stmt, fn, fn_self, err) : sr_fail(err, SR_ERR_NOT_FOUND, "no state machine %s", what);
+}
+
+static bool sqlite_machine_each(void *self, const char *after_arn, store_machine_fn fn, void *fn_self, struct sr_err *err)
+{
+    struct sqlite *sqlite = self;
+    sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
+    if (!sr_db_prepare(sqlite->db,
+                       "SELECT m.arn, m.name, m.type, r.id, r.definition, r.role, m.created_us FROM machine m "
+                       "JOIN revision r ON r.id = m.revision WHERE m.arn > ?1 ORDER BY m.arn",
+                       &stmt, err))
+        return false;
+    sr_db_bind_text(stmt, 1, after_arn ? after_arn : "");
+    for (bool row = true;;) {
+        if (!sr_db_step(stmt, &row, err))
+            return false;
+        if (!row)
+            return true;
+        if (!machine_here(stmt, fn, fn_self, err))
+            return false;
+    }
 }
 
 static bool sqlite_machine_get(void *self, const char *arn, store_machine_fn fn, void *fn_self, struct sr_err *err)
@@ -153,14 +176,9 @@ static bool sqlite_execution_put(void *self, const struct store_execution *execu
     "SELECT id, arn, name, machine, revision, status, input, output, error, cause, started_us, stopped_us, parent, "    \
     "parent_op FROM execution "
 
-static bool execution_row(struct sr_db_stmt *stmt, store_execution_fn fn, void *fn_self, struct sr_err *err)
+static bool execution_here(struct sr_db_stmt *stmt, store_execution_fn fn, void *fn_self, struct sr_err *err)
 {
-    bool row;
     struct store_execution execution;
-    if (!sr_db_step(stmt, &row, err))
-        return false;
-    if (!row)
-        return sr_fail(err, SR_ERR_NOT_FOUND, "no such execution");
     execution.id = sr_db_i64(stmt, 0);
     execution.revision = sr_db_i64(stmt, 4);
     execution.status = (int)sr_db_i64(stmt, 5);
@@ -172,6 +190,38 @@ static bool execution_row(struct sr_db_stmt *stmt, store_execution_fn fn, void *
            sr_db_text(stmt, 3, &execution.machine, err) && sr_db_text(stmt, 6, &execution.input, err) &&
            sr_db_text(stmt, 7, &execution.output, err) && sr_db_text(stmt, 8, &execution.error, err) &&
            sr_db_text(stmt, 9, &execution.cause, err) && fn(fn_self, &execution, err);
+}
+
+static bool execution_row(struct sr_db_stmt *stmt, store_execution_fn fn, void *fn_self, struct sr_err *err)
+{
+    bool row;
+    if (!sr_db_step(stmt, &row, err))
+        return false;
+    return row ? execution_here(stmt, fn, fn_self, err) : sr_fail(err, SR_ERR_NOT_FOUND, "no such execution");
+}
+
+static bool sqlite_execution_each(void *self, const char *machine, int status, int64_t before_us, int64_t before_id,
+                                  store_execution_fn fn, void *fn_self, struct sr_err *err)
+{
+    struct sqlite *sqlite = self;
+    sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
+    if (!sr_db_prepare(sqlite->db,
+                       EXECUTION_COLUMNS "WHERE machine = ?1 AND (?2 < 0 OR status = ?2) AND (started_us, id) < (?3, ?4) "
+                                         "ORDER BY started_us DESC, id DESC",
+                       &stmt, err))
+        return false;
+    sr_db_bind_text(stmt, 1, machine);
+    sr_db_bind_i64(stmt, 2, status);
+    sr_db_bind_i64(stmt, 3, before_us);
+    sr_db_bind_i64(stmt, 4, before_id);
+    for (bool row = true;;) {
+        if (!sr_db_step(stmt, &row, err))
+            return false;
+        if (!row)
+            return true;
+        if (!execution_here(stmt, fn, fn_self, err))
+            return false;
+    }
 }
 
 static bool sqlite_execution_get(void *self, const char *arn, store_execution_fn fn, void *fn_self, struct sr_err *err)
@@ -368,6 +418,8 @@ static const struct store_ops sqlite_ops = {
     .machine_put = sqlite_machine_put,
     .machine_get = sqlite_machine_get,
     .revision_get = sqlite_revision_get,
+    .machine_each = sqlite_machine_each,
+    .execution_each = sqlite_execution_each,
     .execution_put = sqlite_execution_put,
     .execution_get = sqlite_execution_get,
     .execution_get_id = sqlite_execution_get_id,
