@@ -92,7 +92,7 @@ UNITS := $(FOLDERS) tests
 SOURCES := $(foreach f,$(UNITS),$(sort $(wildcard $(f)/*.c))) $(sort $(wildcard tests/*/*.c))
 ARCHIVES := $(call archives_of,$(FOLDERS))
 TESTS := $(foreach f,base net statemachine storage transcode pipeline service cli tests,$(call tests_of,$(f)))
-TSAN_TESTS := $(foreach f,base pipeline tests,$(call tests_of,$(f)))
+TSAN_TESTS := $(foreach f,base pipeline tests,$(call tests_of,$(f))) $(B)/statemachine/engine_thread_test
 SWEEP := $(if $(wildcard tests/faults/main.c),$(B)/tests/faults/sweep)
 FUZZERS := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/*_fuzz.c))
 BINARY := $(if $(wildcard cli/main.c),$(B)/splitreel)
@@ -101,7 +101,7 @@ SCENARIOS := $(sort $(wildcard tests/*_test.sh))
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all binary help test check faults tsan fuzz lint tidy format install fixtures bench clean FORCE \
-    run-tests run-check run-faults run-tsan build-fuzz conformance
+    run-tests run-check run-faults run-tsan build-fuzz conformance sim
 
 all: $(ARCHIVES) $(BINARY) compile_commands.json
 
@@ -115,6 +115,7 @@ help:
 	@echo 'make tsan       the tests with threads under TSan'
 	@echo 'make fuzz       the fuzzers in tests/fuzz (clang), into build/fuzz'
 	@echo 'make conformance CASES=DIR  recorded cases, one line per file; V=1 names the failures'
+	@echo 'make sim        random flows: SEED=, TRANSITIONS='
 	@echo 'make lint       formatting, static checks, layers, headers with both compilers'
 	@echo 'make format     rewrite the sources as .clang-format says'
 	@echo 'make fixtures   media for the tests, into build/fixtures'
@@ -220,6 +221,12 @@ build-fuzz: $(FUZZERS)
 # Recorded cases: make conformance CASES=DIR, with V=1 the names of those that fail.
 conformance: $(B)/tests/conformance
 	@$< $(if $(V),-v) $(CASES)
+
+# Random flows through the fold: make sim SEED=7 TRANSITIONS=1000000
+SEED ?= 1
+TRANSITIONS ?= 1000000
+sim: $(B)/statemachine/asl_sim_test
+	@SIM_SEED=$(SEED) SIM_TRANSITIONS=$(TRANSITIONS) $<
 
 $(B)/tests/conformance: $(B)/tests/conformance.o $(call archives_of,$(BELOW_tests))
 	@$(SAY) LINK $@

@@ -269,10 +269,16 @@ bool asl_exec_end(struct asl_exec *exec, struct asl_thread *thread, enum asl_sta
 
 // --- inputs ---
 
+static bool not_heard(struct asl_exec *exec)
+{
+    exec->heard = false;
+    return true;
+}
+
 static bool start(struct asl_exec *exec, const struct asl_input *input)
 {
     if (exec->root)
-        return true;  // a second start changes nothing
+        return not_heard(exec);  // a second start changes nothing
     exec->started_us = input->now_us;
     exec->input = json_incref(input->value);
     json_t *details = json_pack("{s:O, s:s*}", "input", input->value, "roleArn", exec->role_arn);
@@ -311,7 +317,7 @@ static bool redrive(struct asl_exec *exec)
 {
     struct asl_thread *root = exec->root;
     if (exec->status == ASL_RUNNING || exec->status == ASL_SUCCEEDED || !root)
-        return true;
+        return not_heard(exec);
     exec->status = ASL_RUNNING;
     exec->redrive_count++;
     asl_group_free(exec, root);
@@ -336,14 +342,15 @@ static bool timer(struct asl_exec *exec, struct asl_thread *thread)
         asl_exec_unwait(exec, thread);
         thread->phase = ASL_PHASE_RETRY;
         asl_exec_ready(exec, thread);
+        return true;
     }
-    return true;
+    return not_heard(exec);
 }
 
 static bool items(struct asl_exec *exec, struct asl_thread *thread, const struct asl_input *input)
 {
     if (thread->phase != ASL_PHASE_READING)
-        return true;
+        return not_heard(exec);
     asl_exec_unwait(exec, thread);
     if (input->kind == ASL_INPUT_ITEMS && json_is_array(input->value))
         return asl_group_items(exec, thread, input->value);
@@ -357,15 +364,16 @@ static bool to_thread(struct asl_exec *exec, const struct asl_input *input)
 {
     const struct asl_op *op = op_find(exec, input->op);
     if (!op)
-        return true;
+        return not_heard(exec);
     struct asl_thread *thread = op->thread;
     switch (input->kind) {
     case ASL_INPUT_TIMER: return timer(exec, thread);
     case ASL_INPUT_ITEMS:
     case ASL_INPUT_ITEMS_FAILED: return items(exec, thread, input);
     case ASL_INPUT_RESULTS_WRITTEN:
-    case ASL_INPUT_RESULTS_FAILED: return asl_group_written(exec, thread, input);
-    default: return thread->phase != ASL_PHASE_TASK || asl_exec_task_input(exec, thread, input);
+    case ASL_INPUT_RESULTS_FAILED:
+        return thread->phase == ASL_PHASE_WRITING ? asl_group_written(exec, thread, input) : not_heard(exec);
+    default: return thread->phase == ASL_PHASE_TASK ? asl_exec_task_input(exec, thread, input) : not_heard(exec);
     }
 }
 
@@ -374,7 +382,7 @@ static bool dispatch(struct asl_exec *exec, const struct asl_input *input)
     if (input->kind == ASL_INPUT_REDRIVE)
         return redrive(exec);
     if (exec->status != ASL_RUNNING)
-        return true;
+        return not_heard(exec);
     switch (input->kind) {
     case ASL_INPUT_START: return start(exec, input);
     case ASL_INPUT_CONTINUE: return true;
@@ -401,12 +409,13 @@ bool asl_exec_apply(struct asl_exec *exec, const struct asl_input *input, struct
                     struct sr_err *err)
 {
     exec->now = input;
+    exec->heard = true;
     exec->random.state = input->seed;
     exec->effects = ret_effects;
     exec->err = err;
     if (!dispatch(exec, input))
         return false;
-    for (size_t steps = 0; exec->status == ASL_RUNNING && exec->ready_first; steps++) {
+    for (size_t steps = 0; exec->heard && exec->status == ASL_RUNNING && exec->ready_first; steps++) {
         if (steps == exec->step_max)
             return asl_exec_command(exec, ASL_COMMAND_CONTINUE, 0) != NULL;
         if (!asl_thread_run(exec, take_ready(exec)))

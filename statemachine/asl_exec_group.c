@@ -195,8 +195,6 @@ static bool group_done(struct asl_exec *exec, struct asl_thread *thread)
 
 bool asl_group_written(struct asl_exec *exec, struct asl_thread *thread, const struct asl_input *input)
 {
-    if (thread->phase != ASL_PHASE_WRITING)
-        return true;
     asl_exec_unwait(exec, thread);
     if (input->kind == ASL_INPUT_RESULTS_WRITTEN && input->value)
         return map_succeeded(exec, thread, input->value);

@@ -88,6 +88,7 @@ struct asl_exec {
     json_t *context;     // the last one built
     // During one apply:
     const struct asl_input *now;
+    bool heard;  // the input answered something
     struct asl_random random;
     struct asl_effects *effects;
     struct sr_err *err;

@@ -710,3 +710,25 @@ bool engine_step(struct engine *engine, bool *ret_more, struct sr_err *err)
     }
     return true;
 }
+
+bool engine_loop(struct engine *engine, const struct sr_cancel *cancel,
+                 void (*failed)(void *self, const struct sr_err *err), void *self, struct sr_err *err)
+{
+    enum { PAUSE_US = 100000, LOOK_US = 1000000 };
+    while (!sr_cancel_asked(cancel)) {
+        bool more = false;
+        if (engine_step(engine, &more, err)) {
+            if (!more)
+                engine_wait(engine, LOOK_US);
+            continue;
+        }
+        if (failed)
+            failed(self, err);
+        if (engine->stale)
+            return false;
+        sr_lock(&engine->lock);
+        (void)sr_cond_wait_us(&engine->woken, &engine->lock, PAUSE_US);  // a store that is full or busy needs a moment
+        sr_unlock(&engine->lock);
+    }
+    return true;
+}

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/auto.h"
+#include "base/cancel.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "statemachine/asl_exec.h"
@@ -43,6 +44,11 @@ int64_t engine_next_us(const struct engine *engine);
 // Sleeps until something is asked for, or due, or `wait_us` have passed. Threads: the engine's.
 void engine_wait(struct engine *engine, int64_t wait_us);
 void engine_wake(struct engine *engine);  // any thread
+// Rounds until `cancel` is asked for (wake the engine then). A round that fails is tried again after a pause; each failure is told
+// to `failed` (NULL: nobody), on this thread.
+// Errors: NO_MEMORY when the engine is good for nothing but engine_free().
+SR_MUST_USE bool engine_loop(struct engine *engine, const struct sr_cancel *cancel,
+                             void (*failed)(void *self, const struct sr_err *err), void *self, struct sr_err *err);
 
 // --- requests: any thread; answered after the commit ---
 
