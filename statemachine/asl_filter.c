@@ -1,6 +1,5 @@
 // "[?(...)]": comparisons of nodes, with && || ! and brackets. Jayway JsonPath's operators and rules.
 #include <ctype.h>
-#include <regex.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,8 +7,9 @@
 #include "base/jx.h"
 #include "base/str.h"
 #include "statemachine/asl_path_priv.h"
+#include "statemachine/asl_pattern.h"
 
-enum { FILTER_DEPTH_MAX = 32, PATTERN_BYTES_MAX = 256, PATTERN_REPEATS_MAX = 2, SUBJECT_BYTES_MAX = 65536 };
+enum { FILTER_DEPTH_MAX = 32 };
 
 enum operator_kind { OP_EQ, OP_NE, OP_LE, OP_LT, OP_GE, OP_GT, OP_MATCH, OP_IN, OP_NIN, OP_CONTAINS, OP_SIZE,
                      OP_EMPTY, OP_SUBSETOF, OP_ANYOF, OP_NONEOF };
@@ -28,8 +28,7 @@ struct operand {
     json_t *literal;          // owned
     struct asl_path *path;    // owned; relative to the node, or to the root
     bool absolute;
-    bool has_pattern;
-    regex_t pattern;
+    struct asl_pattern *pattern;  // owned
 };
 
 struct asl_filter {
@@ -45,8 +44,7 @@ static void operand_done(struct operand *operand)
 {
     json_decref(operand->literal);
     asl_path_free(operand->path);
-    if (operand->has_pattern)
-        regfree(&operand->pattern);
+    asl_pattern_free(operand->pattern);
 }
 
 void asl_filter_free(struct asl_filter *filter)
@@ -67,56 +65,19 @@ static bool no_memory(struct sr_err *err)
 
 // --- parsing ---
 
-// Java's \d and (?: in POSIX words. A bounded pattern, because a repeat inside a repeat costs memory without bound.
-static bool pattern_words(const char *from, size_t bytes, struct sr_str *to, struct sr_err *err)
-{
-    size_t repeats = 0;
-    bool inside = false;
-    for (size_t i = 0; i < bytes; i++) {
-        const char *piece = NULL;
-        if (from[i] == '\\' && i + 1 < bytes && (from[i + 1] == 'd' || from[i + 1] == 'D')) {
-            if (inside && from[i + 1] == 'D')
-                return sr_fail(err, SR_ERR_INVALID, "\\D inside brackets");
-            piece = inside ? "0-9" : from[i + 1] == 'd' ? "[0-9]" : "[^0-9]";
-            i++;
-        } else if (from[i] == '\\' && i + 1 < bytes) {
-            if (isdigit((unsigned char)from[i + 1]))
-                return sr_fail(err, SR_ERR_INVALID, "a back reference in a pattern");
-            if (!sr_str_add_bytes(to, &from[i++], 1, err))
-                return false;
-        } else if (bytes - i >= 3 && strncmp(&from[i], "(?:", 3) == 0) {
-            piece = "(";
-            i += 2;
-        }
-        inside = from[i] == '[' ? true : from[i] == ']' ? false : inside;
-        repeats += from[i] == '{' && !inside;
-        if (piece ? !sr_str_add(to, piece, err) : !sr_str_add_bytes(to, &from[i], 1, err))
-            return false;
-    }
-    if (repeats > PATTERN_REPEATS_MAX)
-        return sr_fail(err, SR_ERR_INVALID, "more than %d counted repeats in a pattern", PATTERN_REPEATS_MAX);
-    return true;
-}
-
 static bool parse_pattern(struct asl_cursor *cursor, struct operand *operand, struct sr_err *err)
 {
     const char *from = ++cursor->at;
     while (*cursor->at && *cursor->at != '/')
         cursor->at += cursor->at[0] == '\\' && cursor->at[1] ? 2 : 1;
     const size_t bytes = (size_t)(cursor->at - from);
-    if (!*cursor->at || bytes > PATTERN_BYTES_MAX)
-        return asl_cursor_fail(cursor, err, "a pattern has no end, or is too long");
+    if (!*cursor->at)
+        return asl_cursor_fail(cursor, err, "a pattern has no end");
     cursor->at++;
-    int flags = REG_EXTENDED | REG_NOSUB;
+    bool ignore_case = false;
     for (; isalpha((unsigned char)*cursor->at); cursor->at++)
-        flags |= *cursor->at == 'i' ? REG_ICASE : 0;
-    sr_auto(sr_str) struct sr_str text = { 0 };
-    if (!sr_str_add(&text, "^(", err) || !pattern_words(from, bytes, &text, err) || !sr_str_add(&text, ")$", err))
-        return false;
-    if (regcomp(&operand->pattern, text.text, flags) != 0)
-        return asl_cursor_fail(cursor, err, "a pattern that is no regular expression");
-    operand->has_pattern = true;
-    return true;
+        ignore_case = ignore_case || *cursor->at == 'i';
+    return asl_pattern_parse(from, bytes, ignore_case, &operand->pattern, err);
 }
 
 static bool parse_literal(struct asl_cursor *cursor, json_t **ret_value, struct sr_err *err);
@@ -221,7 +182,7 @@ static bool parse_comparison(struct asl_cursor *cursor, struct asl_filter **ret_
     }
     if (filter->kind == FILTER_EXISTS && !filter->a.path)
         return asl_cursor_fail(cursor, err, "a literal alone is no condition");
-    if ((filter->kind == FILTER_COMPARE && filter->op == OP_MATCH) != filter->b.has_pattern || filter->a.has_pattern)
+    if ((filter->kind == FILTER_COMPARE && filter->op == OP_MATCH) != (filter->b.pattern != NULL) || filter->a.pattern)
         return asl_cursor_fail(cursor, err, "a pattern stands on the right of '=~'");
     *ret_filter = sr_take(filter);
     return true;
@@ -374,13 +335,6 @@ static size_t size_of(const json_t *value)
                                   : json_object_size(value);
 }
 
-static bool matches(const struct operand *operand, const json_t *value)
-{
-    if (!json_is_string(value) || json_string_length(value) > SUBJECT_BYTES_MAX)
-        return false;
-    return regexec(&operand->pattern, json_string_value(value), 0, NULL, 0) == 0;
-}
-
 static bool compare(const struct asl_filter *filter, const json_t *a, const json_t *b)
 {
     int order;
@@ -391,7 +345,7 @@ static bool compare(const struct asl_filter *filter, const json_t *a, const json
     case OP_LE: return ordered(a, b, &order) && order <= 0;
     case OP_GT: return ordered(a, b, &order) && order > 0;
     case OP_GE: return ordered(a, b, &order) && order >= 0;
-    case OP_MATCH: return matches(&filter->b, a);
+    case OP_MATCH: return json_is_string(a) && asl_pattern_matches(filter->b.pattern, json_string_value(a));
     case OP_IN: return is_in(a, b);
     case OP_NIN: return !is_in(a, b);
     case OP_CONTAINS:
