@@ -30,7 +30,8 @@ struct asl_at asl_at_key(const struct asl_at *at, const char *key)
 
 struct asl_at asl_at_index(const struct asl_at *at, size_t index)
 {
-    return (struct asl_at){ .parent = at, .index = index, .value = json_array_get(at->value, index) };
+    return (
+        struct asl_at){ .parent = at, .index = index, .value = json_array_get(at->value, index) };
 }
 
 static bool write_location(const struct asl_at *at, struct sr_str *text, struct sr_err *err)
@@ -39,10 +40,12 @@ static bool write_location(const struct asl_at *at, struct sr_str *text, struct 
         return true;
     if (!write_location(at->parent, text, err))
         return false;
-    return at->key ? sr_str_addf(text, err, "/%s", at->key) : sr_str_addf(text, err, "[%zu]", at->index);
+    return at->key ? sr_str_addf(text, err, "/%s", at->key)
+                   : sr_str_addf(text, err, "[%zu]", at->index);
 }
 
-static void add_fault(struct asl_checker *checker, const char *code, char *location, char *message)  // takes both
+static void add_fault(struct asl_checker *checker, const char *code, char *location,
+                      char *message)  // takes both
 {
     struct asl_faults *faults = checker->faults;
     struct asl_fault *items = NULL;
@@ -59,7 +62,8 @@ static void add_fault(struct asl_checker *checker, const char *code, char *locat
     free(message);
 }
 
-void asl_check_fault(struct asl_checker *checker, const struct asl_at *at, const char *code, const char *format, ...)
+void asl_check_fault(struct asl_checker *checker, const struct asl_at *at, const char *code,
+                     const char *format, ...)
 {
     struct sr_err err = { 0 };
     sr_auto(sr_str) struct sr_str message = { 0 };
@@ -68,14 +72,15 @@ void asl_check_fault(struct asl_checker *checker, const struct asl_at *at, const
     va_start(args, format);
     const bool formatted = sr_str_vaddf(&message, &err, format, args);
     va_end(args);
-    if (!formatted || !write_location(at, &location, &err) || (!at->parent && !sr_str_add(&location, "/", &err)))
+    if (!formatted || !write_location(at, &location, &err) ||
+        (!at->parent && !sr_str_add(&location, "/", &err)))
         checker->no_memory = true;
     else
         add_fault(checker, code, sr_str_take(&location), sr_str_take(&message));
 }
 
-static const struct asl_field *find_field(const struct asl_field *fields, size_t count, const char *name,
-                                          unsigned state_bit)
+static const struct asl_field *find_field(const struct asl_field *fields, size_t count,
+                                          const char *name, unsigned state_bit)
 {
     for (size_t i = 0; i < count; i++) {
         if (strcmp(fields[i].name, name) == 0 && (!state_bit || (fields[i].states & state_bit)))
@@ -84,23 +89,27 @@ static const struct asl_field *find_field(const struct asl_field *fields, size_t
     return NULL;
 }
 
-void asl_check_fields(struct asl_checker *checker, const struct asl_at *at, const struct asl_field *fields, size_t count,
-                      unsigned state_bit, bool jsonata)
+void asl_check_fields(struct asl_checker *checker, const struct asl_at *at,
+                      const struct asl_field *fields, size_t count, unsigned state_bit,
+                      bool jsonata)
 {
     struct sr_err err = { 0 };
     sr_auto(sr_str) struct sr_str missing = { 0 };
     for (size_t i = 0; i < count; i++) {
         const struct asl_field *field = &fields[i];
-        if (!field->required || (state_bit && !(field->states & state_bit)) || json_object_get(at->value, field->name))
+        if (!field->required || (state_bit && !(field->states & state_bit)) ||
+            json_object_get(at->value, field->name))
             continue;
         if (!sr_str_addf(&missing, &err, "%s%s", missing.bytes ? ", " : "", field->name))
             checker->no_memory = true;
     }
     if (missing.bytes)
-        asl_check_fault(checker, at, ASL_FAULT_SCHEMA, "These fields are required: [%s]", missing.text);
+        asl_check_fault(checker, at, ASL_FAULT_SCHEMA, "These fields are required: [%s]",
+                        missing.text);
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)at->value, key, value) {
+    json_object_foreach((json_t *)(uintptr_t)at->value, key, value)
+    {
         const struct asl_at child = asl_at_key(at, key);
         const struct asl_field *field = find_field(fields, count, key, state_bit);
         if (!field || (field->jsonata && !jsonata))
@@ -110,18 +119,22 @@ void asl_check_fields(struct asl_checker *checker, const struct asl_at *at, cons
     }
 }
 
-void asl_check_pair(struct asl_checker *checker, const struct asl_at *at, const char *a, const char *b, bool required)
+void asl_check_pair(struct asl_checker *checker, const struct asl_at *at, const char *a,
+                    const char *b, bool required)
 {
     const bool has_a = json_object_get(at->value, a), has_b = json_object_get(at->value, b);
     if (has_a && has_b)
-        asl_check_fault(checker, at, ASL_FAULT_SCHEMA, "Only one of these fields may be given: [%s, %s]", a, b);
+        asl_check_fault(checker, at, ASL_FAULT_SCHEMA,
+                        "Only one of these fields may be given: [%s, %s]", a, b);
     else if (required && !has_a && !has_b)
-        asl_check_fault(checker, at, ASL_FAULT_SCHEMA, "One of these fields is required: [%s, %s]", a, b);
+        asl_check_fault(checker, at, ASL_FAULT_SCHEMA, "One of these fields is required: [%s, %s]",
+                        a, b);
 }
 
 // --- states ---
 
-static void check_flow(struct asl_checker *checker, const struct asl_at *at, bool processor, size_t depth);
+static void check_flow(struct asl_checker *checker, const struct asl_at *at, bool processor,
+                       size_t depth);
 
 static size_t flow_depth(const struct asl_at *at)
 {
@@ -232,11 +245,13 @@ static void check_wait(struct asl_checker *checker, const struct asl_at *at)
     for (size_t i = 0; i < COUNT(names); i++)
         count += json_object_get(at->value, names[i]) != NULL;
     if (count != 1)
-        asl_check_fault(checker, at, ASL_FAULT_SCHEMA,
-                        "Exactly one of these fields is required: [Seconds, SecondsPath, Timestamp, TimestampPath]");
+        asl_check_fault(
+            checker, at, ASL_FAULT_SCHEMA,
+            "Exactly one of these fields is required: [Seconds, SecondsPath, Timestamp, TimestampPath]");
 }
 
-static void check_pairs(struct asl_checker *checker, const struct asl_at *at, enum asl_state_type type)
+static void check_pairs(struct asl_checker *checker, const struct asl_at *at,
+                        enum asl_state_type type)
 {
     switch (type) {
     case ASL_TASK: {
@@ -246,7 +261,8 @@ static void check_pairs(struct asl_checker *checker, const struct asl_at *at, en
         const json_t *heartbeat = json_object_get(at->value, "HeartbeatSeconds");
         if (json_is_integer(timeout) && json_is_integer(heartbeat) &&
             json_integer_value(heartbeat) >= json_integer_value(timeout))
-            asl_check_fault(checker, at, ASL_FAULT_SCHEMA, "HeartbeatSeconds must be less than TimeoutSeconds");
+            asl_check_fault(checker, at, ASL_FAULT_SCHEMA,
+                            "HeartbeatSeconds must be less than TimeoutSeconds");
         break;
     }
     case ASL_WAIT: check_wait(checker, at); break;
@@ -259,7 +275,8 @@ static void check_pairs(struct asl_checker *checker, const struct asl_at *at, en
         asl_check_pair(checker, at, "ItemSelector", "Parameters", false);
         asl_check_pair(checker, at, "MaxConcurrency", "MaxConcurrencyPath", false);
         asl_check_pair(checker, at, "ToleratedFailureCount", "ToleratedFailureCountPath", false);
-        asl_check_pair(checker, at, "ToleratedFailurePercentage", "ToleratedFailurePercentagePath", false);
+        asl_check_pair(checker, at, "ToleratedFailurePercentage", "ToleratedFailurePercentagePath",
+                       false);
         break;
     default: break;
     }
@@ -283,13 +300,16 @@ static enum asl_check_language check_language(struct asl_checker *checker, const
     const char *name = json_string_value(language.value);
     const bool jsonata = name && strcmp(name, "JSONata") == 0;
     if (!jsonata && (!name || strcmp(name, "JSONPath") != 0))
-        asl_check_fault(checker, &language, ASL_FAULT_SCHEMA,
-                        "The field 'QueryLanguage' should have one of these values: [JSONPath, JSONata]");
+        asl_check_fault(
+            checker, &language, ASL_FAULT_SCHEMA,
+            "The field 'QueryLanguage' should have one of these values: [JSONPath, JSONata]");
     if (jsonata)
-        asl_check_fault(checker, &language, ASL_FAULT_LANGUAGE, "QueryLanguage 'JSONata' is not supported yet");
+        asl_check_fault(checker, &language, ASL_FAULT_LANGUAGE,
+                        "QueryLanguage 'JSONata' is not supported yet");
     else if (at->parent && inherited == ASL_CHECK_JSONATA)
-        asl_check_fault(checker, at, ASL_FAULT_SCHEMA,
-                        "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine");
+        asl_check_fault(
+            checker, at, ASL_FAULT_SCHEMA,
+            "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine");
     return jsonata ? ASL_CHECK_JSONATA : ASL_CHECK_JSONPATH;
 }
 
@@ -299,7 +319,8 @@ static void check_name(struct asl_checker *checker, const struct asl_at *at)
     for (const char *c = at->key; *c; c++)
         characters += (*c & 0xc0) != 0x80;
     if (characters == 0 || characters > ASL_STATE_NAME_MAX)
-        asl_check_fault(checker, at, ASL_FAULT_SCHEMA, "State name must be 1 to %d characters long", ASL_STATE_NAME_MAX);
+        asl_check_fault(checker, at, ASL_FAULT_SCHEMA, "State name must be 1 to %d characters long",
+                        ASL_STATE_NAME_MAX);
     if (json_object_get(checker->names, at->key))
         asl_check_fault(checker, at, ASL_FAULT_DUPLICATE, "Duplicate state name: %s", at->key);
     if (json_object_set_new(checker->names, at->key, json_true()) != 0)
@@ -322,9 +343,10 @@ static void check_state(struct asl_checker *checker, const struct asl_at *at)
     }
     const int type = state_type(type_at.value);
     if (type < 0) {
-        asl_check_fault(checker, &type_at, ASL_FAULT_SCHEMA,
-                        "The field 'Type' should have one of these values: [Task, Wait, Pass, Succeed, Fail, Choice, "
-                        "Parallel, Map]");
+        asl_check_fault(
+            checker, &type_at, ASL_FAULT_SCHEMA,
+            "The field 'Type' should have one of these values: [Task, Wait, Pass, Succeed, Fail, Choice, "
+            "Parallel, Map]");
         return;
     }
     if (check_language(checker, at, checker->language) == ASL_CHECK_JSONATA) {
@@ -343,8 +365,8 @@ static void check_state(struct asl_checker *checker, const struct asl_at *at)
 
 // --- flows ---
 
-static void check_target(struct asl_checker *checker, const struct asl_at *at, const char *key, const json_t *states,
-                         json_t *reached)
+static void check_target(struct asl_checker *checker, const struct asl_at *at, const char *key,
+                         const json_t *states, json_t *reached)
 {
     const struct asl_at target = asl_at_key(at, key);
     const char *name = json_string_value(target.value);
@@ -369,7 +391,8 @@ static void check_transitions(struct asl_checker *checker, const struct asl_at *
     check_target(checker, at, "StartAt", states.value, reached);
     const char *name;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)states.value, name, value) {
+    json_object_foreach((json_t *)(uintptr_t)states.value, name, value)
+    {
         const struct asl_at state = asl_at_key(&states, name);
         check_target(checker, &state, "Next", states.value, reached);
         check_target(checker, &state, "Default", states.value, reached);
@@ -381,10 +404,12 @@ static void check_transitions(struct asl_checker *checker, const struct asl_at *
             }
         }
     }
-    json_object_foreach((json_t *)(uintptr_t)states.value, name, value) {
+    json_object_foreach((json_t *)(uintptr_t)states.value, name, value)
+    {
         const struct asl_at state = asl_at_key(&states, name);
         if (!json_object_get(reached, name))
-            asl_check_fault(checker, &state, ASL_FAULT_TARGET, "State \"%s\" is not reachable.", name);
+            asl_check_fault(checker, &state, ASL_FAULT_TARGET, "State \"%s\" is not reachable.",
+                            name);
     }
 }
 
@@ -398,7 +423,8 @@ static void check_states(struct asl_checker *checker, const struct asl_at *at)
         asl_check_fault(checker, at, ASL_FAULT_SCHEMA, "Value cannot be empty");
     const char *name;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)at->value, name, value) {
+    json_object_foreach((json_t *)(uintptr_t)at->value, name, value)
+    {
         const struct asl_at state = asl_at_key(at, name);
         check_state(checker, &state);
     }
@@ -407,10 +433,12 @@ static void check_states(struct asl_checker *checker, const struct asl_at *at)
 static void check_version(struct asl_checker *checker, const struct asl_at *at)
 {
     if (!json_is_string(at->value) || strcmp(json_string_value(at->value), "1.0") != 0)
-        asl_check_fault(checker, at, ASL_FAULT_SCHEMA, "The field 'Version' should have one of these values: [1.0]");
+        asl_check_fault(checker, at, ASL_FAULT_SCHEMA,
+                        "The field 'Version' should have one of these values: [1.0]");
 }
 
-static void check_flow(struct asl_checker *checker, const struct asl_at *at, bool processor, size_t depth)
+static void check_flow(struct asl_checker *checker, const struct asl_at *at, bool processor,
+                       size_t depth)
 {
     static const struct asl_field fields[] = {
         { "States", 2, check_states, true, false },
@@ -433,8 +461,8 @@ static void check_flow(struct asl_checker *checker, const struct asl_at *at, boo
         return;
     }
     if (depth > ASL_FLOW_DEPTH_MAX) {
-        asl_check_fault(checker, at, ASL_FAULT_SCHEMA, "Parallel and Map states are nested more than %d deep",
-                        ASL_FLOW_DEPTH_MAX);
+        asl_check_fault(checker, at, ASL_FAULT_SCHEMA,
+                        "Parallel and Map states are nested more than %d deep", ASL_FLOW_DEPTH_MAX);
         return;
     }
     asl_check_fields(checker, at, own, count, 0, false);
@@ -442,22 +470,27 @@ static void check_flow(struct asl_checker *checker, const struct asl_at *at, boo
         check_transitions(checker, at);
 }
 
-bool asl_check(const json_t *json, enum asl_machine_type type, struct asl_faults *faults, struct sr_err *err)
+bool asl_check(const json_t *json, enum asl_machine_type type, struct asl_faults *faults,
+               struct sr_err *err)
 {
     sr_auto(json) json_t *names = json_object();
-    struct asl_checker checker = { .faults = faults, .type = type, .names = names, .no_memory = !names };
+    struct asl_checker checker = {
+        .faults = faults, .type = type, .names = names, .no_memory = !names
+    };
     const struct asl_at root = { .value = json };
     if (names && json_is_object(json)) {
         checker.language = check_language(&checker, &root, ASL_CHECK_JSONPATH);
         check_flow(&checker, &root, false, 0);
     } else if (names) {
-        add_fault(&checker, ASL_FAULT_SCHEMA, NULL, strdup("Definition must be a valid JSON object"));
+        add_fault(&checker, ASL_FAULT_SCHEMA, NULL,
+                  strdup("Definition must be a valid JSON object"));
     }
     return !checker.no_memory || sr_fail(err, SR_ERR_NO_MEMORY, "checking a definition");
 }
 
 // As the JSON reader that AWS uses words it, for a bare word; other faults in our own words.
-static void json_fault(struct asl_checker *checker, const char *text, size_t bytes, const struct sr_err *why)
+static void json_fault(struct asl_checker *checker, const char *text, size_t bytes,
+                       const struct sr_err *why)
 {
     struct sr_err err = { 0 };
     size_t start = 0, end;
@@ -467,19 +500,21 @@ static void json_fault(struct asl_checker *checker, const char *text, size_t byt
         ;
     const int shown = (int)(bytes < 500 ? bytes : 500);
     if (end > start && isalpha((unsigned char)text[start])) {
-        char *location = sr_strf(&err, "[Source: (String)\"%.*s\"; line: 1, column: %zu]", shown, text, end + 1);
-        char *message = sr_strf(&err,
-                                "Unrecognized token '%.*s': was expecting (JSON String, Number, Array, Object or token "
-                                "'null', 'true' or 'false')\n at %s",
-                                (int)(end - start), text + start, location ? location : "");
+        char *location =
+            sr_strf(&err, "[Source: (String)\"%.*s\"; line: 1, column: %zu]", shown, text, end + 1);
+        char *message = sr_strf(
+            &err,
+            "Unrecognized token '%.*s': was expecting (JSON String, Number, Array, Object or token "
+            "'null', 'true' or 'false')\n at %s",
+            (int)(end - start), text + start, location ? location : "");
         add_fault(checker, ASL_FAULT_JSON, location, message);
         return;
     }
     add_fault(checker, ASL_FAULT_JSON, NULL, strdup(why->message));
 }
 
-bool asl_check_text(const char *text, size_t bytes, enum asl_machine_type type, struct asl_faults *faults,
-                    json_t **ret_json, struct sr_err *err)
+bool asl_check_text(const char *text, size_t bytes, enum asl_machine_type type,
+                    struct asl_faults *faults, json_t **ret_json, struct sr_err *err)
 {
     struct asl_checker checker = { .faults = faults, .type = type };
     sr_auto(json) json_t *json = NULL;
@@ -490,7 +525,8 @@ bool asl_check_text(const char *text, size_t bytes, enum asl_machine_type type, 
         add_fault(&checker, ASL_FAULT_SCHEMA, NULL,
                   sr_strf(err, "The definition is larger than %d bytes", ASL_DEFINITION_BYTES_MAX));
     } else if (blank == bytes) {
-        add_fault(&checker, ASL_FAULT_SCHEMA, NULL, strdup("Definition must be a valid JSON object"));
+        add_fault(&checker, ASL_FAULT_SCHEMA, NULL,
+                  strdup("Definition must be a valid JSON object"));
     } else if (!jx_parse(text, bytes, false, &json, err)) {
         if (err->code == SR_ERR_NO_MEMORY)
             return false;
@@ -509,13 +545,13 @@ bool asl_faults_to_json(const struct asl_faults *faults, json_t **ret_json, stru
     sr_auto(json) json_t *diagnostics = json_array();
     for (size_t i = 0; diagnostics && i < faults->count; i++) {
         const struct asl_fault *fault = &faults->items[i];
-        json_t *item = json_pack("{s:s, s:s, s:s, s:s*}", "severity", "ERROR", "code", fault->code, "message",
-                                 fault->message, "location", fault->location);
+        json_t *item = json_pack("{s:s, s:s, s:s, s:s*}", "severity", "ERROR", "code", fault->code,
+                                 "message", fault->message, "location", fault->location);
         if (!jx_append(diagnostics, item, err))
             return false;
     }
-    json_t *json = json_pack("{s:s, s:O, s:b}", "result", faults->count ? "FAIL" : "OK", "diagnostics", diagnostics,
-                             "truncated", faults->truncated);
+    json_t *json = json_pack("{s:s, s:O, s:b}", "result", faults->count ? "FAIL" : "OK",
+                             "diagnostics", diagnostics, "truncated", faults->truncated);
     if (!jx_made(json, err))
         return false;
     *ret_json = json;

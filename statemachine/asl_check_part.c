@@ -25,14 +25,16 @@ static bool want_object(struct asl_checker *checker, const struct asl_at *at)
     return json_is_object(at->value);
 }
 
-static void one_of(struct asl_checker *checker, const struct asl_at *at, const char *const *words, const char *list)
+static void one_of(struct asl_checker *checker, const struct asl_at *at, const char *const *words,
+                   const char *list)
 {
     const char *text = json_string_value(at->value);
     for (; text && *words; words++) {
         if (strcmp(text, *words) == 0)
             return;
     }
-    asl_check_fault(checker, at, ASL_FAULT_SCHEMA, "The field '%s' should have one of these values: [%s]", at->key, list);
+    asl_check_fault(checker, at, ASL_FAULT_SCHEMA,
+                    "The field '%s' should have one of these values: [%s]", at->key, list);
 }
 
 // --- Retry and Catch ---
@@ -46,7 +48,8 @@ static void error_equals(struct asl_checker *checker, const struct asl_at *at)
     for (size_t i = 0; i < json_array_size(at->value); i++) {
         const struct asl_at name = asl_at_index(at, i);
         asl_check_text_value(checker, &name);
-        if (json_is_string(name.value) && strcmp(json_string_value(name.value), ASL_ERROR_ALL) == 0 &&
+        if (json_is_string(name.value) &&
+            strcmp(json_string_value(name.value), ASL_ERROR_ALL) == 0 &&
             json_array_size(at->value) > 1)
             schema(checker, at, "'States.ALL' must appear alone");
     }
@@ -79,7 +82,8 @@ static void rate(struct asl_checker *checker, const struct asl_at *at)
 
 static void delay(struct asl_checker *checker, const struct asl_at *at)
 {
-    if (!json_is_integer(at->value) || json_integer_value(at->value) < 1 || json_integer_value(at->value) > 31622400)
+    if (!json_is_integer(at->value) || json_integer_value(at->value) < 1 ||
+        json_integer_value(at->value) > 31622400)
         schema(checker, at, "Expected an integer from 1 to 31622400");
 }
 
@@ -91,9 +95,12 @@ static void jitter(struct asl_checker *checker, const struct asl_at *at)
 void asl_check_retry(struct asl_checker *checker, const struct asl_at *at)
 {
     static const struct asl_field fields[] = {
-        { "ErrorEquals", 0, error_equals, true, false },    { "IntervalSeconds", 0, asl_check_seconds, false, false },
-        { "MaxAttempts", 0, attempts, false, false },       { "BackoffRate", 0, rate, false, false },
-        { "MaxDelaySeconds", 0, delay, false, false },      { "JitterStrategy", 0, jitter, false, false },
+        { "ErrorEquals", 0, error_equals, true, false },
+        { "IntervalSeconds", 0, asl_check_seconds, false, false },
+        { "MaxAttempts", 0, attempts, false, false },
+        { "BackoffRate", 0, rate, false, false },
+        { "MaxDelaySeconds", 0, delay, false, false },
+        { "JitterStrategy", 0, jitter, false, false },
         { "Comment", 0, asl_check_anything, false, false },
     };
     if (!want_array(checker, at))
@@ -128,7 +135,8 @@ void asl_check_catch(struct asl_checker *checker, const struct asl_at *at)
 
 // --- Choice ---
 
-static void operand(struct asl_checker *checker, const struct asl_at *at, const struct asl_operator *operator)
+static void operand(struct asl_checker *checker, const struct asl_at *at,
+                    const struct asl_operator *operator)
 {
     if (operator->is_path) {
         asl_check_path(checker, at);
@@ -160,9 +168,10 @@ static void rules(struct asl_checker *checker, const struct asl_at *at, size_t d
     }
 }
 
-static void rule_field(struct asl_checker *checker, const struct asl_at *at, size_t depth, size_t *operator_count)
+static void rule_field(struct asl_checker *checker, const struct asl_at *at, size_t depth,
+                       size_t *operator_count)
 {
-    const struct asl_operator *operator = asl_operator_find(at->key);
+    const struct asl_operator *operator= asl_operator_find(at->key);
     const bool top = depth == 0;
     if (operator) {
         (*operator_count)++;
@@ -196,12 +205,14 @@ static void rule(struct asl_checker *checker, const struct asl_at *at, size_t de
     size_t operator_count = 0;
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)at->value, key, value) {
+    json_object_foreach((json_t *)(uintptr_t)at->value, key, value)
+    {
         const struct asl_at field = asl_at_key(at, key);
         rule_field(checker, &field, depth, &operator_count);
     }
     const json_t *o = at->value;
-    const bool joins = json_object_get(o, "And") || json_object_get(o, "Or") || json_object_get(o, "Not");
+    const bool joins =
+        json_object_get(o, "And") || json_object_get(o, "Or") || json_object_get(o, "Not");
     if (operator_count != 1)
         schema(checker, at, "A choice rule must have exactly one comparison operator");
     else if (!joins && !json_object_get(o, "Variable"))
@@ -226,7 +237,8 @@ void asl_check_choices(struct asl_checker *checker, const struct asl_at *at)
 
 static void input_type(struct asl_checker *checker, const struct asl_at *at)
 {
-    one_of(checker, at, (const char *const[]){ "CSV", "JSON", "JSONL", "MANIFEST", "PARQUET", NULL },
+    one_of(checker, at,
+           (const char *const[]){ "CSV", "JSON", "JSONL", "MANIFEST", "PARQUET", NULL },
            "CSV, JSON, JSONL, MANIFEST, PARQUET");
 }
 
@@ -313,7 +325,8 @@ void asl_check_batcher(struct asl_checker *checker, const struct asl_at *at)
 
 static void mode(struct asl_checker *checker, const struct asl_at *at)
 {
-    one_of(checker, at, (const char *const[]){ "INLINE", "DISTRIBUTED", NULL }, "INLINE, DISTRIBUTED");
+    one_of(checker, at, (const char *const[]){ "INLINE", "DISTRIBUTED", NULL },
+           "INLINE, DISTRIBUTED");
     if (checker->type == ASL_EXPRESS && json_is_string(at->value) &&
         strcmp(json_string_value(at->value), "DISTRIBUTED") == 0)
         schema(checker, at, "Express state machine does not support DISTRIBUTED mode");

@@ -26,8 +26,8 @@ struct asl_at {
 
 struct asl_at asl_at_key(const struct asl_at *at, const char *key);
 struct asl_at asl_at_index(const struct asl_at *at, size_t index);
-void asl_check_fault(struct asl_checker *checker, const struct asl_at *at, const char *code, const char *format, ...)
-    SR_PRINTF(4, 5);
+void asl_check_fault(struct asl_checker *checker, const struct asl_at *at, const char *code,
+                     const char *format, ...) SR_PRINTF(4, 5);
 
 // One field that an object may have.
 struct asl_field {
@@ -41,10 +41,12 @@ struct asl_field {
 #define ASL_BITS_ALL ((1u << ASL_STATE_TYPE_COUNT) - 1)
 
 // Unknown fields, missing ones, and the check of each.
-void asl_check_fields(struct asl_checker *checker, const struct asl_at *at, const struct asl_field *fields, size_t count,
-                      unsigned state_bit, bool jsonata);
+void asl_check_fields(struct asl_checker *checker, const struct asl_at *at,
+                      const struct asl_field *fields, size_t count, unsigned state_bit,
+                      bool jsonata);
 // At most one of the two, or exactly one.
-void asl_check_pair(struct asl_checker *checker, const struct asl_at *at, const char *a, const char *b, bool required);
+void asl_check_pair(struct asl_checker *checker, const struct asl_at *at, const char *a,
+                    const char *b, bool required);
 
 // Checks of single values (asl_check_value.c).
 void asl_check_text_value(struct asl_checker *checker, const struct asl_at *at);

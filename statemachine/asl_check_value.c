@@ -45,8 +45,10 @@ void asl_check_template(struct asl_checker *checker, const struct asl_at *at)
     if (err.code == SR_ERR_NO_MEMORY)
         checker->no_memory = true;
     else if (field)
-        asl_check_fault(checker, at, ASL_FAULT_SCHEMA,
-                        "The value for the field '%s' must be a valid JSONPath or a valid intrinsic function call", field);
+        asl_check_fault(
+            checker, at, ASL_FAULT_SCHEMA,
+            "The value for the field '%s' must be a valid JSONPath or a valid intrinsic function call",
+            field);
     else
         schema(checker, at, err.message);
 }
@@ -59,16 +61,20 @@ void asl_check_assign(struct asl_checker *checker, const struct asl_at *at)
     }
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)at->value, key, value) {
+    json_object_foreach((json_t *)(uintptr_t)at->value, key, value)
+    {
         size_t bytes = strlen(key);
         bytes -= bytes > 2 && strcmp(key + bytes - 2, ".$") == 0 ? 2 : 0;
-        if (bytes == 0 || bytes > ASL_STATE_NAME_MAX || strncmp(key, "states", bytes < 6 ? 6 : bytes) == 0)
-            asl_check_fault(checker, at, ASL_FAULT_SCHEMA, "The variable name '%.*s' is not valid", (int)bytes, key);
+        if (bytes == 0 || bytes > ASL_STATE_NAME_MAX ||
+            strncmp(key, "states", bytes < 6 ? 6 : bytes) == 0)
+            asl_check_fault(checker, at, ASL_FAULT_SCHEMA, "The variable name '%.*s' is not valid",
+                            (int)bytes, key);
     }
     asl_check_template(checker, at);
 }
 
-static bool parse_path(struct asl_checker *checker, const struct asl_at *at, struct asl_path **ret_path)
+static bool parse_path(struct asl_checker *checker, const struct asl_at *at,
+                       struct asl_path **ret_path)
 {
     struct sr_err err = { 0 };
     if (!json_is_string(at->value)) {
@@ -80,7 +86,8 @@ static bool parse_path(struct asl_checker *checker, const struct asl_at *at, str
     if (err.code == SR_ERR_NO_MEMORY)
         checker->no_memory = true;
     else
-        asl_check_fault(checker, at, ASL_FAULT_SCHEMA, "Value is not a valid JSONPath: %s", err.message);
+        asl_check_fault(checker, at, ASL_FAULT_SCHEMA, "Value is not a valid JSONPath: %s",
+                        err.message);
     return false;
 }
 
@@ -102,7 +109,8 @@ void asl_check_result_path(struct asl_checker *checker, const struct asl_at *at)
     if (json_is_null(at->value) || !parse_path(checker, at, &path))
         return;
     if (asl_path_root(path) != ASL_ROOT_INPUT || !asl_path_is_reference(path))
-        schema(checker, at, "Value is not a Reference Path: only names and indexes below '$' can be written to");
+        schema(checker, at,
+               "Value is not a Reference Path: only names and indexes below '$' can be written to");
 }
 
 void asl_check_expression(struct asl_checker *checker, const struct asl_at *at)
@@ -115,19 +123,23 @@ void asl_check_expression(struct asl_checker *checker, const struct asl_at *at)
     if (err.code == SR_ERR_NO_MEMORY)
         checker->no_memory = true;
     else
-        asl_check_fault(checker, at, ASL_FAULT_SCHEMA,
-                        "The value for the field '%s' must be a valid JSONPath or a valid intrinsic function call",
-                        at->key);
+        asl_check_fault(
+            checker, at, ASL_FAULT_SCHEMA,
+            "The value for the field '%s' must be a valid JSONPath or a valid intrinsic function call",
+            at->key);
 }
 
-static void whole(struct asl_checker *checker, const struct asl_at *at, json_int_t min, json_int_t max)
+static void whole(struct asl_checker *checker, const struct asl_at *at, json_int_t min,
+                  json_int_t max)
 {
     if (!json_is_integer(at->value))
         schema(checker, at, "Expected value of type Integer");
     else if (json_integer_value(at->value) < min)
-        asl_check_fault(checker, at, ASL_FAULT_SCHEMA, "Value is less than the minimum of %lld", (long long)min);
+        asl_check_fault(checker, at, ASL_FAULT_SCHEMA, "Value is less than the minimum of %lld",
+                        (long long)min);
     else if (json_integer_value(at->value) > max)
-        asl_check_fault(checker, at, ASL_FAULT_SCHEMA, "Value is greater than the maximum of %lld", (long long)max);
+        asl_check_fault(checker, at, ASL_FAULT_SCHEMA, "Value is greater than the maximum of %lld",
+                        (long long)max);
 }
 
 void asl_check_seconds(struct asl_checker *checker, const struct asl_at *at)
@@ -180,8 +192,9 @@ static const struct integration {
     { "batch", " submitJob " },
     { "ecs", " runTask " },
     { "glue", " startJobRun " },
-    { "codebuild", " startBuild stopBuild batchDeleteBuilds batchGetReports startBuildBatch stopBuildBatch retryBuildBatch "
-                   "deleteBuildBatch " },
+    { "codebuild",
+      " startBuild stopBuild batchDeleteBuilds batchGetReports startBuildBatch stopBuildBatch retryBuildBatch "
+      "deleteBuildBatch " },
     { "athena", " startQueryExecution stopQueryExecution getQueryExecution getQueryResults " },
     { "http", " invoke " },
     { "apigateway", " invoke " },
@@ -210,10 +223,13 @@ static bool lambda_known(const char *arn)
     if (!alias || strcmp(alias, ":$LATEST") == 0)
         return true;
     alias++;
-    return *alias && !alias[strspn(alias, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")];
+    return *alias &&
+           !alias[strspn(alias,
+                         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")];
 }
 
-static void check_express(struct asl_checker *checker, const struct asl_at *at, const struct asl_resource *resource)
+static void check_express(struct asl_checker *checker, const struct asl_at *at,
+                          const struct asl_resource *resource)
 {
     if (checker->type != ASL_EXPRESS)
         return;
@@ -222,7 +238,8 @@ static void check_express(struct asl_checker *checker, const struct asl_at *at, 
     else if (resource->pattern == ASL_PATTERN_SYNC)
         schema(checker, at, "Express state machine does not support '.sync' service integration");
     else if (resource->pattern == ASL_PATTERN_TOKEN)
-        schema(checker, at, "Express state machine does not support '.waitForTaskToken' service integration ");
+        schema(checker, at,
+               "Express state machine does not support '.waitForTaskToken' service integration ");
 }
 
 void asl_check_resource(struct asl_checker *checker, const struct asl_at *at)
@@ -239,12 +256,14 @@ void asl_check_resource(struct asl_checker *checker, const struct asl_at *at)
     else if (known && resource.kind == ASL_TASK_LAMBDA)
         known = lambda_known(arn);
     else if (!known)  // a URI of another kind: whoever runs the flow may know it
-        known = strncmp(arn, "arn:aws:states:", 15) != 0 && strncmp(arn, "arn:aws:lambda:", 15) != 0 && strchr(arn, ':');
+        known = strncmp(arn, "arn:aws:states:", 15) != 0 &&
+                strncmp(arn, "arn:aws:lambda:", 15) != 0 && strchr(arn, ':');
     if (!known)
-        asl_check_fault(checker, at, ASL_FAULT_SCHEMA,
-                        "The resource provided %s is not recognized. The value is not a valid resource ARN, or the "
-                        "resource is not available in this region.",
-                        arn);
+        asl_check_fault(
+            checker, at, ASL_FAULT_SCHEMA,
+            "The resource provided %s is not recognized. The value is not a valid resource ARN, or the "
+            "resource is not available in this region.",
+            arn);
     else if (resource.arn)
         check_express(checker, at, &resource);
     asl_resource_done(&resource);
@@ -272,7 +291,8 @@ void asl_check_label(struct asl_checker *checker, const struct asl_at *at)
     bool bad = *label == '\0';
     for (const unsigned char *c = (const unsigned char *)label; *c; c++) {
         characters += (*c & 0xc0) != 0x80;
-        // Blanks, wildcards, brackets, separators and control characters (C1 too: U+0080 to U+009F).
+        // Blanks, wildcards, brackets, separators and control characters (C1 too: U+0080 to
+        // U+009F).
         bad = bad || *c <= 0x20 || *c == 0x7f || strchr("?*<>{}[]:;,\\|^~$#%&`\"", *c) ||
               (*c == 0xc2 && c[1] >= 0x80 && c[1] <= 0x9f);
     }

@@ -6,18 +6,34 @@
 #include "base/jx.h"
 #include "statemachine/asl_time.h"
 
-enum { KIND_EQUALS, KIND_LESS, KIND_LESS_EQUALS, KIND_GREATER, KIND_GREATER_EQUALS, KIND_MATCHES, KIND_IS_BOOLEAN,
-       KIND_IS_NULL, KIND_IS_NUMERIC, KIND_IS_PRESENT, KIND_IS_STRING, KIND_IS_TIMESTAMP };
+enum {
+    KIND_EQUALS,
+    KIND_LESS,
+    KIND_LESS_EQUALS,
+    KIND_GREATER,
+    KIND_GREATER_EQUALS,
+    KIND_MATCHES,
+    KIND_IS_BOOLEAN,
+    KIND_IS_NULL,
+    KIND_IS_NUMERIC,
+    KIND_IS_PRESENT,
+    KIND_IS_STRING,
+    KIND_IS_TIMESTAMP
+};
 
-#define ROWS(prefix, operand)                                                                                          \
-    { prefix "Equals", operand, false, KIND_EQUALS }, { prefix "EqualsPath", operand, true, KIND_EQUALS },             \
-        { prefix "LessThan", operand, false, KIND_LESS }, { prefix "LessThanPath", operand, true, KIND_LESS },         \
-        { prefix "LessThanEquals", operand, false, KIND_LESS_EQUALS },                                                 \
-        { prefix "LessThanEqualsPath", operand, true, KIND_LESS_EQUALS },                                              \
-        { prefix "GreaterThan", operand, false, KIND_GREATER },                                                        \
-        { prefix "GreaterThanPath", operand, true, KIND_GREATER },                                                     \
-        { prefix "GreaterThanEquals", operand, false, KIND_GREATER_EQUALS },                                           \
-        { prefix "GreaterThanEqualsPath", operand, true, KIND_GREATER_EQUALS }
+#define ROWS(prefix, operand)                                                                      \
+    { prefix "Equals", operand, false, KIND_EQUALS },                                              \
+        { prefix "EqualsPath", operand, true, KIND_EQUALS },                                       \
+        { prefix "LessThan", operand, false, KIND_LESS },                                          \
+        { prefix "LessThanPath", operand, true, KIND_LESS },                                       \
+        { prefix "LessThanEquals", operand, false, KIND_LESS_EQUALS },                             \
+        { prefix "LessThanEqualsPath", operand, true, KIND_LESS_EQUALS },                          \
+        { prefix "GreaterThan", operand, false, KIND_GREATER },                                    \
+        { prefix "GreaterThanPath", operand, true, KIND_GREATER },                                 \
+        { prefix "GreaterThanEquals", operand, false, KIND_GREATER_EQUALS },                       \
+    {                                                                                              \
+        prefix "GreaterThanEqualsPath", operand, true, KIND_GREATER_EQUALS                         \
+    }
 
 static const struct asl_operator operators[] = {
     { "BooleanEquals", ASL_OPERAND_BOOLEAN, false, KIND_EQUALS },
@@ -98,14 +114,16 @@ static bool parse_comparison(struct asl_rule *rule, const json_t *json, struct s
         return false;
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)json, key, value) {
-        const struct asl_operator *operator = asl_operator_find(key);
+    json_object_foreach((json_t *)(uintptr_t)json, key, value)
+    {
+        const struct asl_operator *operator= asl_operator_find(key);
         if (!operator)
             continue;
         rule->operator= operator;
         if (!operator->is_path)
             rule->value = json_incref(value);
-        else if (!json_is_string(value) || !asl_path_parse(json_string_value(value), &rule->other, err))
+        else if (!json_is_string(value) ||
+                 !asl_path_parse(json_string_value(value), &rule->other, err))
             return sr_err_wrap(err, "%s", key);
     }
     return rule->operator|| sr_fail(err, SR_ERR_INVALID, "a choice rule without an operator");
@@ -114,7 +132,8 @@ static bool parse_comparison(struct asl_rule *rule, const json_t *json, struct s
 static bool parse(const json_t *json, size_t depth, struct asl_rule **ret_rule, struct sr_err *err)
 {
     if (depth > RULE_DEPTH_MAX)
-        return sr_fail(err, SR_ERR_TOO_LARGE, "choice rules nested more than %d deep", RULE_DEPTH_MAX);
+        return sr_fail(err, SR_ERR_TOO_LARGE, "choice rules nested more than %d deep",
+                       RULE_DEPTH_MAX);
     sr_auto(asl_rule) struct asl_rule *rule = calloc(1, sizeof *rule);
     if (!rule)
         return no_memory(err);
@@ -176,11 +195,12 @@ static bool holds(int kind, int order)
 }
 
 // A value of another type compares as false, whatever the operator.
-static bool compare(const struct asl_operator *operator, const json_t *a, const json_t *b)
+static bool compare(const struct asl_operator *operator, const json_t * a, const json_t *b)
 {
     struct asl_time x, y;
     switch (operator->operand) {
-    case ASL_OPERAND_BOOLEAN: return json_is_boolean(a) && json_is_boolean(b) && json_is_true(a) == json_is_true(b);
+    case ASL_OPERAND_BOOLEAN:
+        return json_is_boolean(a) && json_is_boolean(b) && json_is_true(a) == json_is_true(b);
     case ASL_OPERAND_NUMBER: {
         if (!json_is_number(a) || !json_is_number(b))
             return false;
@@ -217,8 +237,8 @@ static bool test(int kind, const json_t *value)
     }
 }
 
-static bool read(const struct asl_path *path, const struct asl_scope *scope, bool may_miss, json_t **ret_value,
-                 struct asl_failure *failure)
+static bool read(const struct asl_path *path, const struct asl_scope *scope, bool may_miss,
+                 json_t **ret_value, struct asl_failure *failure)
 {
     struct sr_err err = { 0 };
     if (asl_path_read(path, scope, ret_value, &err))
@@ -227,15 +247,16 @@ static bool read(const struct asl_path *path, const struct asl_scope *scope, boo
         return false;
     if (may_miss && err.code == SR_ERR_NOT_FOUND)
         return true;
-    return asl_fail(failure, ASL_ERROR_RUNTIME,
-                    "Invalid path '%s': The choice state's condition path references an invalid value.",
-                    asl_path_text(path));
+    return asl_fail(
+        failure, ASL_ERROR_RUNTIME,
+        "Invalid path '%s': The choice state's condition path references an invalid value.",
+        asl_path_text(path));
 }
 
-static bool comparison_applies(const struct asl_rule *rule, const struct asl_scope *scope, bool *ret_applies,
-                               struct asl_failure *failure)
+static bool comparison_applies(const struct asl_rule *rule, const struct asl_scope *scope,
+                               bool *ret_applies, struct asl_failure *failure)
 {
-    const struct asl_operator *operator = rule->operator;
+    const struct asl_operator *operator= rule->operator;
     sr_auto(json) json_t *value = NULL;
     sr_auto(json) json_t *other = NULL;
     if (!read(rule->variable, scope, operator->kind == KIND_IS_PRESENT, &value, failure))

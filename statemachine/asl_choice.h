@@ -8,7 +8,13 @@
 
 struct asl_rule;
 
-enum asl_operand { ASL_OPERAND_BOOLEAN, ASL_OPERAND_NUMBER, ASL_OPERAND_STRING, ASL_OPERAND_TIMESTAMP, ASL_OPERAND_TEST };
+enum asl_operand {
+    ASL_OPERAND_BOOLEAN,
+    ASL_OPERAND_NUMBER,
+    ASL_OPERAND_STRING,
+    ASL_OPERAND_TIMESTAMP,
+    ASL_OPERAND_TEST
+};
 
 // A comparison operator: what code and checks both read.
 struct asl_operator {
@@ -26,7 +32,7 @@ SR_DEFINE_AUTO(asl_rule, struct asl_rule, asl_rule_free);
 
 // Failures: States.Runtime when a path leads nowhere (IsPresent aside).
 // Spec:     ASL "Choice State".
-SR_MUST_USE bool asl_rule_applies(const struct asl_rule *rule, const struct asl_scope *scope, bool *ret_applies,
-                                  struct asl_failure *failure);
+SR_MUST_USE bool asl_rule_applies(const struct asl_rule *rule, const struct asl_scope *scope,
+                                  bool *ret_applies, struct asl_failure *failure);
 // "*" stands for any characters, "\\*" for a star, "\\\\" for a backslash.
 bool asl_string_matches(const char *text, const char *pattern);

@@ -11,8 +11,10 @@ static const struct row {
     { "text against a number", "{\"Variable\":\"$.n\",\"StringEquals\":\"1\"}", 0 },
     { "order of texts", "{\"Variable\":\"$.t\",\"StringLessThan\":\"ba\"}", 1 },
     { "1 equals 1.0", "{\"Variable\":\"$.n\",\"NumericEquals\":1.0}", 1 },
-    { "number against a path", "{\"Variable\":\"$.n\",\"NumericGreaterThanEqualsPath\":\"$.m\"}", 0 },
-    { "timestamps know their zone", "{\"Variable\":\"$.at\",\"TimestampEquals\":\"2020-01-01T01:00:00+01:00\"}", 1 },
+    { "number against a path", "{\"Variable\":\"$.n\",\"NumericGreaterThanEqualsPath\":\"$.m\"}",
+      0 },
+    { "timestamps know their zone",
+      "{\"Variable\":\"$.at\",\"TimestampEquals\":\"2020-01-01T01:00:00+01:00\"}", 1 },
     { "no timestamp", "{\"Variable\":\"$.t\",\"TimestampLessThan\":\"2020-01-01T00:00:00Z\"}", 0 },
     { "boolean", "{\"Variable\":\"$.yes\",\"BooleanEquals\":true}", 1 },
     { "present", "{\"Variable\":\"$.none\",\"IsPresent\":false}", 1 },
@@ -23,9 +25,15 @@ static const struct row {
     { "matches", "{\"Variable\":\"$.file\",\"StringMatches\":\"log-*.txt\"}", 1 },
     { "missing variable", "{\"Variable\":\"$.none\",\"StringEquals\":\"b\"}", -1 },
     { "missing other", "{\"Variable\":\"$.n\",\"NumericEqualsPath\":\"$.none\"}", -1 },
-    { "and", "{\"And\":[{\"Variable\":\"$.n\",\"NumericEquals\":1},{\"Variable\":\"$.t\",\"StringEquals\":\"b\"}]}", 1 },
-    { "and stops early", "{\"And\":[{\"Variable\":\"$.n\",\"NumericEquals\":2},{\"Variable\":\"$.none\",\"IsNull\":true}]}", 0 },
-    { "or", "{\"Or\":[{\"Variable\":\"$.n\",\"NumericEquals\":2},{\"Variable\":\"$.t\",\"StringEquals\":\"b\"}]}", 1 },
+    { "and",
+      "{\"And\":[{\"Variable\":\"$.n\",\"NumericEquals\":1},{\"Variable\":\"$.t\",\"StringEquals\":\"b\"}]}",
+      1 },
+    { "and stops early",
+      "{\"And\":[{\"Variable\":\"$.n\",\"NumericEquals\":2},{\"Variable\":\"$.none\",\"IsNull\":true}]}",
+      0 },
+    { "or",
+      "{\"Or\":[{\"Variable\":\"$.n\",\"NumericEquals\":2},{\"Variable\":\"$.t\",\"StringEquals\":\"b\"}]}",
+      1 },
     { "not", "{\"Not\":{\"Variable\":\"$.n\",\"NumericEquals\":2}}", 1 },
 };
 
@@ -34,8 +42,10 @@ static void each_row(void **state)
     const struct row *row = *state;
     struct sr_err err = { 0 };
     json_error_t error;
-    sr_auto(json) json_t *input = json_loads("{\"t\":\"b\",\"n\":1,\"m\":2,\"yes\":true,\"nil\":null,\"file\":\"log-7.txt\","
-                                             "\"at\":\"2020-01-01T00:00:00Z\"}", 0, &error);
+    sr_auto(json) json_t *input =
+        json_loads("{\"t\":\"b\",\"n\":1,\"m\":2,\"yes\":true,\"nil\":null,\"file\":\"log-7.txt\","
+                   "\"at\":\"2020-01-01T00:00:00Z\"}",
+                   0, &error);
     sr_auto(json) json_t *json = json_loads(row->rule, 0, &error);
     sr_auto(asl_rule) struct asl_rule *rule = NULL;
     sr_auto(asl_failure) struct asl_failure failure = { 0 };

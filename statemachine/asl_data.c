@@ -42,7 +42,8 @@ static struct asl_scope scope_with(const struct asl_work *work, const json_t *in
 
 // InputPath and OutputPath.
 // Spec: ASL "InputPath": null makes the input an empty object.
-static bool take_place(struct asl_work *work, const struct asl_place *place, const json_t *input, json_t **ret_value)
+static bool take_place(struct asl_work *work, const struct asl_place *place, const json_t *input,
+                       json_t **ret_value)
 {
     if (place->discards) {
         *ret_value = json_object();
@@ -58,10 +59,12 @@ static bool take_place(struct asl_work *work, const struct asl_place *place, con
         return true;
     if (err.code == SR_ERR_NO_MEMORY)
         return false;
-    return asl_fail(work->failure, ASL_ERROR_RUNTIME, "Invalid path '%s' : %s", asl_path_text(place->path), err.message);
+    return asl_fail(work->failure, ASL_ERROR_RUNTIME, "Invalid path '%s' : %s",
+                    asl_path_text(place->path), err.message);
 }
 
-static bool apply(struct asl_work *work, const struct asl_template *template, const json_t *input, json_t **ret_value)
+static bool apply(struct asl_work *work, const struct asl_template *template, const json_t *input,
+                  json_t **ret_value)
 {
     const struct asl_scope scope = scope_with(work, input);
     return asl_template_apply(template, &scope, work->random, ret_value, work->failure);
@@ -75,7 +78,8 @@ static bool jsonpath_arguments(struct asl_work *work, json_t **ret_arguments)
         !asl_data_trace(work, "afterInputPath", input))
         return false;
     if (!state->parameters) {
-        if ((state->type == ASL_PASS || state->type == ASL_TASK) && !asl_data_trace(work, "afterParameters", input))
+        if ((state->type == ASL_PASS || state->type == ASL_TASK) &&
+            !asl_data_trace(work, "afterParameters", input))
             return false;
         *ret_arguments = sr_take(input);
         return true;
@@ -84,12 +88,14 @@ static bool jsonpath_arguments(struct asl_work *work, json_t **ret_arguments)
            asl_data_trace(work, "afterParameters", *ret_arguments);
 }
 
-static bool assign(struct asl_work *work, const struct asl_template *template, const json_t *input, json_t **ret_assigned)
+static bool assign(struct asl_work *work, const struct asl_template *template, const json_t *input,
+                   json_t **ret_assigned)
 {
     return !template || apply(work, template, input, ret_assigned);
 }
 
-static bool put_result(struct asl_work *work, const struct asl_place *place, json_t *result, json_t **ret_value)
+static bool put_result(struct asl_work *work, const struct asl_place *place, json_t *result,
+                       json_t **ret_value)
 {
     if (place->discards || !place->path) {
         *ret_value = place->discards ? borrow(work->scope.input) : borrow(result);
@@ -100,13 +106,14 @@ static bool put_result(struct asl_work *work, const struct asl_place *place, jso
         return true;
     if (err.code == SR_ERR_NO_MEMORY)
         return false;
-    return asl_fail_catchable(work->failure, ASL_ERROR_RESULT_PATH, "Unable to apply ReferencePath %s to input: %s",
+    return asl_fail_catchable(work->failure, ASL_ERROR_RESULT_PATH,
+                              "Unable to apply ReferencePath %s to input: %s",
                               asl_path_text(place->path), err.message);
 }
 
 // Spec: ASL "Input and Output Processing": result, ResultSelector, Assign, ResultPath (into the raw input), OutputPath.
-static bool jsonpath_output(struct asl_work *work, const json_t *arguments, json_t *result, json_t **ret_output,
-                            json_t **ret_assigned)
+static bool jsonpath_output(struct asl_work *work, const json_t *arguments, json_t *result,
+                            json_t **ret_output, json_t **ret_assigned)
 {
     const struct asl_state *state = work->state;
     (void)arguments;
@@ -115,7 +122,8 @@ static bool jsonpath_output(struct asl_work *work, const json_t *arguments, json
         selected = json_incref(result);
     else if (!apply(work, state->result_selector, result, &selected))
         return false;
-    if (!asl_data_trace(work, "afterResultSelector", selected) || !assign(work, state->assign, selected, ret_assigned))
+    if (!asl_data_trace(work, "afterResultSelector", selected) ||
+        !assign(work, state->assign, selected, ret_assigned))
         return false;
     sr_auto(json) json_t *combined = NULL;
     return put_result(work, &state->result_path, selected, &combined) &&
@@ -143,13 +151,15 @@ static bool jsonpath_choose(struct asl_work *work, size_t *ret_option)
     return true;
 }
 
-static bool jsonpath_choice_output(struct asl_work *work, size_t option, json_t **ret_output, json_t **ret_assigned)
+static bool jsonpath_choice_output(struct asl_work *work, size_t option, json_t **ret_output,
+                                   json_t **ret_assigned)
 {
     const struct asl_state *state = work->state;
     const bool chosen = option < state->choice.count;
     sr_auto(json) json_t *input = NULL;
     return take_place(work, &state->input_path, work->scope.input, &input) &&
-           assign(work, chosen ? state->choice.options[option].assign : state->assign, input, ret_assigned) &&
+           assign(work, chosen ? state->choice.options[option].assign : state->assign, input,
+                  ret_assigned) &&
            take_place(work, &state->output_path, input, ret_output);
 }
 
@@ -157,7 +167,8 @@ static bool jsonpath_caught(struct asl_work *work, const struct asl_catcher *cat
                             json_t **ret_output, json_t **ret_assigned)
 {
     const struct asl_place place = { catcher->discards_result, catcher->result_path };
-    return assign(work, catcher->assign, error, ret_assigned) && put_result(work, &place, error, ret_output);
+    return assign(work, catcher->assign, error, ret_assigned) &&
+           put_result(work, &place, error, ret_output);
 }
 
 // --- numbers ---
@@ -176,7 +187,8 @@ static const struct number_row {
     [ASL_NUMBER_READER_ITEMS] = { "MaxItemsPath", false },
 };
 
-static const struct asl_number *number_of(const struct asl_state *state, enum asl_number_field field)
+static const struct asl_number *number_of(const struct asl_state *state,
+                                          enum asl_number_field field)
 {
     if (state->type == ASL_TASK)
         return field == ASL_NUMBER_TIMEOUT ? &state->task.timeout_s : &state->task.heartbeat_s;
@@ -214,18 +226,23 @@ static bool as_number(const json_t *value, bool fraction, double *ret)
 static bool check_number(struct asl_work *work, enum asl_number_field field, double value)
 {
     if (field == ASL_NUMBER_TOLERATED_PERCENTAGE && (value < 0 || value > 100))
-        return asl_fail(work->failure, ASL_ERROR_RUNTIME, "ToleratedFailurePercentage must be between 0 and 100.");
+        return asl_fail(work->failure, ASL_ERROR_RUNTIME,
+                        "ToleratedFailurePercentage must be between 0 and 100.");
     if (field == ASL_NUMBER_TOLERATED_COUNT && value < 0)
-        return asl_fail(work->failure, ASL_ERROR_RUNTIME, "ToleratedFailureCount cannot be negative.");
+        return asl_fail(work->failure, ASL_ERROR_RUNTIME,
+                        "ToleratedFailureCount cannot be negative.");
     if (field == ASL_NUMBER_CONCURRENCY && value < 0)
         return asl_fail(work->failure, ASL_ERROR_RUNTIME, "MaxConcurrency cannot be negative.");
-    if ((field == ASL_NUMBER_TIMEOUT || field == ASL_NUMBER_HEARTBEAT) && (value < 1 || value > 99999999))
-        return asl_fail(work->failure, ASL_ERROR_RUNTIME, "The %s parameter must be between 1 and 99999999.",
+    if ((field == ASL_NUMBER_TIMEOUT || field == ASL_NUMBER_HEARTBEAT) &&
+        (value < 1 || value > 99999999))
+        return asl_fail(work->failure, ASL_ERROR_RUNTIME,
+                        "The %s parameter must be between 1 and 99999999.",
                         number_rows[field].path_name);
     return true;
 }
 
-static bool jsonpath_number(struct asl_work *work, const json_t *arguments, enum asl_number_field field, double *ret)
+static bool jsonpath_number(struct asl_work *work, const json_t *arguments,
+                            enum asl_number_field field, double *ret)
 {
     const struct asl_number *number = number_of(work->state, field);
     if (!number || (!number->given && !number->path))
@@ -245,7 +262,8 @@ static bool jsonpath_number(struct asl_work *work, const json_t *arguments, enum
     if (!asl_path_read(number->path, &scope, &value, &err)) {
         if (err.code == SR_ERR_NO_MEMORY)
             return false;
-        return asl_fail(work->failure, ASL_ERROR_RUNTIME, "Invalid path '%s' : %s", text, err.message);
+        return asl_fail(work->failure, ASL_ERROR_RUNTIME, "Invalid path '%s' : %s", text,
+                        err.message);
     }
     double found;
     const struct number_row *row = &number_rows[field];
@@ -254,8 +272,9 @@ static bool jsonpath_number(struct asl_work *work, const json_t *arguments, enum
         if (!json_is_string(value) && !jx_dump(value, false, &dumped, &err))
             return false;
         return asl_fail(work->failure, ASL_ERROR_RUNTIME,
-                        "The %s field refers to value \"%s\" which is not a valid %s: %s", row->path_name,
-                        dumped ? dumped : json_string_value(value), row->fraction ? "float" : "integer", text);
+                        "The %s field refers to value \"%s\" which is not a valid %s: %s",
+                        row->path_name, dumped ? dumped : json_string_value(value),
+                        row->fraction ? "float" : "integer", text);
     }
     if (!check_number(work, field, found))
         return false;
@@ -265,7 +284,8 @@ static bool jsonpath_number(struct asl_work *work, const json_t *arguments, enum
 
 // --- Wait and Fail ---
 
-static bool read_wait_path(struct asl_work *work, const char *name, const struct asl_path *path, json_t **ret_value)
+static bool read_wait_path(struct asl_work *work, const char *name, const struct asl_path *path,
+                           json_t **ret_value)
 {
     struct sr_err err = { 0 };
     sr_auto(json) json_t *input = NULL;
@@ -276,11 +296,13 @@ static bool read_wait_path(struct asl_work *work, const char *name, const struct
         return true;
     if (err.code == SR_ERR_NO_MEMORY)
         return false;
-    return asl_fail(work->failure, ASL_ERROR_RUNTIME, "The %s parameter does not reference an input value: %s", name,
+    return asl_fail(work->failure, ASL_ERROR_RUNTIME,
+                    "The %s parameter does not reference an input value: %s", name,
                     asl_path_text(path));
 }
 
-static bool wait_path_fail(struct asl_work *work, const char *what, const struct asl_path *path, const json_t *value)
+static bool wait_path_fail(struct asl_work *work, const char *what, const struct asl_path *path,
+                           const json_t *value)
 {
     struct sr_err err = { 0 };
     sr_auto(char) char *dumped = NULL;
@@ -299,11 +321,12 @@ static bool wait_seconds(struct asl_work *work, int64_t now_us, int64_t *ret_unt
         if (!read_wait_path(work, "SecondsPath", wait->seconds.path, &value))
             return false;
         if (!as_number(value, false, &seconds) || fabs(seconds) > 9e15)
-            return wait_path_fail(work, "The SecondsPath parameter cannot be parsed as a long value",
+            return wait_path_fail(work,
+                                  "The SecondsPath parameter cannot be parsed as a long value",
                                   wait->seconds.path, value);
         if (seconds < 0)
-            return wait_path_fail(work, "The SecondsPath parameter references a negative value", wait->seconds.path,
-                                  value);
+            return wait_path_fail(work, "The SecondsPath parameter references a negative value",
+                                  wait->seconds.path, value);
     }
     const double until = (double)now_us + seconds * 1e6;
     *ret_until_us = until < 9e18 ? now_us + (int64_t)(seconds * 1e6) : INT64_MAX;
@@ -317,21 +340,24 @@ static bool jsonpath_wait_until(struct asl_work *work, int64_t now_us, int64_t *
         return wait_seconds(work, now_us, ret_until_us);
     struct asl_time time;
     sr_auto(json) json_t *value = NULL;
-    if (wait->timestamp_path && !read_wait_path(work, "TimestampPath", wait->timestamp_path, &value))
+    if (wait->timestamp_path &&
+        !read_wait_path(work, "TimestampPath", wait->timestamp_path, &value))
         return false;
     const char *text = wait->timestamp ? wait->timestamp : json_string_value(value);
     if (!text || !asl_time_parse(text, &time)) {
-        const char *what = "The TimestampPath parameter does not reference a valid ISO-8601 extended offset date-time "
-                           "format string";
+        const char *what =
+            "The TimestampPath parameter does not reference a valid ISO-8601 extended offset date-time "
+            "format string";
         return wait->timestamp_path ? wait_path_fail(work, what, wait->timestamp_path, value)
-                                    : asl_fail(work->failure, ASL_ERROR_RUNTIME, "The Timestamp is not valid: %s", text);
+                                    : asl_fail(work->failure, ASL_ERROR_RUNTIME,
+                                               "The Timestamp is not valid: %s", text);
     }
     *ret_until_us = asl_time_us(time);
     return true;
 }
 
-static bool fail_text(struct asl_work *work, const char *name, const char *literal, const struct asl_template *from,
-                      char **ret_text)
+static bool fail_text(struct asl_work *work, const char *name, const char *literal,
+                      const struct asl_template *from, char **ret_text)
 {
     const char *text = literal;
     sr_auto(json) json_t *value = NULL;
@@ -340,7 +366,8 @@ static bool fail_text(struct asl_work *work, const char *name, const char *liter
             return false;
         text = json_string_value(value);
         if (!text)
-            return asl_fail(work->failure, ASL_ERROR_RUNTIME, "The %s field must refer to a string", name);
+            return asl_fail(work->failure, ASL_ERROR_RUNTIME, "The %s field must refer to a string",
+                            name);
     }
     if (!text)
         return true;
@@ -373,16 +400,18 @@ static bool jsonpath_items(struct asl_work *work, const json_t *arguments, json_
     } else if (!asl_path_read(path, &scope, &items, &err)) {
         if (err.code == SR_ERR_NO_MEMORY)
             return false;
-        return asl_fail(work->failure, ASL_ERROR_RUNTIME, "Invalid path '%s' : %s", text, err.message);
+        return asl_fail(work->failure, ASL_ERROR_RUNTIME, "Invalid path '%s' : %s", text,
+                        err.message);
     }
     if (!json_is_array(items))
-        return asl_fail(work->failure, ASL_ERROR_RUNTIME, "Reference path \"%s\" must point to array.",
-                        text + (text[1] == '$'));
+        return asl_fail(work->failure, ASL_ERROR_RUNTIME,
+                        "Reference path \"%s\" must point to array.", text + (text[1] == '$'));
     *ret_items = sr_take(items);
     return true;
 }
 
-static bool jsonpath_item(struct asl_work *work, const json_t *arguments, json_t *value, json_t **ret_input)
+static bool jsonpath_item(struct asl_work *work, const json_t *arguments, json_t *value,
+                          json_t **ret_input)
 {
     if (work->state->map.item_selector)
         return apply(work, work->state->map.item_selector, arguments, ret_input);
@@ -390,8 +419,8 @@ static bool jsonpath_item(struct asl_work *work, const json_t *arguments, json_t
     return true;
 }
 
-static bool jsonpath_evaluate(struct asl_work *work, const json_t *arguments, const struct asl_template *template,
-                              json_t **ret_value)
+static bool jsonpath_evaluate(struct asl_work *work, const json_t *arguments,
+                              const struct asl_template *template, json_t **ret_value)
 {
     return apply(work, template, arguments, ret_value);
 }

@@ -1,4 +1,5 @@
-// statemachine/asl_data.h - the input and output fields in JSONPath: InputPath to OutputPath, Assign, and the computed numbers.
+// statemachine/asl_data.h - the input and output fields in JSONPath: InputPath to OutputPath,
+// Assign, and the computed numbers.
 #pragma once
 
 #include "statemachine/asl_language.h"

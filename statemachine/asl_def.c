@@ -5,7 +5,8 @@
 
 const char *asl_state_type_name(enum asl_state_type type)
 {
-    static const char *const names[] = { "Task", "Wait", "Pass", "Succeed", "Fail", "Choice", "Parallel", "Map" };
+    static const char *const names[] = { "Task", "Wait",   "Pass",     "Succeed",
+                                         "Fail", "Choice", "Parallel", "Map" };
     return names[type];
 }
 
@@ -167,7 +168,8 @@ static const char *arn_field(const char *arn, int number)
 static bool field_is(const char *field, const char *text)
 {
     const size_t bytes = strlen(text);
-    return field && strncmp(field, text, bytes) == 0 && (field[bytes] == ':' || field[bytes] == '\0');
+    return field && strncmp(field, text, bytes) == 0 &&
+           (field[bytes] == ':' || field[bytes] == '\0');
 }
 
 static enum asl_pattern pattern_of(const char *action)

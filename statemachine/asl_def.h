@@ -1,4 +1,5 @@
-// statemachine/asl_def.h - a state machine's definition, parsed and found valid. Never changes, so any thread may read it.
+// statemachine/asl_def.h - a state machine's definition, parsed and found valid. Never changes, so
+// any thread may read it.
 #pragma once
 
 #include <stdint.h>
@@ -59,7 +60,8 @@ struct asl_wait {
 
 struct asl_fail_texts {
     char *error, *cause;
-    struct asl_template *error_from, *cause_from;  // one member, "ErrorPath" or "CausePath": a path or an intrinsic function
+    struct asl_template *error_from,
+        *cause_from;  // one member, "ErrorPath" or "CausePath": a path or an intrinsic function
 };
 
 struct asl_choice_option {

@@ -19,9 +19,10 @@ bool asl_failure_set(struct asl_failure *failure, const char *error, const char 
     return (!error || failure->error) && (!cause || failure->cause);
 }
 
-static void fail(struct asl_failure *failure, const char *error, bool terminal, const char *format, va_list args)
-    SR_PRINTF(4, 0);
-static void fail(struct asl_failure *failure, const char *error, bool terminal, const char *format, va_list args)
+static void fail(struct asl_failure *failure, const char *error, bool terminal, const char *format,
+                 va_list args) SR_PRINTF(4, 0);
+static void fail(struct asl_failure *failure, const char *error, bool terminal, const char *format,
+                 va_list args)
 {
     struct sr_err ignored = { 0 };
     sr_auto(sr_str) struct sr_str cause = { 0 };

@@ -1,4 +1,5 @@
-// statemachine/asl_error.h - why a state or an execution failed: an error name and a cause, as the language has them.
+// statemachine/asl_error.h - why a state or an execution failed: an error name and a cause, as the
+// language has them.
 #pragma once
 
 #include <stdbool.h>
@@ -27,18 +28,22 @@
 #define ASL_ERROR_TIMEOUT "States.Timeout"
 
 // An expected outcome, not an sr_err: flows handle it with Retry and Catch. All zero: none.
-// A function that takes one gives false and fills it, or gives false with `error` NULL: out of memory.
+// A function that takes one gives false and fills it, or gives false with `error` NULL: out of
+// memory.
 struct asl_failure {
-    char *error;    // NULL: none was given
-    char *cause;    // NULL: none was given
-    bool terminal;  // the machinery's own: neither Retry nor Catch sees it
-    bool heartbeat; // a timeout because of a missed heartbeat: States.HeartbeatTimeout covers it, too
+    char *error;     // NULL: none was given
+    char *cause;     // NULL: none was given
+    bool terminal;   // the machinery's own: neither Retry nor Catch sees it
+    bool heartbeat;  // a timeout because of a missed heartbeat: States.HeartbeatTimeout covers it,
+                     // too
 };
 
 // Sets a failure of the machinery (`terminal`) and gives false.
-bool asl_fail(struct asl_failure *failure, const char *error, const char *format, ...) SR_PRINTF(3, 4);
+bool asl_fail(struct asl_failure *failure, const char *error, const char *format, ...)
+    SR_PRINTF(3, 4);
 // The same for one that Retry and Catch see.
-bool asl_fail_catchable(struct asl_failure *failure, const char *error, const char *format, ...) SR_PRINTF(3, 4);
+bool asl_fail_catchable(struct asl_failure *failure, const char *error, const char *format, ...)
+    SR_PRINTF(3, 4);
 // Sets both as they are, NULL included; false when out of memory.
 SR_MUST_USE bool asl_failure_set(struct asl_failure *failure, const char *error, const char *cause);
 void asl_failure_done(struct asl_failure *failure);

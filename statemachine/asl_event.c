@@ -32,12 +32,14 @@ static int payload_index(const char *key)
     return -1;
 }
 
-static bool put_payload(json_t *to, const char *key, int index, const json_t *value, struct sr_err *err)
+static bool put_payload(json_t *to, const char *key, int index, const json_t *value,
+                        struct sr_err *err)
 {
     sr_auto(char) char *text = NULL;
     if (!jx_dump(value, false, &text, err) || !jx_put(to, key, json_string(text), err))
         return false;
-    return !payload_details[index] || jx_put(to, payload_details[index], json_pack("{s:b}", "truncated", 0), err);
+    return !payload_details[index] ||
+           jx_put(to, payload_details[index], json_pack("{s:b}", "truncated", 0), err);
 }
 
 static bool put_variables(json_t *to, const json_t *assigned, struct sr_err *err)
@@ -47,7 +49,8 @@ static bool put_variables(json_t *to, const json_t *assigned, struct sr_err *err
     json_t *value;
     if (!jx_made(texts, err))
         return false;
-    json_object_foreach((json_t *)(uintptr_t)assigned, name, value) {
+    json_object_foreach((json_t *)(uintptr_t)assigned, name, value)
+    {
         sr_auto(char) char *text = NULL;
         if (!jx_dump(value, false, &text, err) || !jx_put(texts, name, json_string(text), err))
             return false;
@@ -56,14 +59,16 @@ static bool put_variables(json_t *to, const json_t *assigned, struct sr_err *err
            jx_put(to, "assignedVariablesDetails", json_pack("{s:b}", "truncated", 0), err);
 }
 
-static bool client_details(const json_t *details, bool payloads, json_t **ret_details, struct sr_err *err)
+static bool client_details(const json_t *details, bool payloads, json_t **ret_details,
+                           struct sr_err *err)
 {
     sr_auto(json) json_t *to = json_object();
     if (!jx_made(to, err))
         return false;
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)details, key, value) {
+    json_object_foreach((json_t *)(uintptr_t)details, key, value)
+    {
         const int index = payload_index(key);
         const bool variables = strcmp(key, "assignedVariables") == 0;
         if ((index >= 0 || variables) && !payloads)
@@ -78,17 +83,19 @@ static bool client_details(const json_t *details, bool payloads, json_t **ret_de
     return true;
 }
 
-bool asl_event_to_client(const struct asl_event *event, bool payloads, json_t **ret_json, struct sr_err *err)
+bool asl_event_to_client(const struct asl_event *event, bool payloads, json_t **ret_json,
+                         struct sr_err *err)
 {
     const struct event_row *row = &rows[event->type];
-    sr_auto(json) json_t *json =
-        json_pack("{s:f, s:s, s:I, s:I}", "timestamp", (double)(event->time_us / 1000) / 1000.0, "type", row->name, "id",
-                  (json_int_t)event->id, "previousEventId", (json_int_t)event->previous);
+    sr_auto(json) json_t *json = json_pack(
+        "{s:f, s:s, s:I, s:I}", "timestamp", (double)(event->time_us / 1000) / 1000.0, "type",
+        row->name, "id", (json_int_t)event->id, "previousEventId", (json_int_t)event->previous);
     json_t *details = NULL;
     if (!jx_made(json, err))
         return false;
     if (row->details && event->details &&
-        (!client_details(event->details, payloads, &details, err) || !jx_put(json, row->details, details, err)))
+        (!client_details(event->details, payloads, &details, err) ||
+         !jx_put(json, row->details, details, err)))
         return false;
     *ret_json = sr_take(json);
     return true;
@@ -97,7 +104,8 @@ bool asl_event_to_client(const struct asl_event *event, bool payloads, json_t **
 bool asl_event_to_json(const struct asl_event *event, json_t **ret_json, struct sr_err *err)
 {
     *ret_json = json_pack("[I, I, I, s, I, O?]", (json_int_t)event->id, (json_int_t)event->previous,
-                          (json_int_t)event->child, rows[event->type].name, (json_int_t)event->time_us, event->details);
+                          (json_int_t)event->child, rows[event->type].name,
+                          (json_int_t)event->time_us, event->details);
     return jx_made(*ret_json, err);
 }
 

@@ -42,16 +42,20 @@ static bool copy(const char *text, char **ret_text)
     return !text || *ret_text;
 }
 
-bool asl_exec_new(const struct asl_exec_params *params, struct asl_exec **ret_exec, struct sr_err *err)
+bool asl_exec_new(const struct asl_exec_params *params, struct asl_exec **ret_exec,
+                  struct sr_err *err)
 {
     sr_auto(asl_exec) struct asl_exec *exec = calloc(1, sizeof *exec);
     if (!exec || !copy(params->execution_arn, &exec->execution_arn) ||
-        !copy(params->execution_name, &exec->execution_name) || !copy(params->role_arn, &exec->role_arn) ||
-        !copy(params->machine_arn, &exec->machine_arn) || !copy(params->machine_name, &exec->machine_name) ||
+        !copy(params->execution_name, &exec->execution_name) ||
+        !copy(params->role_arn, &exec->role_arn) ||
+        !copy(params->machine_arn, &exec->machine_arn) ||
+        !copy(params->machine_name, &exec->machine_name) ||
         !copy(params->token_key, &exec->token_key))
         return sr_fail(err, SR_ERR_NO_MEMORY, "an execution");
     exec->def = params->def;
-    exec->payload_bytes_max = params->payload_bytes_max ? params->payload_bytes_max : ASL_PAYLOAD_BYTES_MAX;
+    exec->payload_bytes_max =
+        params->payload_bytes_max ? params->payload_bytes_max : ASL_PAYLOAD_BYTES_MAX;
     exec->step_max = params->step_max ? params->step_max : ASL_STEP_MAX;
     exec->no_redrive_count = params->no_redrive_count;
     *ret_exec = sr_take(exec);
@@ -92,7 +96,8 @@ size_t asl_exec_thread_count(const struct asl_exec *exec)
 
 // --- events and commands ---
 
-bool asl_exec_event(struct asl_exec *exec, struct asl_thread *thread, enum asl_event_type type, json_t *details)
+bool asl_exec_event(struct asl_exec *exec, struct asl_thread *thread, enum asl_event_type type,
+                    json_t *details)
 {
     struct asl_effects *effects = exec->effects;
     if (effects->event_count == effects->event_room) {
@@ -202,7 +207,8 @@ void asl_exec_unwait(struct asl_exec *exec, struct asl_thread *thread)
     exec->op_count--;
     // Those behind it move up, so that no search stops at the gap.
     const size_t mask = exec->op_room - 1;
-    for (size_t at = ((size_t)(op - exec->ops) + 1) & mask; exec->ops[at].id; at = (at + 1) & mask) {
+    for (size_t at = ((size_t)(op - exec->ops) + 1) & mask; exec->ops[at].id;
+         at = (at + 1) & mask) {
         const struct asl_op moved = exec->ops[at];
         exec->ops[at] = (struct asl_op){ 0 };
         size_t to = op_place(exec, moved.id);
@@ -214,7 +220,8 @@ void asl_exec_unwait(struct asl_exec *exec, struct asl_thread *thread)
 
 bool asl_exec_waits_for(const struct asl_exec *exec, uint64_t op)
 {
-    return exec->status == ASL_RUNNING && (op_find(exec, op) != NULL || (op && op == exec->timeout_op));
+    return exec->status == ASL_RUNNING &&
+           (op_find(exec, op) != NULL || (op && op == exec->timeout_op));
 }
 
 void asl_exec_ready(struct asl_exec *exec, struct asl_thread *thread)
@@ -234,11 +241,12 @@ void asl_exec_ready(struct asl_exec *exec, struct asl_thread *thread)
 
 static json_t *failure_details(const struct asl_failure *failure)
 {
-    return json_pack("{s:s*, s:s*}", "error", failure ? failure->error : NULL, "cause", failure ? failure->cause : NULL);
+    return json_pack("{s:s*, s:s*}", "error", failure ? failure->error : NULL, "cause",
+                     failure ? failure->cause : NULL);
 }
 
-bool asl_exec_end(struct asl_exec *exec, struct asl_thread *thread, enum asl_status status, json_t *output,
-                  const struct asl_failure *failure)
+bool asl_exec_end(struct asl_exec *exec, struct asl_thread *thread, enum asl_status status,
+                  json_t *output, const struct asl_failure *failure)
 {
     static const enum asl_event_type types[] = {
         [ASL_SUCCEEDED] = ASL_EVENT_ExecutionSucceeded,
@@ -262,7 +270,8 @@ bool asl_exec_end(struct asl_exec *exec, struct asl_thread *thread, enum asl_sta
         return false;
     command->status = status;
     command->payload = json_incref(output);
-    if (!copy(failure ? failure->error : NULL, &command->error) || !copy(failure ? failure->cause : NULL, &command->cause))
+    if (!copy(failure ? failure->error : NULL, &command->error) ||
+        !copy(failure ? failure->cause : NULL, &command->cause))
         return asl_exec_no_memory(exec);
     return true;
 }
@@ -355,7 +364,8 @@ static bool items(struct asl_exec *exec, struct asl_thread *thread, const struct
     if (input->kind == ASL_INPUT_ITEMS && json_is_array(input->value))
         return asl_group_items(exec, thread, input->value);
     sr_auto(asl_failure) struct asl_failure failure = { 0 };
-    if (!asl_failure_set(&failure, ASL_ERROR_ITEM_READER, input->cause ? input->cause : "The items are no array"))
+    if (!asl_failure_set(&failure, ASL_ERROR_ITEM_READER,
+                         input->cause ? input->cause : "The items are no array"))
         return asl_exec_no_memory(exec);
     return asl_thread_fail(exec, thread, &failure);
 }
@@ -372,8 +382,11 @@ static bool to_thread(struct asl_exec *exec, const struct asl_input *input)
     case ASL_INPUT_ITEMS_FAILED: return items(exec, thread, input);
     case ASL_INPUT_RESULTS_WRITTEN:
     case ASL_INPUT_RESULTS_FAILED:
-        return thread->phase == ASL_PHASE_WRITING ? asl_group_written(exec, thread, input) : not_heard(exec);
-    default: return thread->phase == ASL_PHASE_TASK ? asl_exec_task_input(exec, thread, input) : not_heard(exec);
+        return thread->phase == ASL_PHASE_WRITING ? asl_group_written(exec, thread, input)
+                                                  : not_heard(exec);
+    default:
+        return thread->phase == ASL_PHASE_TASK ? asl_exec_task_input(exec, thread, input)
+                                               : not_heard(exec);
     }
 }
 
@@ -405,8 +418,8 @@ static struct asl_thread *take_ready(struct asl_exec *exec)
     return thread;
 }
 
-bool asl_exec_apply(struct asl_exec *exec, const struct asl_input *input, struct asl_effects *ret_effects,
-                    struct sr_err *err)
+bool asl_exec_apply(struct asl_exec *exec, const struct asl_input *input,
+                    struct asl_effects *ret_effects, struct sr_err *err)
 {
     exec->now = input;
     exec->heard = true;
@@ -415,7 +428,8 @@ bool asl_exec_apply(struct asl_exec *exec, const struct asl_input *input, struct
     exec->err = err;
     if (!dispatch(exec, input))
         return false;
-    for (size_t steps = 0; exec->heard && exec->status == ASL_RUNNING && exec->ready_first; steps++) {
+    for (size_t steps = 0; exec->heard && exec->status == ASL_RUNNING && exec->ready_first;
+         steps++) {
         if (steps == exec->step_max)
             return asl_exec_command(exec, ASL_COMMAND_CONTINUE, 0) != NULL;
         if (!asl_thread_run(exec, take_ready(exec)))
@@ -446,9 +460,10 @@ static const char *const input_names[ASL_INPUT_KIND_COUNT] = {
 
 bool asl_input_to_json(const struct asl_input *input, json_t **ret_json, struct sr_err *err)
 {
-    *ret_json = json_pack("{s:s, s:I, s:I, s:I, s:O*, s:s*, s:s*}", "kind", input_names[input->kind], "op",
-                          (json_int_t)input->op, "now_us", (json_int_t)input->now_us, "seed", (json_int_t)input->seed,
-                          "value", input->value, "error", input->error, "cause", input->cause);
+    *ret_json = json_pack("{s:s, s:I, s:I, s:I, s:O*, s:s*, s:s*}", "kind",
+                          input_names[input->kind], "op", (json_int_t)input->op, "now_us",
+                          (json_int_t)input->now_us, "seed", (json_int_t)input->seed, "value",
+                          input->value, "error", input->error, "cause", input->cause);
     return jx_made(*ret_json, err);
 }
 

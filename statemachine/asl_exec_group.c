@@ -52,8 +52,8 @@ static bool group_new(struct asl_exec *exec, struct asl_thread *thread, size_t c
     return true;
 }
 
-static struct asl_work work_of(struct asl_exec *exec, struct asl_thread *thread, struct asl_failure *failure,
-                               const struct asl_context_of *of)
+static struct asl_work work_of(struct asl_exec *exec, struct asl_thread *thread,
+                               struct asl_failure *failure, const struct asl_context_of *of)
 {
     struct asl_work work = asl_thread_work(exec, thread, failure);
     work.scope.context_self = of;
@@ -62,9 +62,11 @@ static struct asl_work work_of(struct asl_exec *exec, struct asl_thread *thread,
 
 // --- children ---
 
-static bool iteration_event(struct asl_exec *exec, struct asl_thread *thread, size_t index, enum asl_event_type type)
+static bool iteration_event(struct asl_exec *exec, struct asl_thread *thread, size_t index,
+                            enum asl_event_type type)
 {
-    json_t *details = json_pack("{s:s, s:I}", "name", thread->parent->state->name, "index", (json_int_t)index);
+    json_t *details =
+        json_pack("{s:s, s:I}", "name", thread->parent->state->name, "index", (json_int_t)index);
     return details ? asl_exec_event(exec, thread, type, details) : asl_exec_no_memory(exec);
 }
 
@@ -78,7 +80,8 @@ static bool child_history(struct asl_exec *exec, struct asl_thread *child)
     child->last_id = 0;
     child->scope.outer = NULL;  // Spec: variables do not reach into distributed maps
     json_t *details = json_pack("{s:O}", "input", child->input);
-    return details ? asl_exec_event(exec, child, ASL_EVENT_ExecutionStarted, details) : asl_exec_no_memory(exec);
+    return details ? asl_exec_event(exec, child, ASL_EVENT_ExecutionStarted, details)
+                   : asl_exec_no_memory(exec);
 }
 
 static bool start_child(struct asl_exec *exec, struct asl_thread *thread, size_t index)
@@ -99,18 +102,21 @@ static bool start_child(struct asl_exec *exec, struct asl_thread *thread, size_t
     if (!map)
         return true;
     if (group->values) {
-        child->item = json_pack("{s:I, s:O}", "Index", (json_int_t)index, "Value", json_array_get(group->values, index));
+        child->item = json_pack("{s:I, s:O}", "Index", (json_int_t)index, "Value",
+                                json_array_get(group->values, index));
         if (!child->item)
             return asl_exec_no_memory(exec);
     }
-    return is_distributed(thread) ? child_history(exec, child)
-                                  : iteration_event(exec, child, index, ASL_EVENT_MapIterationStarted);
+    return is_distributed(thread)
+               ? child_history(exec, child)
+               : iteration_event(exec, child, index, ASL_EVENT_MapIterationStarted);
 }
 
 static bool start_children(struct asl_exec *exec, struct asl_thread *thread)
 {
     struct asl_group *group = thread->group;
-    while (group->next < group->count && (!group->concurrency_max || group->live < group->concurrency_max)) {
+    while (group->next < group->count &&
+           (!group->concurrency_max || group->live < group->concurrency_max)) {
         if (!start_child(exec, thread, group->next++))
             return false;
     }
@@ -139,8 +145,8 @@ static bool write_results(struct asl_exec *exec, struct asl_thread *thread)
     const struct asl_context_of of = { exec, thread };
     struct asl_work work = work_of(exec, thread, &failure, &of);
     sr_auto(json) json_t *parameters = NULL;
-    if (writer->parameters &&
-        !thread->state->language->evaluate(&work, thread->arguments, writer->parameters, &parameters))
+    if (writer->parameters && !thread->state->language->evaluate(&work, thread->arguments,
+                                                                 writer->parameters, &parameters))
         return asl_thread_failed_call(exec, thread, &failure);
     if (!asl_exec_wait(exec, thread, ASL_PHASE_WRITING))
         return false;
@@ -171,7 +177,8 @@ static json_t *successful_results(const struct asl_group *group)
     json_t *results = json_array();
     size_t i;
     json_t *value;
-    json_array_foreach(group->results, i, value) {
+    json_array_foreach(group->results, i, value)
+    {
         if (!json_is_null(value) && json_array_append(results, value) != 0) {
             json_decref(results);
             return NULL;
@@ -193,7 +200,8 @@ static bool group_done(struct asl_exec *exec, struct asl_thread *thread)
     return results ? map_succeeded(exec, thread, results) : asl_exec_no_memory(exec);
 }
 
-bool asl_group_written(struct asl_exec *exec, struct asl_thread *thread, const struct asl_input *input)
+bool asl_group_written(struct asl_exec *exec, struct asl_thread *thread,
+                       const struct asl_input *input)
 {
     asl_exec_unwait(exec, thread);
     if (input->kind == ASL_INPUT_RESULTS_WRITTEN && input->value)
@@ -201,7 +209,8 @@ bool asl_group_written(struct asl_exec *exec, struct asl_thread *thread, const s
     sr_auto(asl_failure) struct asl_failure failure = { 0 };
     if (!asl_failure_set(&failure, ASL_ERROR_RESULT_WRITER, input->cause))
         return asl_exec_no_memory(exec);
-    return asl_exec_event(exec, thread, ASL_EVENT_MapRunFailed, NULL) && asl_thread_fail(exec, thread, &failure);
+    return asl_exec_event(exec, thread, ASL_EVENT_MapRunFailed, NULL) &&
+           asl_thread_fail(exec, thread, &failure);
 }
 
 static bool go_on(struct asl_exec *exec, struct asl_thread *thread)
@@ -235,13 +244,14 @@ bool asl_group_child_done(struct asl_exec *exec, struct asl_thread *child, json_
     return go_on(exec, thread);
 }
 
-static bool abort_siblings(struct asl_exec *exec, struct asl_thread *thread, struct asl_thread *failed)
+static bool abort_siblings(struct asl_exec *exec, struct asl_thread *thread,
+                           struct asl_thread *failed)
 {
     const bool inline_map = thread->state->type == ASL_MAP && !is_distributed(thread);
     for (struct asl_thread *child = thread->group->first; child; child = child->after) {
-        if (child != failed &&
-            (!asl_thread_abort(exec, child, !is_distributed(thread)) ||
-             (inline_map && !iteration_event(exec, child, child->slot, ASL_EVENT_MapIterationAborted))))
+        if (child != failed && (!asl_thread_abort(exec, child, !is_distributed(thread)) ||
+                                (inline_map && !iteration_event(exec, child, child->slot,
+                                                                ASL_EVENT_MapIterationAborted))))
             return false;
     }
     return true;
@@ -254,10 +264,12 @@ static bool over_threshold(const struct asl_group *group)
         return group->failed > 0;
     if (group->tolerated_count >= 0 && failed > group->tolerated_count)
         return true;
-    return group->tolerated_percentage >= 0 && failed * 100.0 > group->tolerated_percentage * (double)group->count;
+    return group->tolerated_percentage >= 0 &&
+           failed * 100.0 > group->tolerated_percentage * (double)group->count;
 }
 
-static bool distributed_child_failed(struct asl_exec *exec, struct asl_thread *child, struct asl_failure *failure)
+static bool distributed_child_failed(struct asl_exec *exec, struct asl_thread *child,
+                                     struct asl_failure *failure)
 {
     struct asl_thread *thread = child->parent;
     json_t *details = json_pack("{s:s*, s:s*}", "error", failure->error, "cause", failure->cause);
@@ -273,14 +285,17 @@ static bool distributed_child_failed(struct asl_exec *exec, struct asl_thread *c
     if (!abort_siblings(exec, thread, child))
         return false;
     sr_auto(asl_failure) struct asl_failure threshold = { 0 };
-    (void)asl_fail_catchable(&threshold, ASL_ERROR_THRESHOLD, "The specified tolerated failure threshold was exceeded");
+    (void)asl_fail_catchable(&threshold, ASL_ERROR_THRESHOLD,
+                             "The specified tolerated failure threshold was exceeded");
     details = json_pack("{s:s*, s:s*}", "error", threshold.error, "cause", threshold.cause);
     if (!details)
         return asl_exec_no_memory(exec);
-    return asl_exec_event(exec, thread, ASL_EVENT_MapRunFailed, details) && asl_thread_fail(exec, thread, &threshold);
+    return asl_exec_event(exec, thread, ASL_EVENT_MapRunFailed, details) &&
+           asl_thread_fail(exec, thread, &threshold);
 }
 
-bool asl_group_child_failed(struct asl_exec *exec, struct asl_thread *child, struct asl_failure *failure)
+bool asl_group_child_failed(struct asl_exec *exec, struct asl_thread *child,
+                            struct asl_failure *failure)
 {
     struct asl_thread *thread = child->parent;
     if (is_distributed(thread))
@@ -288,14 +303,16 @@ bool asl_group_child_failed(struct asl_exec *exec, struct asl_thread *child, str
     if (thread->state->type == ASL_MAP) {
         if (!iteration_event(exec, child, child->slot, ASL_EVENT_MapIterationFailed))
             return false;
-    } else if (!asl_thread_abort(exec, child, true)) {  // a branch's failed Task counts as aborted, too
+    } else if (!asl_thread_abort(exec, child,
+                                 true)) {  // a branch's failed Task counts as aborted, too
         return false;
     }
     if (!abort_siblings(exec, thread, child))
         return false;
     thread->last_id = child->last_id;
     // The failure outlives the child: asl_thread_fail() frees the group.
-    sr_auto(asl_failure) struct asl_failure own = { .terminal = failure->terminal, .heartbeat = failure->heartbeat };
+    sr_auto(asl_failure) struct asl_failure own = { .terminal = failure->terminal,
+                                                    .heartbeat = failure->heartbeat };
     if (!asl_failure_set(&own, failure->error, failure->cause))
         return asl_exec_no_memory(exec);
     own.terminal = failure->terminal;
@@ -304,8 +321,8 @@ bool asl_group_child_failed(struct asl_exec *exec, struct asl_thread *child, str
 
 // --- the beginning of a Map ---
 
-static bool make_inputs(struct asl_exec *exec, struct asl_thread *thread, json_t *values, json_t **ret_inputs,
-                        struct asl_failure *failure)
+static bool make_inputs(struct asl_exec *exec, struct asl_thread *thread, json_t *values,
+                        json_t **ret_inputs, struct asl_failure *failure)
 {
     const struct asl_state *state = thread->state;
     if (!state->map.item_selector) {
@@ -318,7 +335,8 @@ static bool make_inputs(struct asl_exec *exec, struct asl_thread *thread, json_t
     size_t i;
     json_t *value, *outside = thread->item;
     bool made = inputs != NULL;
-    json_array_foreach(values, i, value) {
+    json_array_foreach(values, i, value)
+    {
         json_t *input = NULL;
         thread->item = json_pack("{s:I, s:O}", "Index", (json_int_t)i, "Value", value);
         made = thread->item && state->language->item(&work, thread->arguments, value, &input) &&
@@ -334,7 +352,8 @@ static bool make_inputs(struct asl_exec *exec, struct asl_thread *thread, json_t
 }
 
 // Spec: ASL "ItemBatcher": arrays of items, limited in number and in bytes, each in an object with BatchInput.
-static bool make_batches(struct asl_exec *exec, struct asl_thread *thread, struct asl_work *work, json_t **inputs)
+static bool make_batches(struct asl_exec *exec, struct asl_thread *thread, struct asl_work *work,
+                         json_t **inputs)
 {
     const struct asl_batcher *batcher = thread->state->map.batcher;
     double items_max = 0, bytes_max = 0;
@@ -350,10 +369,12 @@ static bool make_batches(struct asl_exec *exec, struct asl_thread *thread, struc
     json_t *items = NULL, *value;
     double bytes = 0;
     size_t i;
-    json_array_foreach(*inputs, i, value) {
+    json_array_foreach(*inputs, i, value)
+    {
         const double size = (double)asl_data_bytes(value) + 1;
-        const bool full = items && ((items_max > 0 && (double)json_array_size(items) >= items_max) ||
-                                    bytes + size > bytes_max);
+        const bool full =
+            items && ((items_max > 0 && (double)json_array_size(items) >= items_max) ||
+                      bytes + size > bytes_max);
         if (!items || full) {
             items = json_array();
             bytes = (double)(common ? asl_data_bytes(common) : 0) + 32;
@@ -371,11 +392,13 @@ static bool make_batches(struct asl_exec *exec, struct asl_thread *thread, struc
     return true;
 }
 
-static bool map_numbers(struct asl_thread *thread, struct asl_work *work, double *ret_count, double *ret_percentage)
+static bool map_numbers(struct asl_thread *thread, struct asl_work *work, double *ret_count,
+                        double *ret_percentage)
 {
     const struct asl_language *language = thread->state->language;
     return language->number(work, thread->arguments, ASL_NUMBER_TOLERATED_COUNT, ret_count) &&
-           language->number(work, thread->arguments, ASL_NUMBER_TOLERATED_PERCENTAGE, ret_percentage);
+           language->number(work, thread->arguments, ASL_NUMBER_TOLERATED_PERCENTAGE,
+                            ret_percentage);
 }
 
 static bool map_run_started(struct asl_exec *exec, struct asl_thread *thread)
@@ -383,10 +406,12 @@ static bool map_run_started(struct asl_exec *exec, struct asl_thread *thread)
     if (!is_distributed(thread))
         return true;
     const char *label = thread->state->map.label ? thread->state->map.label : thread->state->name;
-    sr_auto(char) char *arn = sr_strf(exec->err, "%s/%s:%llu", exec->machine_arn ? exec->machine_arn : "", label,
-                                      (unsigned long long)thread->entered_id);
+    sr_auto(char) char *arn =
+        sr_strf(exec->err, "%s/%s:%llu", exec->machine_arn ? exec->machine_arn : "", label,
+                (unsigned long long)thread->entered_id);
     json_t *details = arn ? json_pack("{s:s}", "mapRunArn", arn) : NULL;
-    return details ? asl_exec_event(exec, thread, ASL_EVENT_MapRunStarted, details) : asl_exec_no_memory(exec);
+    return details ? asl_exec_event(exec, thread, ASL_EVENT_MapRunStarted, details)
+                   : asl_exec_no_memory(exec);
 }
 
 bool asl_group_items(struct asl_exec *exec, struct asl_thread *thread, json_t *items)
@@ -397,8 +422,10 @@ bool asl_group_items(struct asl_exec *exec, struct asl_thread *thread, json_t *i
     double concurrency = 0, items_max = 0, count = -1, percentage = -1;
     sr_auto(json) json_t *values = json_incref(items);
     sr_auto(json) json_t *inputs = NULL;
-    if (!thread->state->language->number(&work, thread->arguments, ASL_NUMBER_CONCURRENCY, &concurrency) ||
-        !thread->state->language->number(&work, thread->arguments, ASL_NUMBER_READER_ITEMS, &items_max))
+    if (!thread->state->language->number(&work, thread->arguments, ASL_NUMBER_CONCURRENCY,
+                                         &concurrency) ||
+        !thread->state->language->number(&work, thread->arguments, ASL_NUMBER_READER_ITEMS,
+                                         &items_max))
         return asl_thread_failed_call(exec, thread, &failure);
     if (items_max >= 1 && (double)json_array_size(values) > items_max) {
         json_decref(values);
@@ -406,12 +433,14 @@ bool asl_group_items(struct asl_exec *exec, struct asl_thread *thread, json_t *i
         while (values && (double)json_array_size(values) > items_max)
             (void)json_array_remove(values, json_array_size(values) - 1);
     }
-    json_t *details = values ? json_pack("{s:I}", "length", (json_int_t)json_array_size(values)) : NULL;
+    json_t *details =
+        values ? json_pack("{s:I}", "length", (json_int_t)json_array_size(values)) : NULL;
     if (!details)
         return asl_exec_no_memory(exec);
     if (!asl_exec_event(exec, thread, ASL_EVENT_MapStateStarted, details))
         return false;
-    if (!map_numbers(thread, &work, &count, &percentage) || !make_inputs(exec, thread, values, &inputs, &failure))
+    if (!map_numbers(thread, &work, &count, &percentage) ||
+        !make_inputs(exec, thread, values, &inputs, &failure))
         return asl_thread_failed_call(exec, thread, &failure);
     const bool batches = thread->state->map.batcher && is_distributed(thread);
     if (batches && !make_batches(exec, thread, &work, &inputs))
@@ -431,8 +460,8 @@ static bool read_items(struct asl_exec *exec, struct asl_thread *thread, struct 
 {
     const struct asl_reader *reader = thread->state->map.reader;
     sr_auto(json) json_t *parameters = NULL;
-    if (reader->parameters &&
-        !thread->state->language->evaluate(work, thread->arguments, reader->parameters, &parameters))
+    if (reader->parameters && !thread->state->language->evaluate(work, thread->arguments,
+                                                                 reader->parameters, &parameters))
         return asl_thread_failed_call(exec, thread, work->failure);
     if (!asl_exec_wait(exec, thread, ASL_PHASE_READING))
         return false;

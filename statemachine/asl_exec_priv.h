@@ -7,7 +7,8 @@
 #include "statemachine/asl_exec.h"
 #include "statemachine/asl_language.h"
 
-// A history with its own event numbers: the execution's, or that of a distributed map's child execution.
+// A history with its own event numbers: the execution's, or that of a distributed map's child
+// execution.
 struct asl_history {
     uint64_t child;
     uint64_t last_id;
@@ -26,21 +27,21 @@ enum asl_phase {
 
 // The children of a Parallel or Map state at work.
 struct asl_group {
-    size_t count;    // branches, items or batches
-    size_t next;     // the first that was not started
+    size_t count;  // branches, items or batches
+    size_t next;   // the first that was not started
     size_t live, failed, done;
-    size_t concurrency_max;  // 0: no limit
+    size_t concurrency_max;                        // 0: no limit
     double tolerated_count, tolerated_percentage;  // negative: not given
-    json_t *items;    // Map: their inputs
-    json_t *values;   // Map: the items as they were (context object); NULL with batches
-    json_t *results;  // array
+    json_t *items;                                 // Map: their inputs
+    json_t *values;            // Map: the items as they were (context object); NULL with batches
+    json_t *results;           // array
     struct asl_thread *first;  // live children
 };
 
 // A flow being walked through: the execution's own, a branch, an iteration.
 struct asl_thread {
     struct asl_thread *parent;
-    size_t slot;  // its place among the parent's children
+    size_t slot;                        // its place among the parent's children
     struct asl_thread *before, *after;  // siblings
     struct asl_thread *next_ready;
     bool is_ready;
@@ -49,17 +50,17 @@ struct asl_thread {
     enum asl_phase phase;
     struct asl_history *history;
     bool owns_history;
-    json_t *input;         // of the state, raw
-    json_t *vars;          // own variables; NULL: none yet
-    struct asl_vars scope; // own, then those outside
-    json_t *arguments;     // while the state works
-    json_t *item;          // an iteration's Map.Item; NULL: none
+    json_t *input;          // of the state, raw
+    json_t *vars;           // own variables; NULL: none yet
+    struct asl_vars scope;  // own, then those outside
+    json_t *arguments;      // while the state works
+    json_t *item;           // an iteration's Map.Item; NULL: none
     int64_t entered_us;
     uint64_t entered_id;
-    uint64_t last_id;      // the event before the next one
-    int64_t *attempts;     // per retrier
+    uint64_t last_id;   // the event before the next one
+    int64_t *attempts;  // per retrier
     int64_t retry_count;
-    uint64_t op;           // what it waits for; 0: nothing
+    uint64_t op;  // what it waits for; 0: nothing
     bool task_started;
     struct asl_group *group;
 };
@@ -85,7 +86,7 @@ struct asl_exec {
     size_t thread_count;
     struct asl_op *ops;  // open addressing; a power of two
     size_t op_count, op_room;
-    json_t *context;     // the last one built
+    json_t *context;  // the last one built
     // During one apply:
     const struct asl_input *now;
     bool heard;  // the input answered something
@@ -98,42 +99,55 @@ struct asl_exec {
 bool asl_exec_no_memory(struct asl_exec *exec);
 
 // asl_exec.c: events, commands, ops, the ready queue.
-SR_MUST_USE bool asl_exec_event(struct asl_exec *exec, struct asl_thread *thread, enum asl_event_type type,
+SR_MUST_USE bool asl_exec_event(struct asl_exec *exec, struct asl_thread *thread,
+                                enum asl_event_type type,
                                 json_t *details);  // takes `details`; NULL: none
-SR_MUST_USE struct asl_command *asl_exec_command(struct asl_exec *exec, enum asl_command_kind kind, uint64_t op);
-SR_MUST_USE bool asl_exec_wait(struct asl_exec *exec, struct asl_thread *thread, enum asl_phase phase);  // sets thread->op
+SR_MUST_USE struct asl_command *asl_exec_command(struct asl_exec *exec, enum asl_command_kind kind,
+                                                 uint64_t op);
+SR_MUST_USE bool asl_exec_wait(struct asl_exec *exec, struct asl_thread *thread,
+                               enum asl_phase phase);  // sets thread->op
 void asl_exec_unwait(struct asl_exec *exec, struct asl_thread *thread);
 void asl_exec_ready(struct asl_exec *exec, struct asl_thread *thread);
-SR_MUST_USE bool asl_exec_end(struct asl_exec *exec, struct asl_thread *thread, enum asl_status status, json_t *output,
+SR_MUST_USE bool asl_exec_end(struct asl_exec *exec, struct asl_thread *thread,
+                              enum asl_status status, json_t *output,
                               const struct asl_failure *failure);
 
 // asl_exec_thread.c: threads, from state to state.
-SR_MUST_USE struct asl_thread *asl_thread_new(struct asl_exec *exec, struct asl_thread *parent, size_t slot,
-                                              const struct asl_flow *flow, json_t *input);  // NULL: failed
+SR_MUST_USE struct asl_thread *asl_thread_new(struct asl_exec *exec, struct asl_thread *parent,
+                                              size_t slot, const struct asl_flow *flow,
+                                              json_t *input);            // NULL: failed
 void asl_thread_free(struct asl_exec *exec, struct asl_thread *thread);  // and all below; silent
 // Ends what a thread and those below it wait for, with the events that say so.
 SR_MUST_USE bool asl_thread_abort(struct asl_exec *exec, struct asl_thread *thread, bool events);
 SR_MUST_USE bool asl_thread_run(struct asl_exec *exec, struct asl_thread *thread);
-SR_MUST_USE bool asl_thread_leave(struct asl_exec *exec, struct asl_thread *thread, json_t *output, json_t *assigned,
-                                  const char *next);
+SR_MUST_USE bool asl_thread_leave(struct asl_exec *exec, struct asl_thread *thread, json_t *output,
+                                  json_t *assigned, const char *next);
 // A result becomes the state's output.
-SR_MUST_USE bool asl_thread_finish(struct asl_exec *exec, struct asl_thread *thread, json_t *result);
+SR_MUST_USE bool asl_thread_finish(struct asl_exec *exec, struct asl_thread *thread,
+                                   json_t *result);
 // Retry, Catch, or up to the parent.
-SR_MUST_USE bool asl_thread_fail(struct asl_exec *exec, struct asl_thread *thread, struct asl_failure *failure);
+SR_MUST_USE bool asl_thread_fail(struct asl_exec *exec, struct asl_thread *thread,
+                                 struct asl_failure *failure);
 // What a language call left behind: a failure of the state, or no memory.
-SR_MUST_USE bool asl_thread_failed_call(struct asl_exec *exec, struct asl_thread *thread, struct asl_failure *failure);
-struct asl_work asl_thread_work(struct asl_exec *exec, struct asl_thread *thread, struct asl_failure *failure);
+SR_MUST_USE bool asl_thread_failed_call(struct asl_exec *exec, struct asl_thread *thread,
+                                        struct asl_failure *failure);
+struct asl_work asl_thread_work(struct asl_exec *exec, struct asl_thread *thread,
+                                struct asl_failure *failure);
 
 // asl_exec_state.c: what each type of state does once it is entered.
 SR_MUST_USE bool asl_exec_begin(struct asl_exec *exec, struct asl_thread *thread);
-SR_MUST_USE bool asl_exec_task_input(struct asl_exec *exec, struct asl_thread *thread, const struct asl_input *input);
+SR_MUST_USE bool asl_exec_task_input(struct asl_exec *exec, struct asl_thread *thread,
+                                     const struct asl_input *input);
 
 // asl_exec_group.c: Parallel and Map.
 SR_MUST_USE bool asl_group_begin(struct asl_exec *exec, struct asl_thread *thread);
 SR_MUST_USE bool asl_group_items(struct asl_exec *exec, struct asl_thread *thread, json_t *items);
-SR_MUST_USE bool asl_group_child_done(struct asl_exec *exec, struct asl_thread *child, json_t *output);
-SR_MUST_USE bool asl_group_child_failed(struct asl_exec *exec, struct asl_thread *child, struct asl_failure *failure);
-SR_MUST_USE bool asl_group_written(struct asl_exec *exec, struct asl_thread *thread, const struct asl_input *input);
+SR_MUST_USE bool asl_group_child_done(struct asl_exec *exec, struct asl_thread *child,
+                                      json_t *output);
+SR_MUST_USE bool asl_group_child_failed(struct asl_exec *exec, struct asl_thread *child,
+                                        struct asl_failure *failure);
+SR_MUST_USE bool asl_group_written(struct asl_exec *exec, struct asl_thread *thread,
+                                   const struct asl_input *input);
 void asl_group_free(struct asl_exec *exec, struct asl_thread *thread);
 bool asl_thread_in_child(const struct asl_thread *thread);
 

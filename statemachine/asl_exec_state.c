@@ -38,7 +38,8 @@ static bool begin_choice(struct asl_exec *exec, struct asl_thread *thread, struc
     const char *next = option < choice->count ? choice->options[option].next : choice->otherwise;
     if (!next) {
         (void)asl_fail_catchable(work->failure, ASL_ERROR_NO_CHOICE,
-                                 "No choice rule matched, and the state '%s' has no Default.", thread->state->name);
+                                 "No choice rule matched, and the state '%s' has no Default.",
+                                 thread->state->name);
         return asl_thread_fail(exec, thread, work->failure);
     }
     sr_auto(json) json_t *output = NULL, *assigned = NULL;
@@ -49,21 +50,29 @@ static bool begin_choice(struct asl_exec *exec, struct asl_thread *thread, struc
 
 // --- tasks ---
 
-enum task_moment { MOMENT_SCHEDULED, MOMENT_STARTED, MOMENT_SUCCEEDED, MOMENT_FAILED, MOMENT_TIMED_OUT };
+enum task_moment {
+    MOMENT_SCHEDULED,
+    MOMENT_STARTED,
+    MOMENT_SUCCEEDED,
+    MOMENT_FAILED,
+    MOMENT_TIMED_OUT
+};
 
 static const enum asl_event_type task_events[][5] = {
     [ASL_TASK_LAMBDA] = { ASL_EVENT_LambdaFunctionScheduled, ASL_EVENT_LambdaFunctionStarted,
                           ASL_EVENT_LambdaFunctionSucceeded, ASL_EVENT_LambdaFunctionFailed,
                           ASL_EVENT_LambdaFunctionTimedOut },
-    [ASL_TASK_ACTIVITY] = { ASL_EVENT_ActivityScheduled, ASL_EVENT_ActivityStarted, ASL_EVENT_ActivitySucceeded,
-                            ASL_EVENT_ActivityFailed, ASL_EVENT_ActivityTimedOut },
-    [ASL_TASK_SERVICE] = { ASL_EVENT_TaskScheduled, ASL_EVENT_TaskStarted, ASL_EVENT_TaskSucceeded, ASL_EVENT_TaskFailed,
-                           ASL_EVENT_TaskTimedOut },
+    [ASL_TASK_ACTIVITY] = { ASL_EVENT_ActivityScheduled, ASL_EVENT_ActivityStarted,
+                            ASL_EVENT_ActivitySucceeded, ASL_EVENT_ActivityFailed,
+                            ASL_EVENT_ActivityTimedOut },
+    [ASL_TASK_SERVICE] = { ASL_EVENT_TaskScheduled, ASL_EVENT_TaskStarted, ASL_EVENT_TaskSucceeded,
+                           ASL_EVENT_TaskFailed, ASL_EVENT_TaskTimedOut },
 };
 
-// The region of an ARN's fourth field; service integrations have none and run where the machine runs.
-static json_t *scheduled_details(const struct asl_exec *exec, const struct asl_state *state, json_t *payload,
-                                 int64_t timeout_s, int64_t heartbeat_s)
+// The region of an ARN's fourth field; service integrations have none and run where the machine
+// runs.
+static json_t *scheduled_details(const struct asl_exec *exec, const struct asl_state *state,
+                                 json_t *payload, int64_t timeout_s, int64_t heartbeat_s)
 {
     const struct asl_resource *resource = &state->task.resource;
     json_t *details;
@@ -73,9 +82,9 @@ static json_t *scheduled_details(const struct asl_exec *exec, const struct asl_s
             region = strchr(region, ':');
             region = region ? region + 1 : NULL;
         }
-        details = json_pack("{s:s, s:s, s:s%, s:O}", "resourceType", resource->type, "resource", resource->action,
-                            "region", region ? region : "", region ? strcspn(region, ":") : (size_t)0, "parameters",
-                            payload);
+        details = json_pack("{s:s, s:s, s:s%, s:O}", "resourceType", resource->type, "resource",
+                            resource->action, "region", region ? region : "",
+                            region ? strcspn(region, ":") : (size_t)0, "parameters", payload);
     } else {
         details = json_pack("{s:s, s:O}", "resource", resource->arn, "input", payload);
     }
@@ -104,7 +113,8 @@ static bool begin_task(struct asl_exec *exec, struct asl_thread *thread, struct 
         scheduled_details(exec, state, thread->arguments, (int64_t)timeout_s, (int64_t)heartbeat_s);
     if (!details)
         return asl_exec_no_memory(exec);
-    if (!asl_exec_event(exec, thread, task_events[state->task.resource.kind][MOMENT_SCHEDULED], details))
+    if (!asl_exec_event(exec, thread, task_events[state->task.resource.kind][MOMENT_SCHEDULED],
+                        details))
         return false;
     struct asl_command *command = asl_exec_command(exec, ASL_COMMAND_TASK, thread->op);
     if (!command)
@@ -118,16 +128,18 @@ static bool begin_task(struct asl_exec *exec, struct asl_thread *thread, struct 
     return command->token || asl_exec_no_memory(exec);
 }
 
-static json_t *task_details(const struct asl_state *state, const char *key, json_t *value, const char *error,
-                            const char *cause)
+static json_t *task_details(const struct asl_state *state, const char *key, json_t *value,
+                            const char *error, const char *cause)
 {
     const struct asl_resource *resource = &state->task.resource;
     const bool service = resource->kind == ASL_TASK_SERVICE;
-    return json_pack("{s:s*, s:s*, s:O*, s:s*, s:s*}", "resourceType", service ? resource->type : NULL, "resource",
-                     service ? resource->action : NULL, key, value, "error", error, "cause", cause);
+    return json_pack("{s:s*, s:s*, s:O*, s:s*, s:s*}", "resourceType",
+                     service ? resource->type : NULL, "resource", service ? resource->action : NULL,
+                     key, value, "error", error, "cause", cause);
 }
 
-static bool task_event(struct asl_exec *exec, struct asl_thread *thread, enum asl_event_type type, json_t *details)
+static bool task_event(struct asl_exec *exec, struct asl_thread *thread, enum asl_event_type type,
+                       json_t *details)
 {
     if (!details)
         return asl_exec_no_memory(exec);
@@ -143,7 +155,8 @@ static bool task_started(struct asl_exec *exec, struct asl_thread *thread, const
     json_t *details = state->task.resource.kind == ASL_TASK_ACTIVITY
                           ? json_pack("{s:s*}", "workerName", worker)
                           : task_details(state, "output", NULL, NULL, NULL);
-    return task_event(exec, thread, task_events[state->task.resource.kind][MOMENT_STARTED], details);
+    return task_event(exec, thread, task_events[state->task.resource.kind][MOMENT_STARTED],
+                      details);
 }
 
 static bool task_succeeded(struct asl_exec *exec, struct asl_thread *thread, json_t *value)
@@ -152,10 +165,11 @@ static bool task_succeeded(struct asl_exec *exec, struct asl_thread *thread, jso
     const struct asl_resource *resource = &state->task.resource;
     if (asl_data_bytes(value) > exec->payload_bytes_max) {
         sr_auto(asl_failure) struct asl_failure failure = { 0 };
-        (void)asl_fail_catchable(&failure, ASL_ERROR_DATA_LIMIT,
-                                 "The state/task '%s' returned a result with a size exceeding the maximum number of bytes "
-                                 "service limit.",
-                                 resource->kind == ASL_TASK_SERVICE ? resource->type : resource->arn);
+        (void)asl_fail_catchable(
+            &failure, ASL_ERROR_DATA_LIMIT,
+            "The state/task '%s' returned a result with a size exceeding the maximum number of bytes "
+            "service limit.",
+            resource->kind == ASL_TASK_SERVICE ? resource->type : resource->arn);
         json_t *details = task_details(state, "output", NULL, failure.error, failure.cause);
         return task_event(exec, thread, task_events[resource->kind][MOMENT_FAILED], details) &&
                asl_thread_fail(exec, thread, &failure);
@@ -166,8 +180,8 @@ static bool task_succeeded(struct asl_exec *exec, struct asl_thread *thread, jso
     return asl_thread_finish(exec, thread, value);
 }
 
-static bool task_failed(struct asl_exec *exec, struct asl_thread *thread, enum task_moment moment, const char *error,
-                        const char *cause, bool heartbeat)
+static bool task_failed(struct asl_exec *exec, struct asl_thread *thread, enum task_moment moment,
+                        const char *error, const char *cause, bool heartbeat)
 {
     sr_auto(asl_failure) struct asl_failure failure = { 0 };
     if (!asl_failure_set(&failure, error, cause))
@@ -178,11 +192,13 @@ static bool task_failed(struct asl_exec *exec, struct asl_thread *thread, enum t
            asl_thread_fail(exec, thread, &failure);
 }
 
-bool asl_exec_task_input(struct asl_exec *exec, struct asl_thread *thread, const struct asl_input *input)
+bool asl_exec_task_input(struct asl_exec *exec, struct asl_thread *thread,
+                         const struct asl_input *input)
 {
     if (input->kind == ASL_INPUT_TASK_STARTED)
         return task_started(exec, thread, input->error);
-    if (input->kind != ASL_INPUT_TASK_TIMED_OUT || thread->state->task.resource.kind != ASL_TASK_ACTIVITY) {
+    if (input->kind != ASL_INPUT_TASK_TIMED_OUT ||
+        thread->state->task.resource.kind != ASL_TASK_ACTIVITY) {
         if (!task_started(exec, thread, NULL))
             return false;
     }
@@ -222,7 +238,8 @@ bool asl_exec_begin(struct asl_exec *exec, struct asl_thread *thread)
     json_decref(thread->arguments);
     thread->arguments = sr_take(arguments);
     switch (state->type) {
-    case ASL_PASS: return asl_thread_finish(exec, thread, state->result ? state->result : thread->arguments);
+    case ASL_PASS:
+        return asl_thread_finish(exec, thread, state->result ? state->result : thread->arguments);
     case ASL_SUCCEED: return asl_thread_finish(exec, thread, thread->arguments);
     case ASL_WAIT: return begin_wait(exec, thread, &work);
     case ASL_TASK: return begin_task(exec, thread, &work);

@@ -7,13 +7,17 @@
 static const struct type_events {
     enum asl_event_type entered, exited, aborted;
 } type_events[] = {
-    [ASL_TASK] = { ASL_EVENT_TaskStateEntered, ASL_EVENT_TaskStateExited, ASL_EVENT_TaskStateAborted },
-    [ASL_WAIT] = { ASL_EVENT_WaitStateEntered, ASL_EVENT_WaitStateExited, ASL_EVENT_WaitStateAborted },
+    [ASL_TASK] = { ASL_EVENT_TaskStateEntered, ASL_EVENT_TaskStateExited,
+                   ASL_EVENT_TaskStateAborted },
+    [ASL_WAIT] = { ASL_EVENT_WaitStateEntered, ASL_EVENT_WaitStateExited,
+                   ASL_EVENT_WaitStateAborted },
     [ASL_PASS] = { ASL_EVENT_PassStateEntered, ASL_EVENT_PassStateExited, ASL_EVENT_COUNT },
-    [ASL_SUCCEED] = { ASL_EVENT_SucceedStateEntered, ASL_EVENT_SucceedStateExited, ASL_EVENT_COUNT },
+    [ASL_SUCCEED] = { ASL_EVENT_SucceedStateEntered, ASL_EVENT_SucceedStateExited,
+                      ASL_EVENT_COUNT },
     [ASL_FAIL] = { ASL_EVENT_FailStateEntered, ASL_EVENT_COUNT, ASL_EVENT_COUNT },
     [ASL_CHOICE] = { ASL_EVENT_ChoiceStateEntered, ASL_EVENT_ChoiceStateExited, ASL_EVENT_COUNT },
-    [ASL_PARALLEL] = { ASL_EVENT_ParallelStateEntered, ASL_EVENT_ParallelStateExited, ASL_EVENT_ParallelStateAborted },
+    [ASL_PARALLEL] = { ASL_EVENT_ParallelStateEntered, ASL_EVENT_ParallelStateExited,
+                       ASL_EVENT_ParallelStateAborted },
     [ASL_MAP] = { ASL_EVENT_MapStateEntered, ASL_EVENT_MapStateExited, ASL_EVENT_MapStateAborted },
 };
 
@@ -30,7 +34,8 @@ struct asl_thread *asl_thread_new(struct asl_exec *exec, struct asl_thread *pare
                                   const struct asl_flow *flow, json_t *input)
 {
     if (exec->thread_count == ASL_THREADS_MAX) {
-        (void)sr_fail(exec->err, SR_ERR_LIMIT, "more than %d branches and iterations at once", ASL_THREADS_MAX);
+        (void)sr_fail(exec->err, SR_ERR_LIMIT, "more than %d branches and iterations at once",
+                      ASL_THREADS_MAX);
         return NULL;
     }
     struct asl_thread *thread = calloc(1, sizeof *thread);
@@ -85,13 +90,14 @@ void asl_thread_free(struct asl_exec *exec, struct asl_thread *thread)
 bool asl_thread_abort(struct asl_exec *exec, struct asl_thread *thread, bool events)
 {
     const bool inner_events = events && !asl_thread_in_child(thread);
-    for (struct asl_thread *child = thread->group ? thread->group->first : NULL; child; child = child->after) {
+    for (struct asl_thread *child = thread->group ? thread->group->first : NULL; child;
+         child = child->after) {
         if (!asl_thread_abort(exec, child, inner_events))
             return false;
     }
     if (thread->op) {
-        const bool task = thread->phase == ASL_PHASE_TASK, timer = thread->phase == ASL_PHASE_TIMER ||
-                                                                   thread->phase == ASL_PHASE_BACKOFF;
+        const bool task = thread->phase == ASL_PHASE_TASK,
+                   timer = thread->phase == ASL_PHASE_TIMER || thread->phase == ASL_PHASE_BACKOFF;
         const uint64_t op = thread->op;
         asl_exec_unwait(exec, thread);
         if ((task || timer) &&
@@ -105,7 +111,8 @@ bool asl_thread_abort(struct asl_exec *exec, struct asl_thread *thread, bool eve
     return true;
 }
 
-struct asl_work asl_thread_work(struct asl_exec *exec, struct asl_thread *thread, struct asl_failure *failure)
+struct asl_work asl_thread_work(struct asl_exec *exec, struct asl_thread *thread,
+                                struct asl_failure *failure)
 {
     return (struct asl_work){
         .state = thread->state,
@@ -158,14 +165,16 @@ static bool thread_done(struct asl_exec *exec, struct asl_thread *thread, json_t
     return asl_exec_end(exec, thread, ASL_SUCCEEDED, output, NULL);
 }
 
-bool asl_thread_leave(struct asl_exec *exec, struct asl_thread *thread, json_t *output, json_t *assigned,
-                      const char *next)
+bool asl_thread_leave(struct asl_exec *exec, struct asl_thread *thread, json_t *output,
+                      json_t *assigned, const char *next)
 {
     const struct asl_state *state = thread->state;
-    json_t *details = json_pack("{s:s, s:O, s:O*}", "name", state->name, "output", output, "assignedVariables", assigned);
+    json_t *details = json_pack("{s:s, s:O, s:O*}", "name", state->name, "output", output,
+                                "assignedVariables", assigned);
     if (!details)
         return asl_exec_no_memory(exec);
-    if (!asl_exec_event(exec, thread, type_events[state->type].exited, details) || !assign(exec, thread, assigned))
+    if (!asl_exec_event(exec, thread, type_events[state->type].exited, details) ||
+        !assign(exec, thread, assigned))
         return false;
     set(&thread->input, output);
     set(&thread->arguments, NULL);
@@ -194,10 +203,11 @@ bool asl_thread_finish(struct asl_exec *exec, struct asl_thread *thread, json_t 
     if (!thread->state->language->output(&work, thread->arguments, result, &output, &assigned))
         return asl_thread_failed_call(exec, thread, &failure);
     if (too_large(exec, thread, output)) {
-        (void)asl_fail(&failure, ASL_ERROR_DATA_LIMIT,
-                       "The state/task '%s' returned a result with a size exceeding the maximum number of bytes service "
-                       "limit.",
-                       thread->state->name);
+        (void)asl_fail(
+            &failure, ASL_ERROR_DATA_LIMIT,
+            "The state/task '%s' returned a result with a size exceeding the maximum number of bytes service "
+            "limit.",
+            thread->state->name);
         return asl_thread_fail(exec, thread, &failure);
     }
     return asl_thread_leave(exec, thread, output, assigned, thread->state->next);
@@ -205,15 +215,18 @@ bool asl_thread_finish(struct asl_exec *exec, struct asl_thread *thread, json_t 
 
 // --- failures ---
 
-bool asl_thread_failed_call(struct asl_exec *exec, struct asl_thread *thread, struct asl_failure *failure)
+bool asl_thread_failed_call(struct asl_exec *exec, struct asl_thread *thread,
+                            struct asl_failure *failure)
 {
     if (!failure->error)
         return asl_exec_no_memory(exec);
     if (!failure->terminal || strcmp(failure->error, ASL_ERROR_RUNTIME) != 0)
         return asl_thread_fail(exec, thread, failure);
-    char *cause = sr_strf(exec->err, "An error occurred while executing the state '%s' (entered at the event id #%llu). %s",
-                          thread->state->name, (unsigned long long)thread->entered_id,
-                          failure->cause ? failure->cause : "");
+    char *cause = sr_strf(
+        exec->err,
+        "An error occurred while executing the state '%s' (entered at the event id #%llu). %s",
+        thread->state->name, (unsigned long long)thread->entered_id,
+        failure->cause ? failure->cause : "");
     if (!cause)
         return false;
     free(failure->cause);
@@ -221,16 +234,19 @@ bool asl_thread_failed_call(struct asl_exec *exec, struct asl_thread *thread, st
     return asl_thread_fail(exec, thread, failure);
 }
 
-static bool retry(struct asl_exec *exec, struct asl_thread *thread, const struct asl_failure *failure, bool *ret_retries)
+static bool retry(struct asl_exec *exec, struct asl_thread *thread,
+                  const struct asl_failure *failure, bool *ret_retries)
 {
     const struct asl_state *state = thread->state;
     const int found = asl_retry_find(state->retriers, state->retrier_count, failure);
     *ret_retries = false;
     if (found < 0)
         return true;
-    if (!thread->attempts && !(thread->attempts = calloc(state->retrier_count, sizeof *thread->attempts)))
+    if (!thread->attempts &&
+        !(thread->attempts = calloc(state->retrier_count, sizeof *thread->attempts)))
         return asl_exec_no_memory(exec);
-    const int64_t delay_us = asl_retry_delay_us(&state->retriers[found], thread->attempts[found] + 1, &exec->random);
+    const int64_t delay_us =
+        asl_retry_delay_us(&state->retriers[found], thread->attempts[found] + 1, &exec->random);
     if (delay_us < 0)
         return true;
     thread->attempts[found]++;
@@ -244,22 +260,28 @@ static bool retry(struct asl_exec *exec, struct asl_thread *thread, const struct
     return command != NULL;
 }
 
-static bool state_failed_event(struct asl_exec *exec, struct asl_thread *thread, const struct asl_failure *failure)
+static bool state_failed_event(struct asl_exec *exec, struct asl_thread *thread,
+                               const struct asl_failure *failure)
 {
-    if (failure->terminal || (thread->state->type != ASL_PARALLEL && thread->state->type != ASL_MAP))
+    if (failure->terminal ||
+        (thread->state->type != ASL_PARALLEL && thread->state->type != ASL_MAP))
         return true;
     return asl_exec_event(exec, thread,
-                          thread->state->type == ASL_MAP ? ASL_EVENT_MapStateFailed : ASL_EVENT_ParallelStateFailed, NULL);
+                          thread->state->type == ASL_MAP ? ASL_EVENT_MapStateFailed
+                                                         : ASL_EVENT_ParallelStateFailed,
+                          NULL);
 }
 
 static json_t *error_output(const struct asl_failure *failure)
 {
-    const bool timeout = failure->error && !failure->cause && strcmp(failure->error, ASL_ERROR_TIMEOUT) == 0;
-    return json_pack("{s:s?, s:s?}", "Error", failure->error, "Cause", timeout ? "" : failure->cause);
+    const bool timeout =
+        failure->error && !failure->cause && strcmp(failure->error, ASL_ERROR_TIMEOUT) == 0;
+    return json_pack("{s:s?, s:s?}", "Error", failure->error, "Cause",
+                     timeout ? "" : failure->cause);
 }
 
-static bool catch_failure(struct asl_exec *exec, struct asl_thread *thread, const struct asl_catcher *catcher,
-                          const struct asl_failure *failure)
+static bool catch_failure(struct asl_exec *exec, struct asl_thread *thread,
+                          const struct asl_catcher *catcher, const struct asl_failure *failure)
 {
     sr_auto(json) json_t *error = error_output(failure);
     sr_auto(json) json_t *output = NULL, *assigned = NULL;

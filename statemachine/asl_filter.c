@@ -1,4 +1,5 @@
-// "[?(...)]": comparisons of nodes, with && || ! and brackets. Jayway JsonPath's operators and rules.
+// "[?(...)]": comparisons of nodes, with && || ! and brackets. Jayway JsonPath's operators and
+// rules.
 #include <ctype.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -11,22 +12,39 @@
 
 enum { FILTER_DEPTH_MAX = 32 };
 
-enum operator_kind { OP_EQ, OP_NE, OP_LE, OP_LT, OP_GE, OP_GT, OP_MATCH, OP_IN, OP_NIN, OP_CONTAINS, OP_SIZE,
-                     OP_EMPTY, OP_SUBSETOF, OP_ANYOF, OP_NONEOF };
+enum operator_kind {
+    OP_EQ,
+    OP_NE,
+    OP_LE,
+    OP_LT,
+    OP_GE,
+    OP_GT,
+    OP_MATCH,
+    OP_IN,
+    OP_NIN,
+    OP_CONTAINS,
+    OP_SIZE,
+    OP_EMPTY,
+    OP_SUBSETOF,
+    OP_ANYOF,
+    OP_NONEOF
+};
 
 static const struct operator_row {
     const char *text;
     enum operator_kind kind;
 } operators[] = {
-    { "===", OP_EQ },   { "!==", OP_NE },       { "==", OP_EQ },           { "!=", OP_NE },       { "<=", OP_LE },
-    { ">=", OP_GE },    { "=~", OP_MATCH },     { "<", OP_LT },            { ">", OP_GT },        { "in", OP_IN },
-    { "nin", OP_NIN },  { "contains", OP_CONTAINS }, { "size", OP_SIZE },  { "empty", OP_EMPTY },
-    { "subsetof", OP_SUBSETOF }, { "anyof", OP_ANYOF }, { "noneof", OP_NONEOF },
+    { "===", OP_EQ },      { "!==", OP_NE },        { "==", OP_EQ },
+    { "!=", OP_NE },       { "<=", OP_LE },         { ">=", OP_GE },
+    { "=~", OP_MATCH },    { "<", OP_LT },          { ">", OP_GT },
+    { "in", OP_IN },       { "nin", OP_NIN },       { "contains", OP_CONTAINS },
+    { "size", OP_SIZE },   { "empty", OP_EMPTY },   { "subsetof", OP_SUBSETOF },
+    { "anyof", OP_ANYOF }, { "noneof", OP_NONEOF },
 };
 
 struct operand {
-    json_t *literal;          // owned
-    struct asl_path *path;    // owned; relative to the node, or to the root
+    json_t *literal;        // owned
+    struct asl_path *path;  // owned; relative to the node, or to the root
     bool absolute;
     struct asl_pattern *pattern;  // owned
 };
@@ -124,7 +142,8 @@ static bool parse_literal(struct asl_cursor *cursor, json_t **ret_value, struct 
         return parse_list(cursor, ret_value, err);
     for (size_t i = 0; i < 3; i++) {
         const size_t bytes = strlen(words[i]);
-        if (strncmp(cursor->at, words[i], bytes) == 0 && !isalnum((unsigned char)cursor->at[bytes])) {
+        if (strncmp(cursor->at, words[i], bytes) == 0 &&
+            !isalnum((unsigned char)cursor->at[bytes])) {
             cursor->at += bytes;
             *ret_value = i == 2 ? json_null() : json_boolean(i == 0);
             return true;
@@ -157,7 +176,8 @@ static bool parse_operand(struct asl_cursor *cursor, struct operand *operand, st
 
 static bool parse_or(struct asl_cursor *cursor, struct asl_filter **ret_filter, struct sr_err *err);
 
-static bool parse_comparison(struct asl_cursor *cursor, struct asl_filter **ret_filter, struct sr_err *err)
+static bool parse_comparison(struct asl_cursor *cursor, struct asl_filter **ret_filter,
+                             struct sr_err *err)
 {
     sr_auto(asl_filter) struct asl_filter *filter = calloc(1, sizeof *filter);
     if (!filter)
@@ -182,13 +202,15 @@ static bool parse_comparison(struct asl_cursor *cursor, struct asl_filter **ret_
     }
     if (filter->kind == FILTER_EXISTS && !filter->a.path)
         return asl_cursor_fail(cursor, err, "a literal alone is no condition");
-    if ((filter->kind == FILTER_COMPARE && filter->op == OP_MATCH) != (filter->b.pattern != NULL) || filter->a.pattern)
+    if ((filter->kind == FILTER_COMPARE && filter->op == OP_MATCH) != (filter->b.pattern != NULL) ||
+        filter->a.pattern)
         return asl_cursor_fail(cursor, err, "a pattern stands on the right of '=~'");
     *ret_filter = sr_take(filter);
     return true;
 }
 
-static bool parse_term(struct asl_cursor *cursor, struct asl_filter **ret_filter, struct sr_err *err)
+static bool parse_term(struct asl_cursor *cursor, struct asl_filter **ret_filter,
+                       struct sr_err *err)
 {
     asl_cursor_blanks(cursor);
     if (*cursor->at == '!') {
@@ -223,7 +245,8 @@ static bool parse_term(struct asl_cursor *cursor, struct asl_filter **ret_filter
 }
 
 static bool parse_chain(struct asl_cursor *cursor, const char *joint, int kind,
-                        bool (*parse_part)(struct asl_cursor *, struct asl_filter **, struct sr_err *),
+                        bool (*parse_part)(struct asl_cursor *, struct asl_filter **,
+                                           struct sr_err *),
                         struct asl_filter **ret_filter, struct sr_err *err)
 {
     sr_auto(asl_filter) struct asl_filter *left = NULL;
@@ -280,7 +303,8 @@ static bool value_of(const struct operand *operand, const json_t *node, struct a
         *ret_value = NULL;
         return true;
     }
-    return asl_path_read_inside(operand->path, operand->absolute ? reading->root : node, reading, ret_value);
+    return asl_path_read_inside(operand->path, operand->absolute ? reading->root : node, reading,
+                                ret_value);
 }
 
 static bool equal(const json_t *a, const json_t *b)
@@ -312,7 +336,8 @@ static bool is_in(const json_t *item, const json_t *list)
 {
     size_t index;
     const json_t *value;
-    json_array_foreach(list, index, value) {
+    json_array_foreach(list, index, value)
+    {
         if (equal(item, value))
             return true;
     }
@@ -323,14 +348,13 @@ static size_t shared(const json_t *a, const json_t *b)
 {
     size_t count = 0, index;
     const json_t *value;
-    json_array_foreach(a, index, value)
-        count += is_in(value, b);
+    json_array_foreach(a, index, value) count += is_in(value, b);
     return count;
 }
 
 static size_t size_of(const json_t *value)
 {
-    return json_is_string(value) ? json_string_length(value)
+    return json_is_string(value)  ? json_string_length(value)
            : json_is_array(value) ? json_array_size(value)
                                   : json_object_size(value);
 }
@@ -345,12 +369,14 @@ static bool compare(const struct asl_filter *filter, const json_t *a, const json
     case OP_LE: return ordered(a, b, &order) && order <= 0;
     case OP_GT: return ordered(a, b, &order) && order > 0;
     case OP_GE: return ordered(a, b, &order) && order >= 0;
-    case OP_MATCH: return json_is_string(a) && asl_pattern_matches(filter->b.pattern, json_string_value(a));
+    case OP_MATCH:
+        return json_is_string(a) && asl_pattern_matches(filter->b.pattern, json_string_value(a));
     case OP_IN: return is_in(a, b);
     case OP_NIN: return !is_in(a, b);
     case OP_CONTAINS:
-        return json_is_string(a) && json_is_string(b) ? strstr(json_string_value(a), json_string_value(b)) != NULL
-                                                      : is_in(b, a);
+        return json_is_string(a) && json_is_string(b)
+                   ? strstr(json_string_value(a), json_string_value(b)) != NULL
+                   : is_in(b, a);
     case OP_SIZE: return json_is_integer(b) && (json_int_t)size_of(a) == json_integer_value(b);
     case OP_EMPTY: return a && json_is_boolean(b) && (size_of(a) == 0) == json_is_true(b);
     case OP_SUBSETOF: return json_is_array(a) && shared(a, b) == json_array_size(a);
@@ -360,8 +386,8 @@ static bool compare(const struct asl_filter *filter, const json_t *a, const json
     return false;
 }
 
-static bool accepts_pair(const struct asl_filter *filter, const json_t *node, struct asl_reading *reading,
-                         bool *ret_accepts)
+static bool accepts_pair(const struct asl_filter *filter, const json_t *node,
+                         struct asl_reading *reading, bool *ret_accepts)
 {
     const bool or = filter->kind == FILTER_OR;
     if (!asl_filter_accepts(filter->left, node, reading, ret_accepts))
@@ -369,8 +395,8 @@ static bool accepts_pair(const struct asl_filter *filter, const json_t *node, st
     return *ret_accepts == or || asl_filter_accepts(filter->right, node, reading, ret_accepts);
 }
 
-bool asl_filter_accepts(const struct asl_filter *filter, const json_t *node, struct asl_reading *reading,
-                        bool *ret_accepts)
+bool asl_filter_accepts(const struct asl_filter *filter, const json_t *node,
+                        struct asl_reading *reading, bool *ret_accepts)
 {
     if (filter->kind == FILTER_OR || filter->kind == FILTER_AND)
         return accepts_pair(filter, node, reading, ret_accepts);

@@ -13,8 +13,8 @@
 
 static json_t *fail(const struct asl_call *call, const char *what)
 {
-    (void)asl_fail_catchable(call->failure, ASL_ERROR_INTRINSIC, "The function '%s' had the following error: %s",
-                             call->name, what);
+    (void)asl_fail_catchable(call->failure, ASL_ERROR_INTRINSIC,
+                             "The function '%s' had the following error: %s", call->name, what);
     return NULL;
 }
 
@@ -45,7 +45,8 @@ static bool holds(const json_t *array, const json_t *item)
 {
     size_t i;
     json_t *value;
-    json_array_foreach(array, i, value) {
+    json_array_foreach(array, i, value)
+    {
         if (same(value, item))
             return true;
     }
@@ -74,7 +75,8 @@ static json_t *array_partition(const struct asl_call *call)
     sr_auto(json) json_t *chunks = json_array();
     json_t *chunk = NULL, *value;
     size_t i;
-    json_array_foreach(call->args[0], i, value) {
+    json_array_foreach(call->args[0], i, value)
+    {
         if (i % (size_t)size == 0 && json_array_append_new(chunks, chunk = json_array()) != 0)
             return NULL;
         if (json_array_append(chunk, value) != 0)
@@ -93,7 +95,8 @@ static json_t *array_contains(const struct asl_call *call)
 static json_t *array_range(const struct asl_call *call)
 {
     json_int_t first, last, step;
-    if (!whole(call->args[0], &first) || !whole(call->args[1], &last) || !whole(call->args[2], &step))
+    if (!whole(call->args[0], &first) || !whole(call->args[1], &last) ||
+        !whole(call->args[2], &step))
         return fail(call, "the arguments must be integers");
     if (step == 0)
         return fail(call, "the step must not be zero");
@@ -133,7 +136,8 @@ static json_t *array_unique(const struct asl_call *call)
     sr_auto(json) json_t *unique = json_array();
     size_t i;
     json_t *value;
-    json_array_foreach(call->args[0], i, value) {
+    json_array_foreach(call->args[0], i, value)
+    {
         if (!holds(unique, value) && json_array_append(unique, value) != 0)
             return NULL;
     }
@@ -180,8 +184,9 @@ static json_t *hash(const struct asl_call *call)
         return fail(call, "the data must be of at most 10000 characters");
     char hex[SR_DIGEST_HEX];
     if (!sr_digest(algorithm, text, strlen(text), hex, &err))
-        return err.code == SR_ERR_INVALID ? fail(call, "the algorithm must be MD5, SHA-1, SHA-256, SHA-384 or SHA-512")
-                                          : NULL;
+        return err.code == SR_ERR_INVALID
+                   ? fail(call, "the algorithm must be MD5, SHA-1, SHA-256, SHA-384 or SHA-512")
+                   : NULL;
     return json_string(hex);
 }
 
@@ -270,8 +275,8 @@ static json_t *uuid(const struct asl_call *call)
     const uint64_t high = asl_random_next(call->random), low = asl_random_next(call->random);
     char text[37];
     snprintf(text, sizeof text, "%08" PRIx32 "-%04x-4%03x-%04x-%012" PRIx64, (uint32_t)(high >> 32),
-             (unsigned)(high >> 16 & 0xffff), (unsigned)(high & 0xfff), (unsigned)(low >> 48 & 0x3fff) | 0x8000u,
-             low & 0xffffffffffffu);
+             (unsigned)(high >> 16 & 0xffff), (unsigned)(high & 0xfff),
+             (unsigned)(low >> 48 & 0x3fff) | 0x8000u, low & 0xffffffffffffu);
     return json_string(text);
 }
 
@@ -289,12 +294,14 @@ bool asl_function_text(const json_t *value, struct sr_str *text, struct sr_err *
     const char *key, *comma = "";
     json_t *member;
     size_t i;
-    json_object_foreach((json_t *)(uintptr_t)value, key, member) {
+    json_object_foreach((json_t *)(uintptr_t)value, key, member)
+    {
         if (!sr_str_addf(text, err, "%s%s=", comma, key) || !asl_function_text(member, text, err))
             return false;
         comma = ", ";
     }
-    json_array_foreach(value, i, member) {
+    json_array_foreach(value, i, member)
+    {
         if (!sr_str_add(text, comma, err) || !asl_function_text(member, text, err))
             return false;
         comma = ", ";

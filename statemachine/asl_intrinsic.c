@@ -44,7 +44,8 @@ uint64_t asl_random_next(struct asl_random *random)  // splitmix64
 
 static bool fail(const struct text *text, struct sr_err *err, const char *what)
 {
-    return sr_fail(err, SR_ERR_INVALID, "%s at character %zu", what, (size_t)(text->at - text->start) + 1);
+    return sr_fail(err, SR_ERR_INVALID, "%s at character %zu", what,
+                   (size_t)(text->at - text->start) + 1);
 }
 
 static bool no_memory(struct sr_err *err)
@@ -95,7 +96,8 @@ static bool parse_path(struct text *text, struct asl_intrinsic *node, struct sr_
     return true;
 }
 
-// Escaped braces keep their backslash: States.Format needs to know them. AWS refuses any other escape but \' and \\.
+// Escaped braces keep their backslash: States.Format needs to know them. AWS refuses any other
+// escape but \' and \\.
 static bool parse_string(struct text *text, struct asl_intrinsic *node, struct sr_err *err)
 {
     sr_auto(sr_str) struct sr_str value = { 0 };
@@ -134,7 +136,9 @@ static bool parse_literal(struct text *text, struct asl_intrinsic *node, struct 
     json_error_t ignored;
     node->literal = bytes ? json_loadb(text->at, bytes, JSON_DECODE_ANY, &ignored) : NULL;
     if (!node->literal)
-        return fail(text, err, "expected a path, a function, a string in single quotes, a number, true, false or null");
+        return fail(
+            text, err,
+            "expected a path, a function, a string in single quotes, a number, true, false or null");
     text->at += bytes;
     return true;
 }
@@ -176,15 +180,18 @@ static bool literal_fits(char type, const json_t *literal)
     }
 }
 
-static bool check_args(const struct text *text, const struct asl_intrinsic *node, struct sr_err *err)
+static bool check_args(const struct text *text, const struct asl_intrinsic *node,
+                       struct sr_err *err)
 {
     const struct asl_function *function = node->function;
     if (node->count < function->args_min || node->count > function->args_max)
-        return sr_fail(err, SR_ERR_INVALID, "%s does not take %zu arguments", function->name, node->count);
+        return sr_fail(err, SR_ERR_INVALID, "%s does not take %zu arguments", function->name,
+                       node->count);
     for (size_t i = 0; i < node->count && function->types[i]; i++) {
         const json_t *literal = node->args[i]->literal;
         if (literal && !literal_fits(function->types[i], literal))
-            return sr_fail(err, SR_ERR_INVALID, "argument %zu of %s is of the wrong type", i + 1, function->name);
+            return sr_fail(err, SR_ERR_INVALID, "argument %zu of %s is of the wrong type", i + 1,
+                           function->name);
     }
     (void)text;
     return true;
@@ -213,13 +220,14 @@ static bool parse_value(struct text *text, struct asl_intrinsic **ret_node, stru
     blanks(text);
     const bool call = strncmp(text->at, "States.", 7) == 0;
     const size_t args = call ? ASL_INTRINSIC_ARGS_MAX : 0;
-    sr_auto(asl_intrinsic) struct asl_intrinsic *node = calloc(1, sizeof *node + args * sizeof node->args[0]);
+    sr_auto(asl_intrinsic) struct asl_intrinsic *node =
+        calloc(1, sizeof *node + args * sizeof node->args[0]);
     if (!node)
         return no_memory(err);
-    const bool parsed = call                 ? parse_call(text, node, err)
-                        : *text->at == '$'   ? parse_path(text, node, err)
+    const bool parsed = call                ? parse_call(text, node, err)
+                        : *text->at == '$'  ? parse_path(text, node, err)
                         : *text->at == '\'' ? parse_string(text, node, err)
-                                             : parse_literal(text, node, err);
+                                            : parse_literal(text, node, err);
     if (!parsed)
         return false;
     *ret_node = sr_take(node);
@@ -229,7 +237,8 @@ static bool parse_value(struct text *text, struct asl_intrinsic **ret_node, stru
 bool asl_intrinsic_parse(const char *text, struct asl_intrinsic **ret_intrinsic, struct sr_err *err)
 {
     if (strlen(text) > ASL_INTRINSIC_BYTES_MAX)
-        return sr_fail(err, SR_ERR_TOO_LARGE, "an intrinsic function of more than %d bytes", ASL_INTRINSIC_BYTES_MAX);
+        return sr_fail(err, SR_ERR_TOO_LARGE, "an intrinsic function of more than %d bytes",
+                       ASL_INTRINSIC_BYTES_MAX);
     struct text input = { .start = text, .at = text };
     sr_auto(asl_intrinsic) struct asl_intrinsic *node = NULL;
     if (!parse_value(&input, &node, err))
@@ -252,8 +261,8 @@ void asl_intrinsic_each_path(const struct asl_intrinsic *intrinsic,
 
 // --- evaluation ---
 
-static bool evaluate(const struct asl_intrinsic *node, const struct asl_scope *scope, struct asl_random *random,
-                     json_t **ret_value, struct asl_failure *failure);
+static bool evaluate(const struct asl_intrinsic *node, const struct asl_scope *scope,
+                     struct asl_random *random, json_t **ret_value, struct asl_failure *failure);
 
 // Only States.Format knows escaped braces.
 static json_t *literal_value(const struct asl_intrinsic *node, bool keep_braces)
@@ -272,8 +281,9 @@ static json_t *literal_value(const struct asl_intrinsic *node, bool keep_braces)
     return json_string(sr_str_text(&plain));
 }
 
-static bool call_function(const struct asl_intrinsic *node, const struct asl_scope *scope, struct asl_random *random,
-                          json_t **ret_value, struct asl_failure *failure)
+static bool call_function(const struct asl_intrinsic *node, const struct asl_scope *scope,
+                          struct asl_random *random, json_t **ret_value,
+                          struct asl_failure *failure)
 {
     json_t *args[ASL_INTRINSIC_ARGS_MAX];
     const bool format = strcmp(node->function->name, "States.Format") == 0;
@@ -297,8 +307,8 @@ static bool call_function(const struct asl_intrinsic *node, const struct asl_sco
     return ok;
 }
 
-static bool evaluate(const struct asl_intrinsic *node, const struct asl_scope *scope, struct asl_random *random,
-                     json_t **ret_value, struct asl_failure *failure)
+static bool evaluate(const struct asl_intrinsic *node, const struct asl_scope *scope,
+                     struct asl_random *random, json_t **ret_value, struct asl_failure *failure)
 {
     if (node->function)
         return call_function(node, scope, random, ret_value, failure);
@@ -311,7 +321,8 @@ static bool evaluate(const struct asl_intrinsic *node, const struct asl_scope *s
         *ret_value = json_array();
         return *ret_value != NULL;
     }
-    return asl_fail(failure, ASL_ERROR_RUNTIME, "The JsonPath argument for the field '%s' could not be found in the input",
+    return asl_fail(failure, ASL_ERROR_RUNTIME,
+                    "The JsonPath argument for the field '%s' could not be found in the input",
                     asl_path_text(node->path));
 }
 

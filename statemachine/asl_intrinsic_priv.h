@@ -17,7 +17,8 @@ struct asl_function {
     const char *name;
     size_t args_min, args_max;
     json_t *(*fn)(const struct asl_call *call);  // a new reference; NULL: failed
-    const char *types;  // one letter per argument for literals: a array, n number, s string, b boolean, o object, . any
+    const char *types;  // one letter per argument for literals: a array, n number, s string, b
+                        // boolean, o object, . any
 };
 
 // NULL when there is none.

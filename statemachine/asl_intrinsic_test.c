@@ -27,9 +27,11 @@ static const struct row {
     { "Base64Decode", "States.Base64Decode('RGF0YSB0byBlbmNvZGU=')", "\"Data to encode\"" },
     { "Base64Decode of something else", "States.Base64Decode('?')", NULL },
     { "Hash MD5", "States.Hash('input data', 'MD5')", "\"812f45842bc6d66ee14572ce20db8e86\"" },
-    { "Hash SHA-1", "States.Hash('input data', 'SHA-1')", "\"aaff4a450a104cd177d28d18d74485e8cae074b7\"" },
+    { "Hash SHA-1", "States.Hash('input data', 'SHA-1')",
+      "\"aaff4a450a104cd177d28d18d74485e8cae074b7\"" },
     { "Hash of no such name", "States.Hash('x', 'CRC')", NULL },
-    { "JsonMerge", "States.JsonMerge($.o, States.StringToJson('{\"k\":2}'), false)", "{\"k\":2,\"l\":[]}" },
+    { "JsonMerge", "States.JsonMerge($.o, States.StringToJson('{\"k\":2}'), false)",
+      "{\"k\":2,\"l\":[]}" },
     { "JsonMerge deep", "States.JsonMerge($.o, $.o, true)", NULL },
     { "StringToJson", "States.StringToJson('[1]')", "[1]" },
     { "StringToJson of blanks", "States.StringToJson(' ')", "null" },
@@ -46,19 +48,24 @@ static const struct row {
 static const struct bad {
     const char *name, *call;
 } bad_rows[] = {
-    { "unknown", "States.Nothing(1)" },       { "too few arguments", "States.Hash('x')" },
-    { "no end", "States.Array(1" },           { "more behind it", "States.Array(1) 2" },
-    { "no call", "'text'" },                  { "unknown escape", "States.Format('\\\"')" },
+    { "unknown", "States.Nothing(1)" },
+    { "too few arguments", "States.Hash('x')" },
+    { "no end", "States.Array(1" },
+    { "more behind it", "States.Array(1) 2" },
+    { "no call", "'text'" },
+    { "unknown escape", "States.Format('\\\"')" },
     { "literal of a wrong type", "States.MathAdd(1,'-1')" },
     { "a broken path", "States.Array($.a[)" },
-    { "too deep", "States.Array(States.Array(States.Array(States.Array(States.Array(States.Array(States.Array("
-                  "States.Array(States.Array(States.Array(States.Array(1)))))))))))" },
+    { "too deep",
+      "States.Array(States.Array(States.Array(States.Array(States.Array(States.Array(States.Array("
+      "States.Array(States.Array(States.Array(States.Array(1)))))))))))" },
 };
 
 static json_t *input(void)
 {
     json_error_t error;
-    return json_loads("{\"a\":[1,2,2,3],\"o\":{\"k\":1,\"l\":[]},\"t\":\"a,b;;c\",\"n\":2}", 0, &error);
+    return json_loads("{\"a\":[1,2,2,3],\"o\":{\"k\":1,\"l\":[]},\"t\":\"a,b;;c\",\"n\":2}", 0,
+                      &error);
 }
 
 static bool call(const char *text, uint64_t seed, json_t **ret_value, struct asl_failure *failure)

@@ -17,7 +17,8 @@ static const char *text_of(const json_t *json, const char *key)
     return json_string_value(json_object_get(json, key));
 }
 
-static bool parse_flow(const json_t *json, const char *language, struct asl_flow **ret_flow, struct sr_err *err);
+static bool parse_flow(const json_t *json, const char *language, struct asl_flow **ret_flow,
+                       struct sr_err *err);
 
 static bool copy_text(const json_t *json, const char *key, char **ret_text, struct sr_err *err)
 {
@@ -28,28 +29,32 @@ static bool copy_text(const json_t *json, const char *key, char **ret_text, stru
     return *ret_text || no_memory(err);
 }
 
-static bool parse_path(const json_t *json, const char *key, struct asl_path **ret_path, struct sr_err *err)
+static bool parse_path(const json_t *json, const char *key, struct asl_path **ret_path,
+                       struct sr_err *err)
 {
     const char *text = text_of(json, key);
     return !text || asl_path_parse(text, ret_path, err) || sr_err_wrap(err, "%s", key);
 }
 
-static bool parse_place(const json_t *json, const char *key, struct asl_place *place, struct sr_err *err)
+static bool parse_place(const json_t *json, const char *key, struct asl_place *place,
+                        struct sr_err *err)
 {
     const char *text = text_of(json, key);
     place->discards = json_is_null(json_object_get(json, key));
     return !text || strcmp(text, "$") == 0 || parse_path(json, key, &place->path, err);
 }
 
-static bool parse_template(const json_t *json, const char *key, struct asl_template **ret_template, struct sr_err *err)
+static bool parse_template(const json_t *json, const char *key, struct asl_template **ret_template,
+                           struct sr_err *err)
 {
     const char *field;
     const json_t *value = json_object_get(json, key);
-    return !value || asl_template_parse(value, ret_template, &field, err) || sr_err_wrap(err, "%s", key);
+    return !value || asl_template_parse(value, ret_template, &field, err) ||
+           sr_err_wrap(err, "%s", key);
 }
 
-static bool parse_number(const json_t *json, const char *key, const char *path_key, struct asl_number *number,
-                         struct sr_err *err)
+static bool parse_number(const json_t *json, const char *key, const char *path_key,
+                         struct asl_number *number, struct sr_err *err)
 {
     const json_t *value = json_object_get(json, key);
     number->given = json_is_number(value);
@@ -57,7 +62,8 @@ static bool parse_number(const json_t *json, const char *key, const char *path_k
     return parse_path(json, path_key, &number->path, err);
 }
 
-static bool parse_expression(const json_t *json, const char *key, struct asl_template **ret_template, struct sr_err *err)
+static bool parse_expression(const json_t *json, const char *key,
+                             struct asl_template **ret_template, struct sr_err *err)
 {
     const char *text = text_of(json, key);
     return !text || asl_template_parse_expression(key, text, ret_template, err);
@@ -138,7 +144,8 @@ static bool parse_task(const json_t *json, struct asl_state *state, struct sr_er
     struct asl_task *task = &state->task;
     if (!arn)
         return sr_fail(err, SR_ERR_INVALID, "a Task without a Resource");
-    if (!asl_resource_parse(arn, &task->resource)) {  // of another kind: its runner knows the whole name
+    if (!asl_resource_parse(arn,
+                            &task->resource)) {  // of another kind: its runner knows the whole name
         task->resource = (struct asl_resource){ .kind = ASL_TASK_SERVICE, .arn = strdup(arn) };
         task->resource.type = strndup(arn, strcspn(arn, ":"));
         task->resource.action = strdup(arn);
@@ -146,7 +153,8 @@ static bool parse_task(const json_t *json, struct asl_state *state, struct sr_er
             return no_memory(err);
     }
     return parse_number(json, "TimeoutSeconds", "TimeoutSecondsPath", &task->timeout_s, err) &&
-           parse_number(json, "HeartbeatSeconds", "HeartbeatSecondsPath", &task->heartbeat_s, err) &&
+           parse_number(json, "HeartbeatSeconds", "HeartbeatSecondsPath", &task->heartbeat_s,
+                        err) &&
            parse_template(json, "Credentials", &task->credentials, err);
 }
 
@@ -159,7 +167,8 @@ static bool parse_wait(const json_t *json, struct asl_state *state, struct sr_er
 
 static bool parse_fail(const json_t *json, struct asl_state *state, struct sr_err *err)
 {
-    return copy_text(json, "Error", &state->fail.error, err) && copy_text(json, "Cause", &state->fail.cause, err) &&
+    return copy_text(json, "Error", &state->fail.error, err) &&
+           copy_text(json, "Cause", &state->fail.cause, err) &&
            parse_expression(json, "ErrorPath", &state->fail.error_from, err) &&
            parse_expression(json, "CausePath", &state->fail.cause_from, err);
 }
@@ -176,13 +185,15 @@ static bool parse_choice(const json_t *json, struct asl_state *state, struct sr_
         const json_t *item = json_array_get(list, i);
         struct asl_choice_option *option = &choice->options[choice->count++];
         option->next = text_of(item, "Next");
-        if (!asl_rule_parse(item, &option->rule, err) || !parse_template(item, "Assign", &option->assign, err))
+        if (!asl_rule_parse(item, &option->rule, err) ||
+            !parse_template(item, "Assign", &option->assign, err))
             return false;
     }
     return true;
 }
 
-static bool parse_parallel(const json_t *json, const char *language, struct asl_state *state, struct sr_err *err)
+static bool parse_parallel(const json_t *json, const char *language, struct asl_state *state,
+                           struct sr_err *err)
 {
     const json_t *list = json_object_get(json, "Branches");
     struct asl_parallel *parallel = &state->parallel;
@@ -231,12 +242,15 @@ static bool parse_batcher(const json_t *json, struct asl_map *map, struct sr_err
     struct asl_batcher *batcher = map->batcher = calloc(1, sizeof *map->batcher);
     if (!batcher)
         return no_memory(err);
-    return parse_number(json, "MaxItemsPerBatch", "MaxItemsPerBatchPath", &batcher->items_max, err) &&
-           parse_number(json, "MaxInputBytesPerBatch", "MaxInputBytesPerBatchPath", &batcher->bytes_max, err) &&
+    return parse_number(json, "MaxItemsPerBatch", "MaxItemsPerBatchPath", &batcher->items_max,
+                        err) &&
+           parse_number(json, "MaxInputBytesPerBatch", "MaxInputBytesPerBatchPath",
+                        &batcher->bytes_max, err) &&
            parse_template(json, "BatchInput", &batcher->input, err);
 }
 
-static bool parse_map(const json_t *json, const char *language, struct asl_state *state, struct sr_err *err)
+static bool parse_map(const json_t *json, const char *language, struct asl_state *state,
+                      struct sr_err *err)
 {
     struct asl_map *map = &state->map;
     const json_t *processor = json_object_get(json, "ItemProcessor");
@@ -248,10 +262,12 @@ static bool parse_map(const json_t *json, const char *language, struct asl_state
     if (!parse_flow(processor, language, &map->processor, err))
         return sr_err_wrap(err, "ItemProcessor");
     const char *selector = json_object_get(json, "ItemSelector") ? "ItemSelector" : "Parameters";
-    return copy_text(json, "Label", &map->label, err) && parse_path(json, "ItemsPath", &map->items_path, err) &&
+    return copy_text(json, "Label", &map->label, err) &&
+           parse_path(json, "ItemsPath", &map->items_path, err) &&
            parse_template(json, selector, &map->item_selector, err) &&
            parse_number(json, "MaxConcurrency", "MaxConcurrencyPath", &map->concurrency_max, err) &&
-           parse_number(json, "ToleratedFailureCount", "ToleratedFailureCountPath", &map->tolerated_count, err) &&
+           parse_number(json, "ToleratedFailureCount", "ToleratedFailureCountPath",
+                        &map->tolerated_count, err) &&
            parse_number(json, "ToleratedFailurePercentage", "ToleratedFailurePercentagePath",
                         &map->tolerated_percentage, err) &&
            parse_reader(json_object_get(json, "ItemReader"), map, err) &&
@@ -259,14 +275,13 @@ static bool parse_map(const json_t *json, const char *language, struct asl_state
            parse_batcher(json_object_get(json, "ItemBatcher"), map, err);
 }
 
-static bool parse_own(const json_t *json, const char *language, struct asl_state *state, struct sr_err *err)
+static bool parse_own(const json_t *json, const char *language, struct asl_state *state,
+                      struct sr_err *err)
 {
     switch (state->type) {
     case ASL_TASK: return parse_task(json, state, err);
     case ASL_WAIT: return parse_wait(json, state, err);
-    case ASL_PASS:
-        state->result = json_incref(json_object_get(json, "Result"));
-        return true;
+    case ASL_PASS: state->result = json_incref(json_object_get(json, "Result")); return true;
     case ASL_FAIL: return parse_fail(json, state, err);
     case ASL_CHOICE: return parse_choice(json, state, err);
     case ASL_PARALLEL: return parse_parallel(json, language, state, err);
@@ -277,8 +292,8 @@ static bool parse_own(const json_t *json, const char *language, struct asl_state
     return true;
 }
 
-static bool parse_state(const char *name, const json_t *json, const char *inherited, struct asl_state *state,
-                        struct sr_err *err)
+static bool parse_state(const char *name, const json_t *json, const char *inherited,
+                        struct asl_state *state, struct sr_err *err)
 {
     const char *type = text_of(json, "Type"), *own = text_of(json, "QueryLanguage");
     const char *language = own ? own : inherited;
@@ -290,13 +305,15 @@ static bool parse_state(const char *name, const json_t *json, const char *inheri
     if (!state->language)
         return sr_fail(err, SR_ERR_UNSUPPORTED, "%s: QueryLanguage '%s'", name, language);
     int found = 0;
-    while (found < ASL_STATE_TYPE_COUNT && (!type || strcmp(type, asl_state_type_name((enum asl_state_type)found))))
+    while (found < ASL_STATE_TYPE_COUNT &&
+           (!type || strcmp(type, asl_state_type_name((enum asl_state_type)found))))
         found++;
     if (found == ASL_STATE_TYPE_COUNT)
         return sr_fail(err, SR_ERR_INVALID, "%s: no such Type", name);
     state->type = (enum asl_state_type)found;
     state->next = text_of(json, "Next");
-    const char *parameters = state->type == ASL_MAP ? "" : "Parameters";  // a Map's select its items
+    const char *parameters =
+        state->type == ASL_MAP ? "" : "Parameters";  // a Map's select its items
     const bool parsed = parse_place(json, "InputPath", &state->input_path, err) &&
                         parse_place(json, "OutputPath", &state->output_path, err) &&
                         parse_place(json, "ResultPath", &state->result_path, err) &&
@@ -309,7 +326,8 @@ static bool parse_state(const char *name, const json_t *json, const char *inheri
     return parsed || sr_err_wrap(err, "%s", name);
 }
 
-static bool parse_flow(const json_t *json, const char *language, struct asl_flow **ret_flow, struct sr_err *err)
+static bool parse_flow(const json_t *json, const char *language, struct asl_flow **ret_flow,
+                       struct sr_err *err)
 {
     sr_auto(asl_flow) struct asl_flow *flow = calloc(1, sizeof *flow);
     const json_t *states = json_object_get(json, "States");
@@ -322,7 +340,8 @@ static bool parse_flow(const json_t *json, const char *language, struct asl_flow
         return no_memory(err);
     const char *name;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)states, name, value) {
+    json_object_foreach((json_t *)(uintptr_t)states, name, value)
+    {
         const size_t position = flow->count++;
         if (json_object_set_new(flow->index, name, json_integer((json_int_t)position)) != 0)
             return no_memory(err);
@@ -349,8 +368,8 @@ bool asl_parse(const json_t *json, struct asl_def **ret_def, struct sr_err *err)
     return true;
 }
 
-bool asl_parse_text(const char *text, size_t bytes, enum asl_machine_type type, struct asl_faults *faults,
-                    struct asl_def **ret_def, struct sr_err *err)
+bool asl_parse_text(const char *text, size_t bytes, enum asl_machine_type type,
+                    struct asl_faults *faults, struct asl_def **ret_def, struct sr_err *err)
 {
     sr_auto(json) json_t *json = NULL;
     if (!asl_check_text(text, bytes, type, faults, &json, err))

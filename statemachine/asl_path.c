@@ -74,7 +74,8 @@ void asl_cursor_blanks(struct asl_cursor *cursor)
 
 bool asl_cursor_fail(const struct asl_cursor *cursor, struct sr_err *err, const char *what)
 {
-    return sr_fail(err, SR_ERR_INVALID, "%s at character %zu", what, (size_t)(cursor->at - cursor->start) + 1);
+    return sr_fail(err, SR_ERR_INVALID, "%s at character %zu", what,
+                   (size_t)(cursor->at - cursor->start) + 1);
 }
 
 bool asl_cursor_quoted(struct asl_cursor *cursor, char **ret_text, struct sr_err *err)
@@ -153,8 +154,8 @@ static bool step_index(struct asl_step *step, json_int_t index, struct sr_err *e
     return true;
 }
 
-static bool parse_function(struct asl_cursor *cursor, const char *name, size_t bytes, struct asl_path *path,
-                           struct sr_err *err)
+static bool parse_function(struct asl_cursor *cursor, const char *name, size_t bytes,
+                           struct asl_path *path, struct sr_err *err)
 {
     static const char *const names[] = {
         [ASL_PATH_LENGTH] = "length", [ASL_PATH_MIN] = "min",   [ASL_PATH_MAX] = "max",
@@ -196,7 +197,8 @@ static bool parse_dotted(struct asl_cursor *cursor, struct asl_path *path, struc
     const char *name = cursor->at;
     while (!name_ends(cursor)) {
         if ((unsigned char)*cursor->at < 0x20 || strchr("*?]'\"", *cursor->at))
-            return asl_cursor_fail(cursor, err, "a name cannot hold this character without brackets");
+            return asl_cursor_fail(cursor, err,
+                                   "a name cannot hold this character without brackets");
         cursor->at++;
     }
     const size_t bytes = (size_t)(cursor->at - name);
@@ -230,7 +232,8 @@ static bool parse_names(struct asl_cursor *cursor, struct asl_path *path, struct
     }
 }
 
-static bool parse_slice_part(struct asl_cursor *cursor, bool *ret_has, json_int_t *ret, struct sr_err *err)
+static bool parse_slice_part(struct asl_cursor *cursor, bool *ret_has, json_int_t *ret,
+                             struct sr_err *err)
 {
     asl_cursor_blanks(cursor);
     *ret_has = *cursor->at == '-' || isdigit((unsigned char)*cursor->at);
@@ -311,7 +314,9 @@ static bool step_is_definite(const struct asl_path *path, size_t i)
 {
     const struct asl_step *step = &path->steps[i];
     switch (step->kind) {
-    case ASL_STEP_NAME: return step->count == 1 || i + 1 == path->step_count;  // several at the end: one merged object
+    case ASL_STEP_NAME:
+        return step->count == 1 ||
+               i + 1 == path->step_count;  // several at the end: one merged object
     case ASL_STEP_INDEX: return step->count == 1;
     case ASL_STEP_FUNCTION: return true;
     default: return false;
@@ -329,11 +334,13 @@ bool asl_path_parse_steps(struct asl_cursor *cursor, struct asl_path *path, stru
             cursor->at += 2;
             if (!step_add(path, ASL_STEP_SCAN, err))
                 return false;
-            if (*cursor->at == '[' ? !parse_bracket(cursor, path, err) : !parse_dotted(cursor, path, err))
+            if (*cursor->at == '[' ? !parse_bracket(cursor, path, err)
+                                   : !parse_dotted(cursor, path, err))
                 return false;
         } else if (*cursor->at == '.') {
             cursor->at++;
-            if (*cursor->at == '[' ? !parse_bracket(cursor, path, err) : !parse_dotted(cursor, path, err))
+            if (*cursor->at == '[' ? !parse_bracket(cursor, path, err)
+                                   : !parse_dotted(cursor, path, err))
                 return false;
         } else if (*cursor->at == '[') {
             if (!parse_bracket(cursor, path, err))
@@ -364,7 +371,8 @@ static bool parse_root(struct asl_cursor *cursor, struct asl_path *path, struct 
     const char *name = cursor->at;
     const unsigned char first = (unsigned char)*name;
     if (isalpha(first) || first == '_' || first >= 0x80) {
-        while (isalnum((unsigned char)*cursor->at) || *cursor->at == '_' || (unsigned char)*cursor->at >= 0x80)
+        while (isalnum((unsigned char)*cursor->at) || *cursor->at == '_' ||
+               (unsigned char)*cursor->at >= 0x80)
             cursor->at++;
         path->root = ASL_ROOT_VARIABLE;
         path->variable = strndup(name, (size_t)(cursor->at - name));

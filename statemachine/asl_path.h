@@ -1,4 +1,5 @@
-// statemachine/asl_path.h - JSONPath as AWS Step Functions reads it: paths into the input, the context object, variables.
+// statemachine/asl_path.h - JSONPath as AWS Step Functions reads it: paths into the input, the
+// context object, variables.
 #pragma once
 
 #include <stdbool.h>
@@ -16,9 +17,10 @@ struct asl_vars {
 
 // What a path can look at. Borrows everything.
 struct asl_scope {
-    const json_t *input;                          // "$"
-    const struct asl_vars *vars;                  // "$name"
-    const json_t *(*context)(const void *self);   // "$$", built when first asked for; NULL: out of memory
+    const json_t *input;          // "$"
+    const struct asl_vars *vars;  // "$name"
+    const json_t *(*context)(
+        const void *self);  // "$$", built when first asked for; NULL: out of memory
     const void *context_self;
 };
 
@@ -41,23 +43,25 @@ void asl_path_free(struct asl_path *path);
 SR_DEFINE_AUTO(asl_path, struct asl_path, asl_path_free);
 
 enum asl_root asl_path_root(const struct asl_path *path);
-const char *asl_path_variable(const struct asl_path *path);  // the name after "$"; NULL when the root is no variable
-const char *asl_path_text(const struct asl_path *path);      // as it was given
-// Names exactly one place: only names and single indexes (a reference path when the root is the input).
+const char *asl_path_variable(
+    const struct asl_path *path);  // the name after "$"; NULL when the root is no variable
+const char *asl_path_text(const struct asl_path *path);  // as it was given
+// Names exactly one place: only names and single indexes (a reference path when the root is the
+// input).
 bool asl_path_is_definite(const struct asl_path *path);
 bool asl_path_is_reference(const struct asl_path *path);
 
 // Reads. A definite path gives the value; any other gives an array of what it found, perhaps empty.
 // Owns:   *ret_value is a new reference.
 // Errors: NOT_FOUND ("No results for path: $['a']", "Missing property in path $['a']"); LIMIT; NO_MEMORY.
-SR_MUST_USE bool asl_path_read(const struct asl_path *path, const struct asl_scope *scope, json_t **ret_value,
-                               struct sr_err *err);
+SR_MUST_USE bool asl_path_read(const struct asl_path *path, const struct asl_scope *scope,
+                               json_t **ret_value, struct sr_err *err);
 // The same below a given value, for any root.
-SR_MUST_USE bool asl_path_read_at(const struct asl_path *path, const json_t *root, json_t **ret_value,
-                                  struct sr_err *err);
+SR_MUST_USE bool asl_path_read_at(const struct asl_path *path, const json_t *root,
+                                  json_t **ret_value, struct sr_err *err);
 
-// A copy of `document` in which the place of a reference path holds `value`; missing objects on the way are made. Shares
-// what did not change, so neither is ever modified in place afterwards.
+// A copy of `document` in which the place of a reference path holds `value`; missing objects on the
+// way are made. Shares what did not change, so neither is ever modified in place afterwards.
 // Errors: CONFLICT when something on the way is no object, or an index is not there; NO_MEMORY.
 SR_MUST_USE bool asl_path_write(const struct asl_path *path, const json_t *document, json_t *value,
                                 json_t **ret_document, struct sr_err *err);

@@ -5,11 +5,11 @@
 #include "statemachine/asl_path.h"
 
 enum asl_step_kind {
-    ASL_STEP_NAME,      // one or several names
-    ASL_STEP_INDEX,     // one or several indexes
+    ASL_STEP_NAME,   // one or several names
+    ASL_STEP_INDEX,  // one or several indexes
     ASL_STEP_SLICE,
     ASL_STEP_WILDCARD,
-    ASL_STEP_SCAN,      // ".."; the step after it is tried everywhere below
+    ASL_STEP_SCAN,  // ".."; the step after it is tried everywhere below
     ASL_STEP_FILTER,
     ASL_STEP_FUNCTION,
 };
@@ -29,7 +29,7 @@ struct asl_filter;
 
 struct asl_step {
     enum asl_step_kind kind;
-    size_t count;         // of names or indexes
+    size_t count;  // of names or indexes
     char **names;
     json_int_t *indexes;
     struct {
@@ -69,13 +69,15 @@ bool asl_cursor_fail(const struct asl_cursor *cursor, struct sr_err *err, const 
 SR_MUST_USE bool asl_cursor_quoted(struct asl_cursor *cursor, char **ret_text, struct sr_err *err);
 SR_MUST_USE bool asl_cursor_integer(struct asl_cursor *cursor, json_int_t *ret, struct sr_err *err);
 // The steps after "$" or "@", to where a path cannot go on.
-SR_MUST_USE bool asl_path_parse_steps(struct asl_cursor *cursor, struct asl_path *path, struct sr_err *err);
+SR_MUST_USE bool asl_path_parse_steps(struct asl_cursor *cursor, struct asl_path *path,
+                                      struct sr_err *err);
 
 // Filters: "?(...)" behind its question mark, to the closing bracket (not taken).
-SR_MUST_USE bool asl_filter_parse(struct asl_cursor *cursor, struct asl_filter **ret_filter, struct sr_err *err);
+SR_MUST_USE bool asl_filter_parse(struct asl_cursor *cursor, struct asl_filter **ret_filter,
+                                  struct sr_err *err);
 void asl_filter_free(struct asl_filter *filter);
-SR_MUST_USE bool asl_filter_accepts(const struct asl_filter *filter, const json_t *node, struct asl_reading *reading,
-                                    bool *ret_accepts);
+SR_MUST_USE bool asl_filter_accepts(const struct asl_filter *filter, const json_t *node,
+                                    struct asl_reading *reading, bool *ret_accepts);
 // Reads `path` at `root` inside another reading: *ret_value NULL when there is nothing.
-SR_MUST_USE bool asl_path_read_inside(const struct asl_path *path, const json_t *root, struct asl_reading *reading,
-                                      json_t **ret_value);
+SR_MUST_USE bool asl_path_read_inside(const struct asl_path *path, const json_t *root,
+                                      struct asl_reading *reading, json_t **ret_value);

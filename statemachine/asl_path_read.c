@@ -1,4 +1,5 @@
-// Reading and writing through a parsed path. The order of results, and what counts as missing, are Jayway JsonPath's.
+// Reading and writing through a parsed path. The order of results, and what counts as missing, are
+// Jayway JsonPath's.
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -26,7 +27,8 @@ static void describe(const struct asl_path *path, size_t count, char *buffer, si
         else if (step->kind == ASL_STEP_NAME)
             n = snprintf(buffer + used, capacity - used, "['%s']", step->names[0]);
         else if (step->kind == ASL_STEP_INDEX)
-            n = snprintf(buffer + used, capacity - used, "[%" JSON_INTEGER_FORMAT "]", step->indexes[0]);
+            n = snprintf(buffer + used, capacity - used, "[%" JSON_INTEGER_FORMAT "]",
+                         step->indexes[0]);
         else
             n = snprintf(buffer + used, capacity - used, "[*]");
         used += n > 0 ? (size_t)n : 0;
@@ -47,7 +49,8 @@ static bool missing(const struct asl_path *path, size_t step_index, struct sr_er
 static bool visit(struct asl_reading *reading)
 {
     if (reading->visits_left == 0)
-        return sr_fail(reading->err, SR_ERR_LIMIT, "a path looks at more than %d nodes", ASL_PATH_VISITS_MAX);
+        return sr_fail(reading->err, SR_ERR_LIMIT, "a path looks at more than %d nodes",
+                       ASL_PATH_VISITS_MAX);
     reading->visits_left--;
     return true;
 }
@@ -74,14 +77,17 @@ static json_t *merged(const struct asl_step *step, const json_t *node)
     return object;
 }
 
-static bool walk(const struct asl_path *path, size_t i, const json_t *node, struct asl_reading *reading);
+static bool walk(const struct asl_path *path, size_t i, const json_t *node,
+                 struct asl_reading *reading);
 
 static bool found(struct asl_reading *reading, const json_t *node)
 {
-    return json_array_append(reading->found, (json_t *)(uintptr_t)node) == 0 || no_memory(reading->err);
+    return json_array_append(reading->found, (json_t *)(uintptr_t)node) == 0 ||
+           no_memory(reading->err);
 }
 
-static bool walk_names(const struct asl_path *path, size_t i, const json_t *node, struct asl_reading *reading)
+static bool walk_names(const struct asl_path *path, size_t i, const json_t *node,
+                       struct asl_reading *reading)
 {
     const struct asl_step *step = &path->steps[i];
     if (!json_is_object(node))
@@ -98,7 +104,8 @@ static bool walk_names(const struct asl_path *path, size_t i, const json_t *node
     return true;
 }
 
-static bool walk_slice(const struct asl_path *path, size_t i, const json_t *node, struct asl_reading *reading)
+static bool walk_slice(const struct asl_path *path, size_t i, const json_t *node,
+                       struct asl_reading *reading)
 {
     const struct asl_step *step = &path->steps[i];
     const json_int_t count = (json_int_t)json_array_size(node);
@@ -127,23 +134,27 @@ static bool walk_slice(const struct asl_path *path, size_t i, const json_t *node
     return true;
 }
 
-static bool walk_children(const struct asl_path *path, size_t i, const json_t *node, struct asl_reading *reading)
+static bool walk_children(const struct asl_path *path, size_t i, const json_t *node,
+                          struct asl_reading *reading)
 {
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)node, key, value) {
+    json_object_foreach((json_t *)(uintptr_t)node, key, value)
+    {
         if (!walk(path, i, value, reading))
             return false;
     }
     size_t index;
-    json_array_foreach(node, index, value) {
+    json_array_foreach(node, index, value)
+    {
         if (!walk(path, i, value, reading))
             return false;
     }
     return true;
 }
 
-static bool walk_filter(const struct asl_path *path, size_t i, const json_t *node, struct asl_reading *reading)
+static bool walk_filter(const struct asl_path *path, size_t i, const json_t *node,
+                        struct asl_reading *reading)
 {
     const struct asl_filter *filter = path->steps[i].filter;
     bool accepts;
@@ -154,7 +165,8 @@ static bool walk_filter(const struct asl_path *path, size_t i, const json_t *nod
     }
     size_t index;
     json_t *value;
-    json_array_foreach(node, index, value) {
+    json_array_foreach(node, index, value)
+    {
         if (!asl_filter_accepts(filter, value, reading, &accepts))
             return false;
         if (accepts && !walk(path, i + 1, value, reading))
@@ -163,9 +175,10 @@ static bool walk_filter(const struct asl_path *path, size_t i, const json_t *nod
     return true;
 }
 
-// "..": the next step is tried here, then in everything below. A filter sees each object once: as itself, not also as
-// an element of its array.
-static bool walk_scan(const struct asl_path *path, size_t i, const json_t *node, struct asl_reading *reading)
+// "..": the next step is tried here, then in everything below. A filter sees each object once: as
+// itself, not also as an element of its array.
+static bool walk_scan(const struct asl_path *path, size_t i, const json_t *node,
+                      struct asl_reading *reading)
 {
     if (!visit(reading))
         return false;
@@ -173,9 +186,11 @@ static bool walk_scan(const struct asl_path *path, size_t i, const json_t *node,
     if (next->kind == ASL_STEP_FILTER && json_is_array(node)) {
         size_t index;
         json_t *value;
-        json_array_foreach(node, index, value) {
+        json_array_foreach(node, index, value)
+        {
             bool accepts = false;
-            if (!json_is_object(value) && !asl_filter_accepts(next->filter, value, reading, &accepts))
+            if (!json_is_object(value) &&
+                !asl_filter_accepts(next->filter, value, reading, &accepts))
                 return false;
             if (accepts && !walk(path, i + 2, value, reading))
                 return false;
@@ -185,19 +200,22 @@ static bool walk_scan(const struct asl_path *path, size_t i, const json_t *node,
     }
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)node, key, value) {
+    json_object_foreach((json_t *)(uintptr_t)node, key, value)
+    {
         if (!walk_scan(path, i, value, reading))
             return false;
     }
     size_t index;
-    json_array_foreach(node, index, value) {
+    json_array_foreach(node, index, value)
+    {
         if (!walk_scan(path, i, value, reading))
             return false;
     }
     return true;
 }
 
-static bool walk(const struct asl_path *path, size_t i, const json_t *node, struct asl_reading *reading)
+static bool walk(const struct asl_path *path, size_t i, const json_t *node,
+                 struct asl_reading *reading)
 {
     if (!visit(reading))
         return false;
@@ -224,8 +242,8 @@ static bool walk(const struct asl_path *path, size_t i, const json_t *node, stru
 
 // --- definite paths, and functions at the end ---
 
-static bool read_single(const struct asl_path *path, size_t step_count, const json_t *root, json_t **ret_value,
-                        struct sr_err *err)
+static bool read_single(const struct asl_path *path, size_t step_count, const json_t *root,
+                        json_t **ret_value, struct sr_err *err)
 {
     const json_t *node = root;
     for (size_t i = 0; i < step_count; i++) {
@@ -240,7 +258,8 @@ static bool read_single(const struct asl_path *path, size_t step_count, const js
             if (!json_is_object(node)) {
                 char text[160];
                 describe(path, i, text, sizeof text);
-                return sr_fail(err, SR_ERR_NOT_FOUND, "Expected to find an object with property ['%s'] in path %s",
+                return sr_fail(err, SR_ERR_NOT_FOUND,
+                               "Expected to find an object with property ['%s'] in path %s",
                                step->names[0], text);
             }
             node = json_object_get(node, step->names[0]);
@@ -254,8 +273,8 @@ static bool read_single(const struct asl_path *path, size_t step_count, const js
     return true;
 }
 
-static bool read_many(const struct asl_path *path, const json_t *root, struct asl_reading *outer, json_t **ret_value,
-                      struct sr_err *err)
+static bool read_many(const struct asl_path *path, const json_t *root, struct asl_reading *outer,
+                      json_t **ret_value, struct sr_err *err)
 {
     sr_auto(json) json_t *results = json_array();
     if (!results)
@@ -280,7 +299,8 @@ static json_t *numbers(enum asl_path_function function, const json_t *array)
     double sum = 0, min = INFINITY, max = -INFINITY;
     size_t count = 0, index;
     const json_t *value;
-    json_array_foreach(array, index, value) {
+    json_array_foreach(array, index, value)
+    {
         if (!json_is_number(value))
             continue;
         const double number = json_number_value(value);
@@ -313,8 +333,8 @@ static json_t *apply(enum asl_path_function function, const json_t *value)
         json_t *keys = json_is_object(value) ? json_array() : NULL;
         const char *key;
         json_t *member;
-        json_object_foreach((json_t *)(uintptr_t)value, key, member)
-            (void)json_array_append_new(keys, json_string(key));
+        json_object_foreach((json_t *)(uintptr_t)value, key, member)(void)
+            json_array_append_new(keys, json_string(key));
         return keys;
     }
     case ASL_PATH_FIRST: return count ? json_incref(json_array_get(value, 0)) : NULL;
@@ -334,10 +354,12 @@ static bool read_below(const struct asl_path *path, const json_t *root, struct a
     bool single = true;
     for (size_t i = 0; i + 1 < count; i++) {
         const struct asl_step *step = &path->steps[i];
-        single = single && step->count == 1 && (step->kind == ASL_STEP_NAME || step->kind == ASL_STEP_INDEX);
+        single = single && step->count == 1 &&
+                 (step->kind == ASL_STEP_NAME || step->kind == ASL_STEP_INDEX);
     }
     sr_auto(json) json_t *value = NULL;
-    if (single ? !read_single(path, count - 1, root, &value, err) : !read_many(path, root, outer, &value, err))
+    if (single ? !read_single(path, count - 1, root, &value, err)
+               : !read_many(path, root, outer, &value, err))
         return false;
     json_t *result = apply(path->steps[count - 1].function, value);
     if (!result)
@@ -346,13 +368,14 @@ static bool read_below(const struct asl_path *path, const json_t *root, struct a
     return true;
 }
 
-bool asl_path_read_at(const struct asl_path *path, const json_t *root, json_t **ret_value, struct sr_err *err)
+bool asl_path_read_at(const struct asl_path *path, const json_t *root, json_t **ret_value,
+                      struct sr_err *err)
 {
     return read_below(path, root, NULL, ret_value, err);
 }
 
-bool asl_path_read_inside(const struct asl_path *path, const json_t *root, struct asl_reading *reading,
-                          json_t **ret_value)
+bool asl_path_read_inside(const struct asl_path *path, const json_t *root,
+                          struct asl_reading *reading, json_t **ret_value)
 {
     struct sr_err err = { 0 };
     *ret_value = NULL;
@@ -362,7 +385,8 @@ bool asl_path_read_inside(const struct asl_path *path, const json_t *root, struc
     return false;
 }
 
-bool asl_path_read(const struct asl_path *path, const struct asl_scope *scope, json_t **ret_value, struct sr_err *err)
+bool asl_path_read(const struct asl_path *path, const struct asl_scope *scope, json_t **ret_value,
+                   struct sr_err *err)
 {
     const json_t *root = NULL;
     switch (path->root) {
@@ -384,8 +408,8 @@ bool asl_path_read(const struct asl_path *path, const struct asl_scope *scope, j
 
 // --- writing ---
 
-static bool write_below(const struct asl_path *path, size_t i, const json_t *node, json_t *value, json_t **ret_node,
-                        struct sr_err *err)
+static bool write_below(const struct asl_path *path, size_t i, const json_t *node, json_t *value,
+                        json_t **ret_node, struct sr_err *err)
 {
     if (i == path->step_count) {
         *ret_node = json_incref(value);
@@ -395,9 +419,11 @@ static bool write_below(const struct asl_path *path, size_t i, const json_t *nod
     const bool by_name = step->kind == ASL_STEP_NAME;
     if (by_name ? node && !json_is_object(node) : !json_is_array(node))
         return sr_fail(err, SR_ERR_CONFLICT, "step %zu of the path does not fit the input", i + 1);
-    const json_t *old = by_name ? json_object_get(node, step->names[0]) : element(node, step->indexes[0]);
+    const json_t *old =
+        by_name ? json_object_get(node, step->names[0]) : element(node, step->indexes[0]);
     if (!by_name && !old)
-        return sr_fail(err, SR_ERR_CONFLICT, "index %" JSON_INTEGER_FORMAT " is not there", step->indexes[0]);
+        return sr_fail(err, SR_ERR_CONFLICT, "index %" JSON_INTEGER_FORMAT " is not there",
+                       step->indexes[0]);
     sr_auto(json) json_t *inner = NULL;
     if (!write_below(path, i + 1, old, value, &inner, err))
         return false;
@@ -414,8 +440,8 @@ static bool write_below(const struct asl_path *path, size_t i, const json_t *nod
     return true;
 }
 
-bool asl_path_write(const struct asl_path *path, const json_t *document, json_t *value, json_t **ret_document,
-                    struct sr_err *err)
+bool asl_path_write(const struct asl_path *path, const json_t *document, json_t *value,
+                    json_t **ret_document, struct sr_err *err)
 {
     return write_below(path, 0, document, value, ret_document, err);
 }

@@ -48,9 +48,15 @@ static const struct row {
 static const struct bad {
     const char *name, *path;
 } bad_rows[] = {
-    { "no dollar", "bug$.a" }, { "a blank", "$.a b" },          { "no end", "$['a" },      { "double dot alone", "$.." },
-    { "three dots", "$..." },  { "empty brackets", "$.a[]" },   { "open filter", "$[?(@.a == 1]" },
-    { "call", "States.Array()" }, { "back reference", "$[?(@.a =~ /(a)\\1/)]" },
+    { "no dollar", "bug$.a" },
+    { "a blank", "$.a b" },
+    { "no end", "$['a" },
+    { "double dot alone", "$.." },
+    { "three dots", "$..." },
+    { "empty brackets", "$.a[]" },
+    { "open filter", "$[?(@.a == 1]" },
+    { "call", "States.Array()" },
+    { "back reference", "$[?(@.a =~ /(a)\\1/)]" },
     { "repeats in repeats", "$[?(@.a =~ /((a{9}){9}){99}/)]" },
     { "unknown function", "$.a.what()" },
 };
@@ -72,9 +78,10 @@ static json_t *value_of(const char *text)
 static json_t *store(void)
 {
     json_error_t error;
-    json_t *value = json_loads("{\"a\":{\"b\":[10,20,30],\"c d\":1,\"x'y\":2},\"list\":[{\"n\":1,\"t\":\"one\"},"
-                               "{\"n\":2,\"t\":\"two\"},{\"n\":3}],\"e\":[],\"s\":\"text\"}",
-                               0, &error);
+    json_t *value = json_loads(
+        "{\"a\":{\"b\":[10,20,30],\"c d\":1,\"x'y\":2},\"list\":[{\"n\":1,\"t\":\"one\"},"
+        "{\"n\":2,\"t\":\"two\"},{\"n\":3}],\"e\":[],\"s\":\"text\"}",
+        0, &error);
     assert_non_null(value);
     return value;
 }
@@ -157,7 +164,8 @@ static void variables_inner_first(void **state)
 {
     (void)state;
     struct sr_err err = { 0 };
-    sr_auto(json) json_t *outer = value_of("{'x':1,'y':2}"), *inner = value_of("{'x':3}"), *got = NULL, *other = NULL;
+    sr_auto(json) json_t *outer = value_of("{'x':1,'y':2}"), *inner = value_of("{'x':3}"),
+                         *got = NULL, *other = NULL;
     const struct asl_vars outside = { outer, NULL }, vars = { inner, &outside };
     const struct asl_scope scope = { .vars = &vars };
     sr_auto(asl_path) struct asl_path *x = NULL, *y = NULL, *z = NULL;

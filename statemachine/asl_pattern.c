@@ -1,4 +1,5 @@
-// A pattern becomes a program whose steps all run side by side over the text (Thompson's way), so nothing is tried twice.
+// A pattern becomes a program whose steps all run side by side over the text (Thompson's way), so
+// nothing is tried twice.
 #include "statemachine/asl_pattern.h"
 
 #include <ctype.h>
@@ -13,7 +14,8 @@ enum op { OP_CHAR, OP_ANY, OP_CLASS, OP_SPLIT, OP_JUMP, OP_START, OP_END, OP_MAT
 struct step {
     enum op op;
     uint32_t character;
-    int first, second;  // where to go on, counted from here: so that a block can be moved and copied
+    int first,
+        second;  // where to go on, counted from here: so that a block can be moved and copied
     size_t class;
 };
 
@@ -21,7 +23,8 @@ struct range {
     uint32_t from, to;
 };
 
-struct class {
+struct class
+{
     bool negated;
     size_t count;
     struct range ranges[RANGES_MAX];
@@ -58,7 +61,8 @@ static bool emit(struct parser *parser, struct step step)
 {
     struct asl_pattern *pattern = parser->pattern;
     if (pattern->count == ASL_PATTERN_STEPS_MAX)
-        return sr_fail(parser->err, SR_ERR_TOO_LARGE, "a pattern of more than %d steps", ASL_PATTERN_STEPS_MAX);
+        return sr_fail(parser->err, SR_ERR_TOO_LARGE, "a pattern of more than %d steps",
+                       ASL_PATTERN_STEPS_MAX);
     pattern->steps[pattern->count++] = step;
     return true;
 }
@@ -69,7 +73,8 @@ static bool insert(struct parser *parser, size_t at, struct step step)
     struct asl_pattern *pattern = parser->pattern;
     if (!emit(parser, step))
         return false;
-    memmove(&pattern->steps[at + 1], &pattern->steps[at], (pattern->count - 1 - at) * sizeof(struct step));
+    memmove(&pattern->steps[at + 1], &pattern->steps[at],
+            (pattern->count - 1 - at) * sizeof(struct step));
     pattern->steps[at] = step;
     return true;
 }
@@ -194,11 +199,13 @@ static bool parse_escape(struct parser *parser)
             return false;
         class->negated = isupper((unsigned char)c) != 0;
         return add_named(parser, class, c) &&
-               emit(parser, (struct step){ .op = OP_CLASS, .class = parser->pattern->class_count - 1 });
+               emit(parser,
+                    (struct step){ .op = OP_CLASS, .class = parser->pattern->class_count - 1 });
     }
     if (isdigit((unsigned char)c) || (isalpha((unsigned char)c) && !strchr("ntr", c)))
         return fail(parser, "an escape that is not supported");
-    return emit(parser, (struct step){ .op = OP_CHAR, .character = fold(parser->pattern, escaped(c)) });
+    return emit(parser,
+                (struct step){ .op = OP_CHAR, .character = fold(parser->pattern, escaped(c)) });
 }
 
 static bool parse_group(struct parser *parser)
@@ -234,8 +241,10 @@ static bool parse_atom(struct parser *parser)
     case '^': return emit(parser, (struct step){ .op = OP_START });
     case '$': return emit(parser, (struct step){ .op = OP_END });
     default:
-        return emit(parser, (struct step){ .op = OP_CHAR,
-                                           .character = fold(parser->pattern, next_character(&parser->at, parser->end)) });
+        return emit(parser,
+                    (struct step){ .op = OP_CHAR,
+                                   .character = fold(parser->pattern,
+                                                     next_character(&parser->at, parser->end)) });
     }
 }
 
@@ -283,11 +292,13 @@ static bool repeat(struct parser *parser, size_t start, int min, int max)
     memcpy(block, &pattern->steps[start], bytes * sizeof *block);
     pattern->count = start;
     bool done = true;
-    const bool again = max < 0 && min > 0;  // the last of those that must be there is the one that repeats
+    const bool again =
+        max < 0 && min > 0;  // the last of those that must be there is the one that repeats
     for (int i = 0; done && i < (again ? min : max < 0 ? 1 : max); i++) {
         const bool loop = max < 0 && !again;
         if (i >= min)
-            done = emit(parser, (struct step){ .op = OP_SPLIT, .first = 1, .second = length + 1 + loop });
+            done = emit(parser,
+                        (struct step){ .op = OP_SPLIT, .first = 1, .second = length + 1 + loop });
         for (size_t s = 0; done && s < bytes; s++)
             done = emit(parser, block[s]);
         if (loop && done)
@@ -311,7 +322,8 @@ static bool parse_repeated(struct parser *parser)
             return false;
         if (!repeat(parser, start, min, max))
             return false;
-        if (parser->at < parser->end && *parser->at == '?')  // how much it takes makes no difference to a whole match
+        if (parser->at < parser->end &&
+            *parser->at == '?')  // how much it takes makes no difference to a whole match
             parser->at++;
     }
     return true;
@@ -340,11 +352,12 @@ static bool parse_choice(struct parser *parser)
     return true;
 }
 
-bool asl_pattern_parse(const char *text, size_t bytes, bool ignore_case, struct asl_pattern **ret_pattern,
-                       struct sr_err *err)
+bool asl_pattern_parse(const char *text, size_t bytes, bool ignore_case,
+                       struct asl_pattern **ret_pattern, struct sr_err *err)
 {
     if (bytes > ASL_PATTERN_BYTES_MAX)
-        return sr_fail(err, SR_ERR_TOO_LARGE, "a pattern of more than %d bytes", ASL_PATTERN_BYTES_MAX);
+        return sr_fail(err, SR_ERR_TOO_LARGE, "a pattern of more than %d bytes",
+                       ASL_PATTERN_BYTES_MAX);
     sr_auto(asl_pattern) struct asl_pattern *pattern = calloc(1, sizeof *pattern);
     if (!pattern)
         return sr_fail(err, SR_ERR_NO_MEMORY, "a pattern");
@@ -369,7 +382,8 @@ struct crowd {
 };
 
 // Adds a step and all that can be reached from it without reading.
-static void add(const struct asl_pattern *pattern, struct crowd *crowd, size_t first, bool at_start, bool at_end)
+static void add(const struct asl_pattern *pattern, struct crowd *crowd, size_t first, bool at_start,
+                bool at_end)
 {
     uint16_t stack[2 * ASL_PATTERN_STEPS_MAX];  // a step is entered once and pushes at most two
     size_t depth = 0;
@@ -400,7 +414,8 @@ static bool in_class(const struct asl_pattern *pattern, const struct class *clas
         found = (c >= range->from && c <= range->to);
         if (!found && pattern->ignore_case && c < 0x80) {
             const uint32_t lower = (uint32_t)tolower((int)c), upper = (uint32_t)toupper((int)c);
-            found = (lower >= range->from && lower <= range->to) || (upper >= range->from && upper <= range->to);
+            found = (lower >= range->from && lower <= range->to) ||
+                    (upper >= range->from && upper <= range->to);
         }
     }
     return found != class->negated;

@@ -12,7 +12,10 @@ static const struct row {
     { "star", "a*b", "aaab", 1 },
     { "plus wants one", "a+", "", 0 },
     { "question mark", "colou?r", "color", 1 },
-    { "dot", "a.c", "a\xe2\x82\xac" "c", 1 },
+    { "dot", "a.c",
+      "a\xe2\x82\xac"
+      "c",
+      1 },
     { "dot is no line", "a.c", "a\nc", 0 },
     { "choice", "foo|bar|baz", "bar", 1 },
     { "empty choice", "(a|)b", "b", 1 },
@@ -50,7 +53,8 @@ static void each_row(void **state)
     const struct row *row = *state;
     struct sr_err err = { 0 };
     sr_auto(asl_pattern) struct asl_pattern *pattern = NULL;
-    const bool parsed = asl_pattern_parse(row->pattern, strlen(row->pattern), false, &pattern, &err);
+    const bool parsed =
+        asl_pattern_parse(row->pattern, strlen(row->pattern), false, &pattern, &err);
     assert_int_equal(parsed, row->want != -1);
     if (parsed)
         assert_int_equal(asl_pattern_matches(pattern, row->text), row->want);

@@ -36,20 +36,25 @@ static uint64_t draw(struct sim *sim, uint64_t below)
     return asl_random_next(&sim->random) % below;
 }
 
-// --- random definitions: every input is an object with `list` and `n`, and every state keeps it so ---
+// --- random definitions: every input is an object with `list` and `n`, and every state keeps it so
+// ---
 
 static json_t *make_flow(struct sim *sim, size_t depth);
 
 static void put_error_handling(struct sim *sim, json_t *state, const char *later)
 {
-    static const char *const names[] = { "E", "F", "States.TaskFailed", "States.Timeout", "States.ALL" };
+    static const char *const names[] = { "E", "F", "States.TaskFailed", "States.Timeout",
+                                         "States.ALL" };
     if (draw(sim, 2))
-        json_object_set_new(state, "Retry", json_pack("[{s:[s], s:i, s:i, s:s}]", "ErrorEquals", names[draw(sim, 5)],
-                                                      "IntervalSeconds", (int)draw(sim, 5) + 1, "MaxAttempts",
-                                                      (int)draw(sim, 4), "JitterStrategy", draw(sim, 2) ? "FULL" : "NONE"));
+        json_object_set_new(state, "Retry",
+                            json_pack("[{s:[s], s:i, s:i, s:s}]", "ErrorEquals",
+                                      names[draw(sim, 5)], "IntervalSeconds", (int)draw(sim, 5) + 1,
+                                      "MaxAttempts", (int)draw(sim, 4), "JitterStrategy",
+                                      draw(sim, 2) ? "FULL" : "NONE"));
     if (later && draw(sim, 2))
-        json_object_set_new(state, "Catch", json_pack("[{s:[s], s:s, s:s}]", "ErrorEquals", names[draw(sim, 5)], "Next", later,
-                                                      "ResultPath", "$.caught"));
+        json_object_set_new(state, "Catch",
+                            json_pack("[{s:[s], s:s, s:s}]", "ErrorEquals", names[draw(sim, 5)],
+                                      "Next", later, "ResultPath", "$.caught"));
     json_object_set_new(state, "ResultPath", json_string("$.r"));
 }
 
@@ -57,8 +62,9 @@ static json_t *make_state(struct sim *sim, size_t depth, const char *later)
 {
     json_t *state, *branches;
     switch (draw(sim, depth ? 7 : 5)) {
-    case 0: return json_pack("{s:s, s:s, s:{s:s, s:s}}", "Type", "Pass", "ResultPath", "$.r", "Parameters", "u.$",
-                             "States.UUID()", "x.$", "States.MathRandom(0, 9)");
+    case 0:
+        return json_pack("{s:s, s:s, s:{s:s, s:s}}", "Type", "Pass", "ResultPath", "$.r",
+                         "Parameters", "u.$", "States.UUID()", "x.$", "States.MathRandom(0, 9)");
     case 1: return json_pack("{s:s, s:i}", "Type", "Wait", "Seconds", (int)draw(sim, 100));
     case 2: return json_pack("{s:s, s:{s:s}}", "Type", "Pass", "Assign", "v.$", "$.n");
     case 5:
@@ -69,13 +75,15 @@ static json_t *make_state(struct sim *sim, size_t depth, const char *later)
         put_error_handling(sim, state, later);
         return state;
     case 6:
-        state = json_pack("{s:s, s:s, s:i, s:o, s:{s:[i,i], s:s}}", "Type", "Map", "ItemsPath", "$.list", "MaxConcurrency",
-                          (int)draw(sim, 3), "ItemProcessor", make_flow(sim, depth - 1), "ItemSelector", "list", 1, 2, "n.$",
+        state = json_pack("{s:s, s:s, s:i, s:o, s:{s:[i,i], s:s}}", "Type", "Map", "ItemsPath",
+                          "$.list", "MaxConcurrency", (int)draw(sim, 3), "ItemProcessor",
+                          make_flow(sim, depth - 1), "ItemSelector", "list", 1, 2, "n.$",
                           "$$.Map.Item.Value");
         if (draw(sim, 3) == 0) {
             json_object_set_new(json_object_get(state, "ItemProcessor"), "ProcessorConfig",
                                 json_pack("{s:s}", "Mode", "DISTRIBUTED"));
-            json_object_set_new(state, "ToleratedFailureCount", json_integer((json_int_t)draw(sim, 3)));
+            json_object_set_new(state, "ToleratedFailureCount",
+                                json_integer((json_int_t)draw(sim, 3)));
         }
         put_error_handling(sim, state, later);
         return state;
@@ -100,8 +108,9 @@ static json_t *make_flow(struct sim *sim, size_t depth)
     for (size_t i = 0; i < count; i++) {
         json_t *state;
         if (draw(sim, 6) == 0) {
-            state = json_pack("{s:s, s:[{s:s, s:i, s:s}], s:s}", "Type", "Choice", "Choices", "Variable", "$.n",
-                              "NumericGreaterThan", (int)draw(sim, 4), "Next", names[count], "Default", names[i + 1]);
+            state = json_pack("{s:s, s:[{s:s, s:i, s:s}], s:s}", "Type", "Choice", "Choices",
+                              "Variable", "$.n", "NumericGreaterThan", (int)draw(sim, 4), "Next",
+                              names[count], "Default", names[i + 1]);
         } else {
             state = make_state(sim, depth, names[i + 1]);
             json_object_set_new(state, "Next", json_string(names[i + 1]));
@@ -109,7 +118,8 @@ static json_t *make_flow(struct sim *sim, size_t depth)
         json_object_set_new(states, names[i], state);
     }
     json_object_set_new(states, names[count],
-                        draw(sim, 8) ? json_pack("{s:s}", "Type", "Succeed") : json_pack("{s:s, s:s}", "Type", "Fail", "Error", "F"));
+                        draw(sim, 8) ? json_pack("{s:s}", "Type", "Succeed")
+                                     : json_pack("{s:s, s:s}", "Type", "Fail", "Error", "F"));
     return json_pack("{s:s, s:o}", "StartAt", names[0], "States", states);
 }
 
@@ -119,17 +129,22 @@ static struct asl_exec *make_exec(const struct sim *sim)
 {
     struct sr_err err = { 0 };
     struct asl_exec *exec = NULL;
-    const struct asl_exec_params params = { .def = sim->def, .execution_arn = "e", .execution_name = "e",
-                                            .machine_arn = "arn:aws:states:eu:1:m", .machine_name = "m", .token_key = "k",
+    const struct asl_exec_params params = { .def = sim->def,
+                                            .execution_arn = "e",
+                                            .execution_name = "e",
+                                            .machine_arn = "arn:aws:states:eu:1:m",
+                                            .machine_name = "m",
+                                            .token_key = "k",
                                             .step_max = 5 };
     sr_assert_ok(asl_exec_new(&params, &exec, &err), err);
     return exec;
 }
 
-#define must(sim, condition)                                                                                           \
-    do {                                                                                                               \
-        if (!(condition))                                                                                              \
-            fail_msg("seed %" PRIu64 ", input %zu: not %s", (sim)->seed, json_array_size((sim)->inputs), #condition);  \
+#define must(sim, condition)                                                                       \
+    do {                                                                                           \
+        if (!(condition))                                                                          \
+            fail_msg("seed %" PRIu64 ", input %zu: not %s", (sim)->seed,                           \
+                     json_array_size((sim)->inputs), #condition);                                  \
     } while (0)
 
 static void check_events(struct sim *sim, const struct asl_effects *effects)
@@ -207,7 +222,8 @@ static void crash(struct sim *sim)
     struct asl_exec *again = make_exec(sim);
     size_t i;
     json_t *stored;
-    json_array_foreach(sim->inputs, i, stored) {
+    json_array_foreach(sim->inputs, i, stored)
+    {
         struct sr_err err = { 0 };
         struct asl_input input;
         sr_auto(asl_effects) struct asl_effects effects = { 0 };
@@ -223,9 +239,10 @@ static void crash(struct sim *sim)
 
 static void answer_something(struct sim *sim)
 {
-    static const enum asl_input_kind endings[] = { ASL_INPUT_TASK_SUCCEEDED, ASL_INPUT_TASK_SUCCEEDED,
-                                                   ASL_INPUT_TASK_SUCCEEDED, ASL_INPUT_TASK_FAILED, ASL_INPUT_TASK_TIMED_OUT,
-                                                   ASL_INPUT_TASK_LOST };
+    static const enum asl_input_kind endings[] = {
+        ASL_INPUT_TASK_SUCCEEDED, ASL_INPUT_TASK_SUCCEEDED, ASL_INPUT_TASK_SUCCEEDED,
+        ASL_INPUT_TASK_FAILED,    ASL_INPUT_TASK_TIMED_OUT, ASL_INPUT_TASK_LOST
+    };
     const struct op op = sim->ops[draw(sim, sim->op_count)];
     sr_auto(json) json_t *value = json_integer((json_int_t)draw(sim, 10));
     if (op.kind == ASL_COMMAND_TIMER) {
@@ -234,12 +251,17 @@ static void answer_something(struct sim *sim)
         return;
     }
     if (draw(sim, 3) == 0) {
-        apply(sim, (struct asl_input){ .kind = ASL_INPUT_TASK_STARTED, .op = op.id, .error = "w" }, true);
+        apply(sim, (struct asl_input){ .kind = ASL_INPUT_TASK_STARTED, .op = op.id, .error = "w" },
+              true);
         return;
     }
     const enum asl_input_kind kind = endings[draw(sim, 6)];
-    const struct asl_input input = { .kind = kind, .op = op.id, .value = value,
-                                     .error = kind == ASL_INPUT_TASK_FAILED ? (draw(sim, 2) ? "E" : "F") : NULL };
+    const struct asl_input input = { .kind = kind,
+                                     .op = op.id,
+                                     .value = value,
+                                     .error = kind == ASL_INPUT_TASK_FAILED
+                                                  ? (draw(sim, 2) ? "E" : "F")
+                                                  : NULL };
     if (kind == ASL_INPUT_TASK_SUCCEEDED || kind == ASL_INPUT_TASK_FAILED)
         remove_op(sim, op.id);  // a time-out cancels the task by a command
     apply(sim, input, true);
@@ -277,19 +299,23 @@ static size_t one(uint64_t seed)
     sr_auto(asl_faults) struct asl_faults faults = { 0 };
     *sim = (struct sim){ .random = { seed }, .seed = seed, .inputs = json_array(), .now_us = 1 };
     sr_auto(json) json_t *definition = make_flow(sim, 2);
-    sr_auto(json) json_t *input = json_pack("{s:[i,i,i], s:i}", "list", 1, 2, 3, "n", (int)draw(sim, 5));
+    sr_auto(json) json_t *input =
+        json_pack("{s:[i,i,i], s:i}", "list", 1, 2, 3, "n", (int)draw(sim, 5));
     char *text = json_dumps(definition, JSON_COMPACT);
     sr_assert_ok(asl_parse_text(text, strlen(text), ASL_STANDARD, &faults, &sim->def, &err), err);
-    size_t real = 0;  // skipping states by Choice may leave some unreachable: those definitions are not played
+    size_t real = 0;  // skipping states by Choice may leave some unreachable: those definitions are
+                      // not played
     for (size_t i = 0; i < faults.count; i++)
         real += strcmp(faults.items[i].code, ASL_FAULT_TARGET) != 0;
     if (real)
-        fail_msg("seed %" PRIu64 ": %s at %s", seed, faults.items[0].message, faults.items[0].location);
+        fail_msg("seed %" PRIu64 ": %s at %s", seed, faults.items[0].message,
+                 faults.items[0].location);
     if (sim->def) {
         sim->exec = make_exec(sim);
         apply(sim, (struct asl_input){ .kind = ASL_INPUT_START, .value = input }, true);
         play(sim);
-        for (size_t redrives = 0; redrives < 2 && asl_exec_status(sim->exec) > ASL_SUCCEEDED; redrives++) {
+        for (size_t redrives = 0; redrives < 2 && asl_exec_status(sim->exec) > ASL_SUCCEEDED;
+             redrives++) {
             sim->end_count = 0;
             apply(sim, (struct asl_input){ .kind = ASL_INPUT_REDRIVE }, true);
             play(sim);

@@ -9,7 +9,13 @@
 enum { TEMPLATE_DEPTH_MAX = 200 };
 
 struct asl_template {
-    enum { TEMPLATE_CONSTANT, TEMPLATE_PATH, TEMPLATE_INTRINSIC, TEMPLATE_OBJECT, TEMPLATE_ARRAY } kind;
+    enum {
+        TEMPLATE_CONSTANT,
+        TEMPLATE_PATH,
+        TEMPLATE_INTRINSIC,
+        TEMPLATE_OBJECT,
+        TEMPLATE_ARRAY
+    } kind;
     char *key;    // as written, in an object
     char *field;  // without ".$"
     json_t *constant;
@@ -52,22 +58,24 @@ static bool has_dynamic(const json_t *json, size_t depth)
     size_t i;
     if (depth > TEMPLATE_DEPTH_MAX)
         return true;  // refused while parsing
-    json_object_foreach((json_t *)(uintptr_t)json, key, value) {
+    json_object_foreach((json_t *)(uintptr_t)json, key, value)
+    {
         if (is_dynamic(key) || has_dynamic(value, depth + 1))
             return true;
     }
-    json_array_foreach(json, i, value) {
+    json_array_foreach(json, i, value)
+    {
         if (has_dynamic(value, depth + 1))
             return true;
     }
     return false;
 }
 
-static bool parse(const json_t *json, size_t depth, struct asl_template **ret_template, const char **ret_field,
-                  struct sr_err *err);
+static bool parse(const json_t *json, size_t depth, struct asl_template **ret_template,
+                  const char **ret_field, struct sr_err *err);
 
-static bool parse_expression(const json_t *json, const char *key, struct asl_template *node, const char **ret_field,
-                             struct sr_err *err)
+static bool parse_expression(const json_t *json, const char *key, struct asl_template *node,
+                             const char **ret_field, struct sr_err *err)
 {
     const char *text = json_string_value(json);
     bool parsed = false;
@@ -83,8 +91,8 @@ static bool parse_expression(const json_t *json, const char *key, struct asl_tem
     return parsed;
 }
 
-static bool parse_member(const char *key, const json_t *value, size_t depth, struct asl_template **ret_part,
-                         const char **ret_field, struct sr_err *err)
+static bool parse_member(const char *key, const json_t *value, size_t depth,
+                         struct asl_template **ret_part, const char **ret_field, struct sr_err *err)
 {
     sr_auto(asl_template) struct asl_template *part = NULL;
     const bool dynamic = is_dynamic(key);
@@ -102,8 +110,8 @@ static bool parse_member(const char *key, const json_t *value, size_t depth, str
     return true;
 }
 
-static bool parse(const json_t *json, size_t depth, struct asl_template **ret_template, const char **ret_field,
-                  struct sr_err *err)
+static bool parse(const json_t *json, size_t depth, struct asl_template **ret_template,
+                  const char **ret_field, struct sr_err *err)
 {
     if (depth > TEMPLATE_DEPTH_MAX)
         return sr_fail(err, SR_ERR_TOO_LARGE, "nested more than %d deep", TEMPLATE_DEPTH_MAX);
@@ -125,12 +133,14 @@ static bool parse(const json_t *json, size_t depth, struct asl_template **ret_te
     const char *key;
     json_t *value;
     size_t i;
-    json_object_foreach((json_t *)(uintptr_t)json, key, value) {
+    json_object_foreach((json_t *)(uintptr_t)json, key, value)
+    {
         if (!parse_member(key, value, depth, &node->parts[node->count], ret_field, err))
             return false;
         node->count++;
     }
-    json_array_foreach(json, i, value) {
+    json_array_foreach(json, i, value)
+    {
         if (!parse(value, depth + 1, &node->parts[node->count], ret_field, err))
             return false;
         node->count++;
@@ -139,15 +149,15 @@ static bool parse(const json_t *json, size_t depth, struct asl_template **ret_te
     return true;
 }
 
-bool asl_template_parse(const json_t *json, struct asl_template **ret_template, const char **ret_field,
-                        struct sr_err *err)
+bool asl_template_parse(const json_t *json, struct asl_template **ret_template,
+                        const char **ret_field, struct sr_err *err)
 {
     *ret_field = NULL;
     return parse(json, 0, ret_template, ret_field, err);
 }
 
-bool asl_template_parse_expression(const char *key, const char *text, struct asl_template **ret_template,
-                                   struct sr_err *err)
+bool asl_template_parse_expression(const char *key, const char *text,
+                                   struct asl_template **ret_template, struct sr_err *err)
 {
     const char *ignored;
     sr_auto(json) json_t *string = json_string(text);
@@ -171,8 +181,8 @@ void asl_template_each_path(const struct asl_template *template,
         asl_template_each_path(template->parts[i], fn, self);
 }
 
-static bool apply_path(const struct asl_template *node, const struct asl_scope *scope, json_t **ret_value,
-                       struct asl_failure *failure)
+static bool apply_path(const struct asl_template *node, const struct asl_scope *scope,
+                       json_t **ret_value, struct asl_failure *failure)
 {
     struct sr_err err = { 0 };
     if (asl_path_read(node->path, scope, ret_value, &err))
@@ -187,9 +197,10 @@ static bool apply_path(const struct asl_template *node, const struct asl_scope *
     sr_auto(char) char *input = NULL;
     if (!jx_dump(scope->input, false, &input, &err))
         return false;
-    return asl_fail(failure, ASL_ERROR_RUNTIME,
-                    "The JSONPath '%s' specified for the field '%s' could not be found in the input '%s'",
-                    asl_path_text(node->path), node->key, input);
+    return asl_fail(
+        failure, ASL_ERROR_RUNTIME,
+        "The JSONPath '%s' specified for the field '%s' could not be found in the input '%s'",
+        asl_path_text(node->path), node->key, input);
 }
 
 bool asl_template_apply(const struct asl_template *template, const struct asl_scope *scope,
@@ -212,7 +223,8 @@ bool asl_template_apply(const struct asl_template *template, const struct asl_sc
         json_t *value = NULL;
         if (!asl_template_apply(part, scope, random, &value, failure))
             return false;
-        if (object ? json_object_set_new(result, part->field, value) : json_array_append_new(result, value))
+        if (object ? json_object_set_new(result, part->field, value)
+                   : json_array_append_new(result, value))
             return false;
     }
     *ret_value = sr_take(result);

@@ -38,8 +38,10 @@ static void each_row(void **state)
     const bool applied = asl_template_apply(template, &scope, &random, &got, &failure);
     if (strcmp(row->want, "!") == 0) {
         assert_false(applied);
-        assert_string_equal(failure.cause, "The JSONPath '$.none' specified for the field 'a.$' could not be found in the "
-                                           "input '{\"x\":{\"y\":1}}'");
+        assert_string_equal(
+            failure.cause,
+            "The JSONPath '$.none' specified for the field 'a.$' could not be found in the "
+            "input '{\"x\":{\"y\":1}}'");
         return;
     }
     assert_true(applied);

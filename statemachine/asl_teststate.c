@@ -18,8 +18,8 @@ struct test {
     struct asl_def *def;
     const struct asl_state *state;
     json_t *input, *variables, *context;
-    json_t *mock_result;               // NULL: none
-    const json_t *mock_error;          // {"error", "cause"}; NULL: none
+    json_t *mock_result;       // NULL: none
+    const json_t *mock_error;  // {"error", "cause"}; NULL: none
     json_t *trace;
     json_t *response;
     struct asl_random random;
@@ -49,20 +49,23 @@ static bool parse_text(struct test *test, const char *text, const char *what, js
 
 // --- the definition ---
 
-static bool refuse_definition(struct test *test, const struct asl_faults *faults, bool single, bool *ret_refused)
+static bool refuse_definition(struct test *test, const struct asl_faults *faults, bool single,
+                              bool *ret_refused)
 {
     sr_auto(sr_str) struct sr_str text = { 0 };
     for (size_t i = 0; i < faults->count; i++) {
         const struct asl_fault *fault = &faults->items[i];
         if (single && strcmp(fault->code, ASL_FAULT_TARGET) == 0)
             continue;  // a state alone may name others
-        if (!sr_str_addf(&text, test->err, "%s%s: %s%s%s", text.bytes ? ", " : "", fault->code, fault->message,
-                         fault->location ? " at " : "", fault->location ? fault->location : ""))
+        if (!sr_str_addf(&text, test->err, "%s%s: %s%s%s", text.bytes ? ", " : "", fault->code,
+                         fault->message, fault->location ? " at " : "",
+                         fault->location ? fault->location : ""))
             return false;
     }
     *ret_refused = text.bytes > 0;
     if (text.bytes)
-        (void)asl_fail(test->refusal, "InvalidDefinition", "Invalid State Machine Definition: '%s'", text.text);
+        (void)asl_fail(test->refusal, "InvalidDefinition", "Invalid State Machine Definition: '%s'",
+                       text.text);
     return true;
 }
 
@@ -71,24 +74,32 @@ static bool parse_definition(struct test *test)
     const json_t *given = get(test, "definition");
     const char *text = json_string_value(given);
     sr_auto(json) json_t *parsed = NULL, *machine = NULL;
-    if (text && !parse_text(test, text, "Invalid State Machine Definition: the definition is not JSON", &parsed))
+    if (text &&
+        !parse_text(test, text, "Invalid State Machine Definition: the definition is not JSON",
+                    &parsed))
         return false;
     const json_t *json = text ? parsed : given;
     const bool single = !json_object_get(json, "States");
-    machine = single ? json_pack("{s:s, s:{s:O}}", "StartAt", SINGLE_STATE, "States", SINGLE_STATE, json)
-                     : json_incref((json_t *)(uintptr_t)json);
+    machine =
+        single ? json_pack("{s:s, s:{s:O}}", "StartAt", SINGLE_STATE, "States", SINGLE_STATE, json)
+               : json_incref((json_t *)(uintptr_t)json);
     sr_auto(asl_faults) struct asl_faults faults = { 0 };
     bool refused;
     if (!machine)
         return no_memory(test);
-    if (!asl_check(machine, ASL_STANDARD, &faults, test->err) || !refuse_definition(test, &faults, single, &refused) ||
-        refused || !asl_parse(machine, &test->def, test->err))
+    if (!asl_check(machine, ASL_STANDARD, &faults, test->err) ||
+        !refuse_definition(test, &faults, single, &refused) || refused ||
+        !asl_parse(machine, &test->def, test->err))
         return false;
     const json_t *name = get(test, "stateName");
     if (name && (!json_is_string(name) || !*json_string_value(name)))
-        return refuse(test, "1 validation error detected: Value at 'stateName' failed to satisfy constraint: Member must "
-                            "have length greater than or equal to 1");
-    const char *wanted = name ? json_string_value(name) : single ? SINGLE_STATE : test->def->flow->start;
+        return refuse(
+            test,
+            "1 validation error detected: Value at 'stateName' failed to satisfy constraint: Member must "
+            "have length greater than or equal to 1");
+    const char *wanted = name     ? json_string_value(name)
+                         : single ? SINGLE_STATE
+                                  : test->def->flow->start;
     test->state = asl_flow_find_deep(test->def->flow, wanted);
     return test->state || refuse(test, "State not found in the definition");
 }
@@ -105,10 +116,12 @@ static bool check_result(struct test *test)
                                                                          : ASL_MOCK_NONE;
     if (writes && !json_is_object(test->mock_result))
         return refuse(test, "Mocked result must be a JSON object.");
-    if ((state->type == ASL_MAP || state->type == ASL_PARALLEL) && !writes && !json_is_array(test->mock_result))
+    if ((state->type == ASL_MAP || state->type == ASL_PARALLEL) && !writes &&
+        !json_is_array(test->mock_result))
         return refuse(test, "Mocked result must be an array.");
     sr_auto(char) char *reason = NULL;
-    if (state->type == ASL_TASK && !asl_mock_fits(&state->task.resource, test->mock_result, mode, &reason))
+    if (state->type == ASL_TASK &&
+        !asl_mock_fits(&state->task.resource, test->mock_result, mode, &reason))
         return reason ? refuse(test, reason) : no_memory(test);
     return true;
 }
@@ -120,23 +133,28 @@ static bool check_mock(struct test *test)
     const enum asl_state_type type = test->state->type;
     test->mock_error = json_object_get(mock, "errorOutput");
     if (result && test->mock_error)
-        return refuse(test, "A test mock should have only one of the following fields: [result, errorOutput].");
+        return refuse(
+            test,
+            "A test mock should have only one of the following fields: [result, errorOutput].");
     if (mock && json_is_true(get(test, "revealSecrets")))
         return refuse(test, "TestState does not support RevealSecrets when a mock is specified.");
     if (mock && type != ASL_TASK && type != ASL_MAP && type != ASL_PARALLEL)
-        return asl_fail(test->refusal, "ValidationException", "State type '%s' is not supported when a mock is specified",
+        return asl_fail(test->refusal, "ValidationException",
+                        "State type '%s' is not supported when a mock is specified",
                         asl_state_type_name(type));
     if (!mock && (type == ASL_MAP || type == ASL_PARALLEL))
-        return asl_fail(test->refusal, "InvalidDefinition",
-                        "TestState API does not support Map or Parallel states. Supported state types include: [Task, "
-                        "Wait, Pass, Succeed, Fail, Choice]");
+        return asl_fail(
+            test->refusal, "InvalidDefinition",
+            "TestState API does not support Map or Parallel states. Supported state types include: [Task, "
+            "Wait, Pass, Succeed, Fail, Choice]");
     if (!mock && type == ASL_TASK)
         return refuse(test, "A mock must be specified for a Task state");
     if (!result)
         return true;
     if (!json_is_string(result))
         return refuse(test, "Mocked result must be valid JSON");
-    return parse_text(test, json_string_value(result), "Mocked result must be valid JSON", &test->mock_result) &&
+    return parse_text(test, json_string_value(result), "Mocked result must be valid JSON",
+                      &test->mock_result) &&
            check_result(test);
 }
 
@@ -144,24 +162,30 @@ static bool check_context(struct test *test)
 {
     static const char *const allowed[] = { "Execution", "State", "StateMachine", "Task", NULL };
     const struct asl_state *state = test->state;
-    const bool has_task = state->type == ASL_TASK && state->task.resource.pattern != ASL_PATTERN_RESPONSE;
+    const bool has_task =
+        state->type == ASL_TASK && state->task.resource.pattern != ASL_PATTERN_RESPONSE;
     const char *key;
     json_t *value;
     if (!json_is_object(test->context))
         return refuse(test, "Invalid Context object provided: it must be a JSON object");
-    json_object_foreach(test->context, key, value) {
+    json_object_foreach(test->context, key, value)
+    {
         size_t i = 0;
         while (allowed[i] && strcmp(allowed[i], key) != 0)
             i++;
         if (strcmp(key, "Map") == 0)
-            return refuse(test, "Invalid Context object provided: 'Map' field is not supported when mocking a Context "
-                                "object");
+            return refuse(
+                test,
+                "Invalid Context object provided: 'Map' field is not supported when mocking a Context "
+                "object");
         if (!allowed[i])
             return asl_fail(test->refusal, "ValidationException",
                             "Invalid Context object provided: Field '%s' is not allowed", key);
         if (strcmp(key, "Task") == 0 && !has_task)
-            return refuse(test, "Invalid Context object provided: Context object contains 'Task' when state is not a Task "
-                                "state with a '.sync' or '.waitForTaskToken' service integration pattern");
+            return refuse(
+                test,
+                "Invalid Context object provided: Context object contains 'Task' when state is not a Task "
+                "state with a '.sync' or '.waitForTaskToken' service integration pattern");
     }
     return true;
 }
@@ -171,26 +195,30 @@ static bool make_context(struct test *test)
     const struct asl_teststate_params *params = test->params;
     const char *given = json_string_value(get(test, "context"));
     if (given)
-        return parse_text(test, given, "Invalid Context object provided: it must be valid JSON", &test->context) &&
+        return parse_text(test, given, "Invalid Context object provided: it must be valid JSON",
+                          &test->context) &&
                check_context(test);
     char now[25];
     sr_clock_format(params->now_us, now);
     const enum asl_state_type type = test->state->type;
     const bool retries = type == ASL_TASK || type == ASL_PARALLEL || type == ASL_MAP;
-    test->context = json_pack("{s:{s:s*, s:O, s:s*, s:O?, s:s}, s:{s:s*, s:s*}, s:{s:s, s:s, s:o*}}", "Execution", "Id",
-                              params->execution_arn, "Input", test->input, "Name", params->execution_name, "RoleArn",
-                              get(test, "roleArn"), "StartTime", now, "StateMachine", "Id", params->machine_arn, "Name",
-                              params->machine_name, "State", "Name", SINGLE_STATE, "EnteredTime", now, "RetryCount",
-                              retries ? json_integer(0) : NULL);
+    test->context = json_pack(
+        "{s:{s:s*, s:O, s:s*, s:O?, s:s}, s:{s:s*, s:s*}, s:{s:s, s:s, s:o*}}", "Execution", "Id",
+        params->execution_arn, "Input", test->input, "Name", params->execution_name, "RoleArn",
+        get(test, "roleArn"), "StartTime", now, "StateMachine", "Id", params->machine_arn, "Name",
+        params->machine_name, "State", "Name", SINGLE_STATE, "EnteredTime", now, "RetryCount",
+        retries ? json_integer(0) : NULL);
     return test->context || no_memory(test);
 }
 
 static bool parse_values(struct test *test)
 {
-    const char *input = json_string_value(get(test, "input")), *variables = json_string_value(get(test, "variables"));
-    return parse_text(test, input ? input : "{}", "Invalid input: it must be valid JSON", &test->input) &&
-           parse_text(test, variables ? variables : "{}", "Invalid variables: they must be valid JSON",
-                      &test->variables) &&
+    const char *input = json_string_value(get(test, "input")),
+               *variables = json_string_value(get(test, "variables"));
+    return parse_text(test, input ? input : "{}", "Invalid input: it must be valid JSON",
+                      &test->input) &&
+           parse_text(test, variables ? variables : "{}",
+                      "Invalid variables: they must be valid JSON", &test->variables) &&
            make_context(test);
 }
 
@@ -239,7 +267,8 @@ static bool details(struct test *test, const char *key, json_int_t value)
 static bool caught(struct test *test, struct asl_work *work, const struct asl_catcher *catcher,
                    const struct asl_failure *failure)
 {
-    sr_auto(json) json_t *error = json_pack("{s:s?, s:s?}", "Error", failure->error, "Cause", failure->cause);
+    sr_auto(json) json_t *error =
+        json_pack("{s:s?, s:s?}", "Error", failure->error, "Cause", failure->cause);
     sr_auto(json) json_t *output = NULL, *assigned = NULL;
     sr_auto(asl_failure) struct asl_failure inner = { 0 };
     work->failure = &inner;
@@ -247,7 +276,8 @@ static bool caught(struct test *test, struct asl_work *work, const struct asl_ca
         return no_memory(test);
     if (!test->state->language->caught(work, catcher, error, &output, &assigned))
         return inner.error ? put_failure(test, "FAILED", &inner) : no_memory(test);
-    return put_failure(test, "CAUGHT_ERROR", failure) && put_text(test, test->response, "output", output) &&
+    return put_failure(test, "CAUGHT_ERROR", failure) &&
+           put_text(test, test->response, "output", output) &&
            put(test, test->response, "nextState", json_string(catcher->next));
 }
 
@@ -258,7 +288,8 @@ static bool fail_state(struct test *test, struct asl_work *work, const struct as
     const int retrier = asl_retry_find(state->retriers, state->retrier_count, failure);
     if (retrier >= 0) {
         const int64_t attempt = json_integer_value(done) + 1;
-        const int64_t delay_us = asl_retry_delay_us(&state->retriers[retrier], attempt, &test->random);
+        const int64_t delay_us =
+            asl_retry_delay_us(&state->retriers[retrier], attempt, &test->random);
         if (!details(test, "retryIndex", retrier))
             return false;
         if (delay_us >= 0)
@@ -268,7 +299,8 @@ static bool fail_state(struct test *test, struct asl_work *work, const struct as
     const int catcher = asl_catch_find(state->catchers, state->catcher_count, failure);
     if (catcher < 0)
         return put_failure(test, "FAILED", failure);
-    return details(test, "catchIndex", catcher) && caught(test, work, &state->catchers[catcher], failure);
+    return details(test, "catchIndex", catcher) &&
+           caught(test, work, &state->catchers[catcher], failure);
 }
 
 static bool failed_call(struct test *test, struct asl_work *work)
@@ -278,7 +310,8 @@ static bool failed_call(struct test *test, struct asl_work *work)
     return failure.error ? fail_state(test, work, &failure) : no_memory(test);
 }
 
-static bool finish(struct test *test, struct asl_work *work, const json_t *arguments, json_t *result)
+static bool finish(struct test *test, struct asl_work *work, const json_t *arguments,
+                   json_t *result)
 {
     sr_auto(json) json_t *output = NULL, *assigned = NULL;
     if (!test->state->language->output(work, arguments, result, &output, &assigned))
@@ -295,7 +328,8 @@ static bool run_choice(struct test *test, struct asl_work *work)
         return failed_call(test, work);
     const char *next = option < choice->count ? choice->options[option].next : choice->otherwise;
     if (!next) {
-        (void)asl_fail_catchable(work->failure, ASL_ERROR_NO_CHOICE, "No choice rule matched, and there is no Default.");
+        (void)asl_fail_catchable(work->failure, ASL_ERROR_NO_CHOICE,
+                                 "No choice rule matched, and there is no Default.");
         return failed_call(test, work);
     }
     if (!test->state->language->choice_output(work, option, &output, &assigned))
@@ -322,16 +356,21 @@ static bool run_mocked(struct test *test, struct asl_work *work, const json_t *a
     return fail_state(test, work, &failure);
 }
 
-static bool map_items(struct test *test, struct asl_work *work, const json_t *arguments, bool *ret_refused)
+static bool map_items(struct test *test, struct asl_work *work, const json_t *arguments,
+                      bool *ret_refused)
 {
     sr_auto(json) json_t *items = NULL;
     *ret_refused = false;
     if (!test->state->map.reader)
-        return test->state->language->items(work, arguments, &items) && asl_data_trace(work, "afterItemsPath", items);
-    const char *text = json_string_value(json_object_get(get(test, "stateConfiguration"), "mapItemReaderData"));
+        return test->state->language->items(work, arguments, &items) &&
+               asl_data_trace(work, "afterItemsPath", items);
+    const char *text =
+        json_string_value(json_object_get(get(test, "stateConfiguration"), "mapItemReaderData"));
     *ret_refused = true;
     if (!text)
-        return refuse(test, "ItemReader data must be specified when testing a Map state with ItemReader specified.");
+        return refuse(
+            test,
+            "ItemReader data must be specified when testing a Map state with ItemReader specified.");
     *ret_refused = !parse_text(test, text, "mapItemReaderData must be valid JSON", &items);
     return !*ret_refused;
 }
@@ -348,13 +387,17 @@ static bool run_map(struct test *test, struct asl_work *work, const json_t *argu
         !language->number(work, arguments, ASL_NUMBER_TOLERATED_PERCENTAGE, &percentage))
         return failed_call(test, work);
     if (!put(test, test->trace, "maxConcurrency", json_integer((json_int_t)concurrency)) ||
-        (count >= 0 && !put(test, test->trace, "toleratedFailureCount", json_integer((json_int_t)count))) ||
-        (percentage >= 0 && !put(test, test->trace, "toleratedFailurePercentage", json_real(percentage))))
+        (count >= 0 &&
+         !put(test, test->trace, "toleratedFailureCount", json_integer((json_int_t)count))) ||
+        (percentage >= 0 &&
+         !put(test, test->trace, "toleratedFailurePercentage", json_real(percentage))))
         return false;
-    const json_t *given = json_object_get(get(test, "stateConfiguration"), "mapIterationFailureCount");
+    const json_t *given =
+        json_object_get(get(test, "stateConfiguration"), "mapIterationFailureCount");
     const double failed = json_number_value(given);
     const double items = (double)json_array_size(test->mock_result);
-    if (!test->mock_error && ((count >= 0 && failed > count) || (percentage >= 0 && failed * 100 > percentage * items))) {
+    if (!test->mock_error && ((count >= 0 && failed > count) ||
+                              (percentage >= 0 && failed * 100 > percentage * items))) {
         (void)asl_fail_catchable(work->failure, ASL_ERROR_THRESHOLD,
                                  "The specified tolerated failure threshold was exceeded");
         return failed_call(test, work);
@@ -398,8 +441,9 @@ static bool inspection(struct test *test)
         enum asl_state_type type;
         const char *key;
     } hidden[] = {
-        { ASL_SUCCEED, "afterResultSelector" }, { ASL_SUCCEED, "afterResultPath" }, { ASL_WAIT, "afterResultSelector" },
-        { ASL_WAIT, "afterResultPath" },        { ASL_PARALLEL, "afterInputPath" }, { ASL_PARALLEL, "afterParameters" },
+        { ASL_SUCCEED, "afterResultSelector" }, { ASL_SUCCEED, "afterResultPath" },
+        { ASL_WAIT, "afterResultSelector" },    { ASL_WAIT, "afterResultPath" },
+        { ASL_PARALLEL, "afterInputPath" },     { ASL_PARALLEL, "afterParameters" },
     };
     const struct asl_state *state = test->state;
     const char *level = json_string_value(get(test, "inspectionLevel"));
@@ -418,7 +462,8 @@ static bool inspection(struct test *test)
     json_t *value;
     if (!data || !put_text(test, data, "input", test->input))
         return no_memory(test);
-    json_object_foreach(test->trace, key, value) {
+    json_object_foreach(test->trace, key, value)
+    {
         const bool plain = json_is_number(value) || strcmp(key, "errorDetails") == 0;
         if (plain ? !put(test, data, key, json_incref(value)) : !put_text(test, data, key, value))
             return false;
@@ -434,7 +479,10 @@ static bool run(struct test *test)
     const struct asl_vars vars = { .own = test->variables };
     struct asl_work work = {
         .state = test->state,
-        .scope = { .input = test->input, .vars = &vars, .context = context_of, .context_self = test->context },
+        .scope = { .input = test->input,
+                   .vars = &vars,
+                   .context = context_of,
+                   .context_self = test->context },
         .random = &test->random,
         .trace = test->trace,
         .failure = &failure,
@@ -442,17 +490,22 @@ static bool run(struct test *test)
     return run_state(test, &work) && inspection(test);
 }
 
-bool asl_teststate(const struct asl_teststate_params *params, json_t **ret_response, struct asl_failure *ret_refusal,
-                   struct sr_err *err)
+bool asl_teststate(const struct asl_teststate_params *params, json_t **ret_response,
+                   struct asl_failure *ret_refusal, struct sr_err *err)
 {
     sr_auto(json) json_t *trace = json_object(), *response = json_object();
-    struct test test = { .params = params, .refusal = ret_refusal, .err = err, .trace = trace, .response = response,
+    struct test test = { .params = params,
+                         .refusal = ret_refusal,
+                         .err = err,
+                         .trace = trace,
+                         .response = response,
                          .random = { params->seed } };
     err->code = SR_OK;
     bool done = trace && response;
     if (!done)
         (void)no_memory(&test);
-    done = done && parse_definition(&test) && check_mock(&test) && parse_values(&test) && run(&test);
+    done =
+        done && parse_definition(&test) && check_mock(&test) && parse_values(&test) && run(&test);
     asl_def_free(test.def);
     json_decref(test.input);
     json_decref(test.variables);

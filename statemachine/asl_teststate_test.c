@@ -6,29 +6,38 @@
 static const struct row {
     const char *name, *request, *want;  // want: JSON of the answer, or the refusal's message
 } rows[] = {
-    { "pass", "{'definition':{'Type':'Pass','Result':{'a':1},'ResultPath':'$.r','Next':'N'},'input':'{}'}",
+    { "pass",
+      "{'definition':{'Type':'Pass','Result':{'a':1},'ResultPath':'$.r','Next':'N'},'input':'{}'}",
       "{'status':'SUCCEEDED','output':'{\\'r\\':{\\'a\\':1}}','nextState':'N'}" },
-    { "choice without a match", "{'definition':{'Type':'Choice','Choices':[{'Variable':'$.a','IsNull':true,'Next':'N'}]},'input':'{\\'a\\':1}'}",
+    { "choice without a match",
+      "{'definition':{'Type':'Choice','Choices':[{'Variable':'$.a','IsNull':true,'Next':'N'}]},'input':'{\\'a\\':1}'}",
       "{'status':'FAILED','error':'States.NoChoiceMatched','cause':'No choice rule matched, and there is no Default.'}" },
-    { "retriable", "{'definition':{'Type':'Task','Resource':'foo:bar','End':true,'Retry':[{'ErrorEquals':['E']}]},"
-                   "'mock':{'errorOutput':{'error':'E','cause':'c'}}}",
+    { "retriable",
+      "{'definition':{'Type':'Task','Resource':'foo:bar','End':true,'Retry':[{'ErrorEquals':['E']}]},"
+      "'mock':{'errorOutput':{'error':'E','cause':'c'}}}",
       "{'status':'RETRIABLE','error':'E','cause':'c'}" },
-    { "caught", "{'definition':{'Type':'Task','Resource':'foo:bar','End':true,'Catch':[{'ErrorEquals':['E'],'Next':'C'}]},"
-                "'mock':{'errorOutput':{'error':'E','cause':'c'}}}",
+    { "caught",
+      "{'definition':{'Type':'Task','Resource':'foo:bar','End':true,'Catch':[{'ErrorEquals':['E'],'Next':'C'}]},"
+      "'mock':{'errorOutput':{'error':'E','cause':'c'}}}",
       "{'status':'CAUGHT_ERROR','error':'E','cause':'c','output':'{\\'Error\\':\\'E\\',\\'Cause\\':\\'c\\'}','nextState':'C'}" },
-    { "a field of the wrong kind", "{'definition':{'Type':'Task','Resource':'arn:aws:states:::lambda:invoke','End':true},"
-                                   "'mock':{'result':'{\\'StatusCode\\':\\'200\\'}'}}",
+    { "a field of the wrong kind",
+      "{'definition':{'Type':'Task','Resource':'arn:aws:states:::lambda:invoke','End':true},"
+      "'mock':{'result':'{\\'StatusCode\\':\\'200\\'}'}}",
       "Mock result schema validation error: Field 'StatusCode' must be a number" },
-    { "unless nobody looks", "{'definition':{'Type':'Task','Resource':'arn:aws:states:::lambda:invoke','End':true},"
-                             "'mock':{'fieldValidationMode':'NONE','result':'{\\'StatusCode\\':\\'200\\'}'}}",
+    { "unless nobody looks",
+      "{'definition':{'Type':'Task','Resource':'arn:aws:states:::lambda:invoke','End':true},"
+      "'mock':{'fieldValidationMode':'NONE','result':'{\\'StatusCode\\':\\'200\\'}'}}",
       "{'status':'SUCCEEDED','output':'{\\'StatusCode\\':\\'200\\'}'}" },
-    { "a required field", "{'definition':{'Type':'Task','Resource':'arn:aws:states:::states:startExecution','End':true},"
-                          "'mock':{'result':'{}'}}",
+    { "a required field",
+      "{'definition':{'Type':'Task','Resource':'arn:aws:states:::states:startExecution','End':true},"
+      "'mock':{'result':'{}'}}",
       "Mock result schema validation error: Required field 'ExecutionArn' is missing" },
     { "a task without a mock", "{'definition':{'Type':'Task','Resource':'foo:bar','End':true}}",
       "A mock must be specified for a Task state" },
-    { "no JSON", "{'definition':{'Type':'Pass','End':true},'input':'{'}", "Invalid input: it must be valid JSON" },
-    { "no such state", "{'definition':{'StartAt':'S','States':{'S':{'Type':'Succeed'}}},'stateName':'T'}",
+    { "no JSON", "{'definition':{'Type':'Pass','End':true},'input':'{'}",
+      "Invalid input: it must be valid JSON" },
+    { "no such state",
+      "{'definition':{'StartAt':'S','States':{'S':{'Type':'Succeed'}}},'stateName':'T'}",
       "State not found in the definition" },
 };
 

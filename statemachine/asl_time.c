@@ -58,9 +58,10 @@ bool asl_time_parse(const char *text, struct asl_time *ret_time)
 {
     int year, month, day, hour, minute, second, offset_s;
     const char *at = text;
-    if (!digits(&at, 4, 0, 9999, &year) || !mark(&at, '-') || !digits(&at, 2, 1, 12, &month) || !mark(&at, '-') ||
-        !digits(&at, 2, 1, 31, &day) || !mark(&at, 'T') || !digits(&at, 2, 0, 23, &hour) || !mark(&at, ':') ||
-        !digits(&at, 2, 0, 59, &minute) || !mark(&at, ':') || !digits(&at, 2, 0, 60, &second))
+    if (!digits(&at, 4, 0, 9999, &year) || !mark(&at, '-') || !digits(&at, 2, 1, 12, &month) ||
+        !mark(&at, '-') || !digits(&at, 2, 1, 31, &day) || !mark(&at, 'T') ||
+        !digits(&at, 2, 0, 23, &hour) || !mark(&at, ':') || !digits(&at, 2, 0, 59, &minute) ||
+        !mark(&at, ':') || !digits(&at, 2, 0, 60, &second))
         return false;
     int32_t nanoseconds = 0;
     if (mark(&at, '.')) {
@@ -87,5 +88,6 @@ int asl_time_compare(struct asl_time a, struct asl_time b)
 
 int64_t asl_time_us(struct asl_time time)
 {
-    return time.seconds * 1000000 + (time.nanoseconds + 999) / 1000;  // four-digit years: far from overflow
+    return time.seconds * 1000000 +
+           (time.nanoseconds + 999) / 1000;  // four-digit years: far from overflow
 }

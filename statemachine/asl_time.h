@@ -1,4 +1,5 @@
-// statemachine/asl_time.h - timestamps as the language writes them: RFC 3339 with "T" and a time zone.
+// statemachine/asl_time.h - timestamps as the language writes them: RFC 3339 with "T" and a time
+// zone.
 #pragma once
 
 #include <stdbool.h>
@@ -9,7 +10,8 @@ struct asl_time {
     int32_t nanoseconds;
 };
 
-// False when it is none. Spec: ASL "Timestamps": an uppercase T, and an uppercase Z when there is no offset.
+// False when it is none. Spec: ASL "Timestamps": an uppercase T, and an uppercase Z when there is
+// no offset.
 bool asl_time_parse(const char *text, struct asl_time *ret_time);
 int asl_time_compare(struct asl_time a, struct asl_time b);  // -1, 0, 1
 // Microseconds since 1970, rounded up: a wait never ends early. Saturates.

@@ -14,11 +14,12 @@
 static bool recover_task(void *self, const struct store_task *task, struct sr_err *err)
 {
     struct engine *engine = self;
-    struct engine_act *act = engine_act_add(engine, task->kind == STORE_TASK_ACTIVITY ? ACT_OFFER : ACT_START, err);
+    struct engine_act *act =
+        engine_act_add(engine, task->kind == STORE_TASK_ACTIVITY ? ACT_OFFER : ACT_START, err);
     if (!act || !engine_task_copy(task, &act->task, err))
         return false;
-    // A worker that has the task may still answer, so it is not offered again before its heartbeat or time-out; what waits for a
-    // callback was handed over before.
+    // A worker that has the task may still answer, so it is not offered again before its heartbeat
+    // or time-out; what waits for a callback was handed over before.
     if (task->taken) {
         struct store_task *kept = malloc(sizeof *kept);
         if (!kept || !engine_table_put(&engine->tasks, task->execution, task->op, kept, err)) {
@@ -28,11 +29,17 @@ static bool recover_task(void *self, const struct store_task *task, struct sr_er
         *kept = act->task;
         act->task = (struct store_task){ 0 };
         engine->act_count--;
-        if (kept->timeout_at_us && !engine_timers_add(&engine->timers, (struct engine_timer){ kept->timeout_at_us,
-                                        kept->execution, kept->op, ENGINE_DUE_TIMEOUT }, err))
+        if (kept->timeout_at_us &&
+            !engine_timers_add(&engine->timers,
+                               (struct engine_timer){ kept->timeout_at_us, kept->execution,
+                                                      kept->op, ENGINE_DUE_TIMEOUT },
+                               err))
             return false;
-        if (kept->heartbeat_at_us && !engine_timers_add(&engine->timers, (struct engine_timer){ kept->heartbeat_at_us,
-                                          kept->execution, kept->op, ENGINE_DUE_HEARTBEAT }, err))
+        if (kept->heartbeat_at_us &&
+            !engine_timers_add(&engine->timers,
+                               (struct engine_timer){ kept->heartbeat_at_us, kept->execution,
+                                                      kept->op, ENGINE_DUE_HEARTBEAT },
+                               err))
             return false;
     }
     return true;
@@ -41,8 +48,10 @@ static bool recover_task(void *self, const struct store_task *task, struct sr_er
 static bool recover_timer(void *self, const struct store_timer *timer, struct sr_err *err)
 {
     struct engine *engine = self;
-    return engine_timers_add(&engine->timers,
-                             (struct engine_timer){ timer->at_us, timer->execution, timer->op, ENGINE_DUE_TIMER }, err) &&
+    return engine_timers_add(
+               &engine->timers,
+               (struct engine_timer){ timer->at_us, timer->execution, timer->op, ENGINE_DUE_TIMER },
+               err) &&
            engine_table_put(&engine->waits, timer->execution, timer->op, engine, err);
 }
 
@@ -99,7 +108,9 @@ static void job_free(struct engine_job *job)
 
 static void reply(struct engine_job *job)
 {
-    const struct engine_reply answer = { .done = !job->failed, .err = job->err, .arn = job->arn,
+    const struct engine_reply answer = { .done = !job->failed,
+                                         .err = job->err,
+                                         .arn = job->arn,
                                          .started_us = job->started_us,
                                          .faults = job->faults.count ? &job->faults : NULL };
     if (job->request.reply)
@@ -150,8 +161,9 @@ bool engine_ask(struct engine *engine, const struct engine_request *request, str
     if (!job)
         return sr_fail(err, SR_ERR_NO_MEMORY, "a request");
     job->request = *request;
-    const char **const texts[] = { &job->request.arn,  &job->request.name,  &job->request.text, &job->request.role,
-                                   &job->request.token, &job->request.error, &job->request.cause };
+    const char **const texts[] = { &job->request.arn,  &job->request.name,  &job->request.text,
+                                   &job->request.role, &job->request.token, &job->request.error,
+                                   &job->request.cause };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         if (!*texts[i])
             continue;
@@ -177,16 +189,21 @@ bool engine_ask(struct engine *engine, const struct engine_request *request, str
     return sr_fail(err, SR_ERR_LIMIT, "more than %d requests wait", ENGINE_REQUESTS_MAX);
 }
 
-bool engine_answer(struct engine *engine, struct engine_ref ref, const char *result, struct sr_err *err)
+bool engine_answer(struct engine *engine, struct engine_ref ref, const char *result,
+                   struct sr_err *err)
 {
-    return engine_ask(engine, &(struct engine_request){ .kind = ENGINE_ANSWER, .ref = ref, .text = result }, err);
+    return engine_ask(
+        engine, &(struct engine_request){ .kind = ENGINE_ANSWER, .ref = ref, .text = result }, err);
 }
 
-bool engine_answer_failed(struct engine *engine, struct engine_ref ref, const char *error, const char *cause,
-                          struct sr_err *err)
+bool engine_answer_failed(struct engine *engine, struct engine_ref ref, const char *error,
+                          const char *cause, struct sr_err *err)
 {
-    return engine_ask(engine, &(struct engine_request){ .kind = ENGINE_ANSWER, .ref = ref, .failed = true, .error = error,
-                                                        .cause = cause }, err);
+    return engine_ask(
+        engine,
+        &(struct engine_request){
+            .kind = ENGINE_ANSWER, .ref = ref, .failed = true, .error = error, .cause = cause },
+        err);
 }
 
 void engine_wake(struct engine *engine)
@@ -204,7 +221,8 @@ void engine_wait(struct engine *engine, int64_t wait_us)
         wait_us = next_us > now_us ? next_us - now_us : 0;
     sr_lock(&engine->lock);
     if (!engine->queued.first && !engine->queued.wake && wait_us > 0)
-        (void)sr_cond_wait_us(&engine->woken, &engine->lock, wait_us);  // the caller looks what there is
+        (void)sr_cond_wait_us(&engine->woken, &engine->lock,
+                              wait_us);  // the caller looks what there is
     engine->queued.wake = false;
     sr_unlock(&engine->lock);
 }
@@ -230,16 +248,22 @@ static bool put_machine(struct engine *engine, struct engine_job *job, struct sr
     const struct engine_request *request = &job->request;
     sr_auto(asl_def) struct asl_def *def = NULL;
     int64_t revision;
-    if (!asl_parse_text(request->text, strlen(request->text), request->type, &job->faults, &def, err))
+    if (!asl_parse_text(request->text, strlen(request->text), request->type, &job->faults, &def,
+                        err))
         return false;
     if (!def)
-        return sr_fail(err, SR_ERR_INVALID, "%s: %s", job->faults.items[0].code, job->faults.items[0].message);
+        return sr_fail(err, SR_ERR_INVALID, "%s: %s", job->faults.items[0].code,
+                       job->faults.items[0].message);
     job->arn = sr_strf(err, "%s:stateMachine:%s", engine->arn_prefix, request->name);
     job->started_us = engine->now_us;
-    const struct store_machine machine = { .arn = job->arn, .name = request->name, .definition = request->text,
-                                           .role = request->role, .type = (int)request->type,
+    const struct store_machine machine = { .arn = job->arn,
+                                           .name = request->name,
+                                           .definition = request->text,
+                                           .role = request->role,
+                                           .type = (int)request->type,
                                            .created_us = engine->now_us };
-    return job->arn && engine->store->ops->machine_put(engine->store->self, &machine, &revision, err);
+    return job->arn &&
+           engine->store->ops->machine_put(engine->store->self, &machine, &revision, err);
 }
 
 struct found {
@@ -252,8 +276,12 @@ struct found {
 static bool found_execution(void *self, const struct store_execution *execution, struct sr_err *err)
 {
     struct found *found = self;
-    *found = (struct found){ .id = execution->id, .status = execution->status, .started_us = execution->started_us,
-                             .parent = execution->parent, .parent_op = execution->parent_op, .input = strdup(execution->input) };
+    *found = (struct found){ .id = execution->id,
+                             .status = execution->status,
+                             .started_us = execution->started_us,
+                             .parent = execution->parent,
+                             .parent_op = execution->parent_op,
+                             .input = strdup(execution->input) };
     return found->input || sr_fail(err, SR_ERR_NO_MEMORY, "an execution");
 }
 
@@ -264,32 +292,38 @@ static bool found_machine(void *self, const struct store_machine *machine, struc
     return found->name || sr_fail(err, SR_ERR_NO_MEMORY, "a state machine");
 }
 
-static bool name_execution(struct engine *engine, const char *given, char name[128], struct sr_err *err)
+static bool name_execution(struct engine *engine, const char *given, char name[128],
+                           struct sr_err *err)
 {
     if (given)
-        return sr_format(name, 128, "%s", given) || sr_fail(err, SR_ERR_INVALID, "a name of more than 127 bytes");
+        return sr_format(name, 128, "%s", given) ||
+               sr_fail(err, SR_ERR_INVALID, "a name of more than 127 bytes");
     uint8_t random[SR_ID_RANDOM_BYTES];
-    const uint64_t drawn[2] = { asl_random_next(&engine->random), asl_random_next(&engine->random) };
+    const uint64_t drawn[2] = { asl_random_next(&engine->random),
+                                asl_random_next(&engine->random) };
     memcpy(random, drawn, sizeof random);
     sr_id_format(engine->now_us, random, name);
     return true;
 }
 
 // Spec: StartExecution is idempotent: the same name and input while the first one runs is no second one.
-static bool same_start(struct engine *engine, struct engine_job *job, const char *input, bool *ret_same, struct sr_err *err)
+static bool same_start(struct engine *engine, struct engine_job *job, const char *input,
+                       bool *ret_same, struct sr_err *err)
 {
     struct found found = { 0 };
     struct sr_err missing = { 0 };
     *ret_same = false;
-    if (!engine->store->ops->execution_get(engine->store->self, job->arn, found_execution, &found, &missing)) {
+    if (!engine->store->ops->execution_get(engine->store->self, job->arn, found_execution, &found,
+                                           &missing)) {
         if (missing.code == SR_ERR_NOT_FOUND)
             return true;
         *err = missing;
         return false;
     }
     const struct engine_ref *parent = &job->request.ref;  // the same task again, after a crash
-    *ret_same = (found.status == ASL_RUNNING && strcmp(found.input, input) == 0) ||
-                (parent->execution && found.parent == parent->execution && found.parent_op == parent->op);
+    *ret_same =
+        (found.status == ASL_RUNNING && strcmp(found.input, input) == 0) ||
+        (parent->execution && found.parent == parent->execution && found.parent_op == parent->op);
     job->started_us = found.started_us;
     job->execution = found.id;
     free(found.input);
@@ -306,8 +340,10 @@ static bool start(struct engine *engine, struct engine_job *job, struct sr_err *
     char name[128];
     bool same;
     if (strlen(input) > ASL_PAYLOAD_BYTES_MAX)
-        return sr_fail(err, SR_ERR_TOO_LARGE, "an input of more than %d bytes", ASL_PAYLOAD_BYTES_MAX);
-    if (!jx_parse(input, strlen(input), false, &value, err) || !name_execution(engine, request->name, name, err) ||
+        return sr_fail(err, SR_ERR_TOO_LARGE, "an input of more than %d bytes",
+                       ASL_PAYLOAD_BYTES_MAX);
+    if (!jx_parse(input, strlen(input), false, &value, err) ||
+        !name_execution(engine, request->name, name, err) ||
         !store->ops->machine_get(store->self, request->arn, found_machine, &machine, err))
         return false;
     job->arn = sr_strf(err, "%s:execution:%s:%s", engine->arn_prefix, machine.name, name);
@@ -315,23 +351,33 @@ static bool start(struct engine *engine, struct engine_job *job, struct sr_err *
     if (!job->arn || !same_start(engine, job, input, &same, err))
         return false;
     if (same)
-        return !request->ended || engine_watch(engine, job->execution, request->ended, request->ended_self, err);
-    const struct store_execution execution = { .arn = job->arn, .name = name, .machine = request->arn,
-                                               .revision = machine.revision, .status = ASL_RUNNING, .input = input,
-                                               .started_us = engine->now_us, .parent = request->ref.execution,
+        return !request->ended ||
+               engine_watch(engine, job->execution, request->ended, request->ended_self, err);
+    const struct store_execution execution = { .arn = job->arn,
+                                               .name = name,
+                                               .machine = request->arn,
+                                               .revision = machine.revision,
+                                               .status = ASL_RUNNING,
+                                               .input = input,
+                                               .started_us = engine->now_us,
+                                               .parent = request->ref.execution,
                                                .parent_op = request->ref.op };
     job->started_us = engine->now_us;
     if (!store->ops->execution_put(store->self, &execution, &job->execution, err) ||
-        (request->ended && !engine_watch(engine, job->execution, request->ended, request->ended_self, err)))
+        (request->ended &&
+         !engine_watch(engine, job->execution, request->ended, request->ended_self, err)))
         return false;
-    return engine_run_apply(engine, job->execution, &(struct asl_input){ .kind = ASL_INPUT_START, .value = value }, err);
+    return engine_run_apply(engine, job->execution,
+                            &(struct asl_input){ .kind = ASL_INPUT_START, .value = value }, err);
 }
 
-static bool to_execution(struct engine *engine, struct engine_job *job, enum asl_input_kind kind, struct sr_err *err)
+static bool to_execution(struct engine *engine, struct engine_job *job, enum asl_input_kind kind,
+                         struct sr_err *err)
 {
     struct found found = { 0 };
     const struct engine_request *request = &job->request;
-    if (!engine->store->ops->execution_get(engine->store->self, request->arn, found_execution, &found, err))
+    if (!engine->store->ops->execution_get(engine->store->self, request->arn, found_execution,
+                                           &found, err))
         return false;
     free(found.input);
     const bool runs = found.status == ASL_RUNNING;
@@ -340,12 +386,15 @@ static bool to_execution(struct engine *engine, struct engine_job *job, enum asl
                        asl_status_name((enum asl_status)found.status));
     if (kind == ASL_INPUT_STOP && !runs)
         return true;  // it has ended: nothing is left to stop
-    const struct asl_input input = { .kind = kind, .error = request->error, .cause = request->cause };
+    const struct asl_input input = { .kind = kind,
+                                     .error = request->error,
+                                     .cause = request->cause };
     return engine_run_apply(engine, found.id, &input, err);
 }
 
 // Tokens are "EXECUTION-ARN.OP.MAC"; the one that was given out is in the table.
-static bool find_token(struct engine *engine, const char *token, struct store_task **ret_task, struct sr_err *err)
+static bool find_token(struct engine *engine, const char *token, struct store_task **ret_task,
+                       struct sr_err *err)
 {
     struct found found = { 0 };
     struct sr_err missing = { 0 };
@@ -358,13 +407,16 @@ static bool find_token(struct engine *engine, const char *token, struct store_ta
     sr_auto(char) char *arn = strndup(token, (size_t)(op - token));
     if (!arn)
         return sr_fail(err, SR_ERR_NO_MEMORY, "a token");
-    if (!engine->store->ops->execution_get(engine->store->self, arn, found_execution, &found, &missing))
-        return missing.code == SR_ERR_NOT_FOUND ? sr_fail(err, SR_ERR_INVALID, "Invalid Token: 'Invalid token'")
-                                                : sr_fail(err, missing.code, "%s", missing.message);
+    if (!engine->store->ops->execution_get(engine->store->self, arn, found_execution, &found,
+                                           &missing))
+        return missing.code == SR_ERR_NOT_FOUND
+                   ? sr_fail(err, SR_ERR_INVALID, "Invalid Token: 'Invalid token'")
+                   : sr_fail(err, missing.code, "%s", missing.message);
     free(found.input);
     struct store_task *task = engine_table_get(&engine->tasks, found.id, number);
     if (!task)
-        return sr_fail(err, SR_ERR_NOT_FOUND, "Task Timed Out: 'Provided task does not exist anymore'");
+        return sr_fail(err, SR_ERR_NOT_FOUND,
+                       "Task Timed Out: 'Provided task does not exist anymore'");
     unsigned differs = strlen(task->token) != strlen(token);
     for (size_t i = 0; task->token[i] && token[i]; i++)  // as long for every wrong one
         differs |= (unsigned char)task->token[i] ^ (unsigned char)token[i];
@@ -381,7 +433,8 @@ static bool by_token(struct engine *engine, struct engine_job *job, struct sr_er
     sr_auto(json) json_t *value = NULL;
     if (!find_token(engine, request->token, &task, err))
         return false;
-    if (request->kind == ENGINE_SUCCEED && (!request->text || !jx_parse(request->text, strlen(request->text), false, &value, err)))
+    if (request->kind == ENGINE_SUCCEED &&
+        (!request->text || !jx_parse(request->text, strlen(request->text), false, &value, err)))
         return sr_fail(err, SR_ERR_INVALID, "Invalid Output: 'Invalid JSON'");
     if (request->kind == ENGINE_HEARTBEAT) {
         if (!task->heartbeat_s)
@@ -404,15 +457,19 @@ static bool is_ours(enum sr_err_code code)
     return code == SR_ERR_STORAGE || code == SR_ERR_BUSY || code == SR_ERR_NO_MEMORY;
 }
 
-// For inputs that nobody asks for: an execution that cannot go on is stopped, so that it does not stop the others.
-static bool apply_or_stop(struct engine *engine, int64_t execution, const struct asl_input *input, struct sr_err *err)
+// For inputs that nobody asks for: an execution that cannot go on is stopped, so that it does not
+// stop the others.
+static bool apply_or_stop(struct engine *engine, int64_t execution, const struct asl_input *input,
+                          struct sr_err *err)
 {
     if (engine_run_apply(engine, execution, input, err))
         return true;
     if (is_ours(err->code))
         return false;
     const struct sr_err why = *err;
-    const struct asl_input stop = { .kind = ASL_INPUT_STOP, .error = ASL_ERROR_RUNTIME, .cause = why.message };
+    const struct asl_input stop = { .kind = ASL_INPUT_STOP,
+                                    .error = ASL_ERROR_RUNTIME,
+                                    .cause = why.message };
     return engine_run_apply(engine, execution, &stop, err) || !is_ours(err->code);
 }
 
@@ -426,25 +483,31 @@ static enum asl_input_kind answer_kind(const struct store_task *task, bool faile
         return failed ? ASL_INPUT_RESULTS_FAILED : ASL_INPUT_RESULTS_WRITTEN;
     if (failed)
         return ASL_INPUT_TASK_FAILED;
-    const bool waits = bytes >= sizeof token && strcmp(task->resource + bytes - (sizeof token - 1), token) == 0;
+    const bool waits =
+        bytes >= sizeof token && strcmp(task->resource + bytes - (sizeof token - 1), token) == 0;
     return waits ? ASL_INPUT_TASK_SUBMITTED : ASL_INPUT_TASK_SUCCEEDED;
 }
 
 static bool handler_answer(struct engine *engine, struct engine_job *job, struct sr_err *err)
 {
     const struct engine_request *request = &job->request;
-    struct store_task *task = engine_table_get(&engine->tasks, request->ref.execution, request->ref.op);
+    struct store_task *task =
+        engine_table_get(&engine->tasks, request->ref.execution, request->ref.op);
     sr_auto(json) json_t *value = NULL;
     if (!task)
         return true;  // answered before, or cancelled
     bool failed = request->failed;
     const char *error = request->error, *cause = request->cause;
-    if (!failed && (!request->text || !jx_parse(request->text, strlen(request->text), false, &value, err))) {
+    if (!failed &&
+        (!request->text || !jx_parse(request->text, strlen(request->text), false, &value, err))) {
         failed = true;
         error = ASL_ERROR_TASK_FAILED;
         cause = "The result is not JSON";
     }
-    const struct asl_input input = { .kind = answer_kind(task, failed), .op = task->op, .value = value, .error = error,
+    const struct asl_input input = { .kind = answer_kind(task, failed),
+                                     .op = task->op,
+                                     .value = value,
+                                     .error = error,
                                      .cause = cause };
     if (input.kind == ASL_INPUT_TASK_SUBMITTED) {
         if (task->taken)
@@ -524,7 +587,8 @@ static bool run_job(struct engine *engine, struct engine_job *job, struct sr_err
 
 static bool fire(struct engine *engine, const struct engine_timer *timer, struct sr_err *err)
 {
-    struct asl_input input = { .kind = timer->op ? ASL_INPUT_TIMER : ASL_INPUT_CONTINUE, .op = timer->op };
+    struct asl_input input = { .kind = timer->op ? ASL_INPUT_TIMER : ASL_INPUT_CONTINUE,
+                               .op = timer->op };
     const struct store_task *task = engine_table_get(&engine->tasks, timer->execution, timer->op);
     if (timer->due == ENGINE_DUE_TIMEOUT) {
         if (!task)
@@ -534,8 +598,10 @@ static bool fire(struct engine *engine, const struct engine_timer *timer, struct
         if (!task || !task->heartbeat_at_us)
             return true;
         if (task->heartbeat_at_us > engine->now_us)  // there was one meanwhile
-            return engine_timers_add(&engine->timers, (struct engine_timer){ task->heartbeat_at_us, timer->execution,
-                                                                             timer->op, ENGINE_DUE_HEARTBEAT }, err);
+            return engine_timers_add(&engine->timers,
+                                     (struct engine_timer){ task->heartbeat_at_us, timer->execution,
+                                                            timer->op, ENGINE_DUE_HEARTBEAT },
+                                     err);
         input.kind = ASL_INPUT_TASK_LOST;
     } else if (!engine_table_get(&engine->waits, timer->execution, timer->op)) {
         return true;  // cancelled
@@ -546,12 +612,14 @@ static bool fire(struct engine *engine, const struct engine_timer *timer, struct
 static bool fire_due(struct engine *engine, struct round *round, struct sr_err *err)
 {
     struct engine_timer timer;
-    while (round->timer_count < engine->batch_max && engine_timers_take(&engine->timers, engine->now_us, &timer)) {
+    while (round->timer_count < engine->batch_max &&
+           engine_timers_take(&engine->timers, engine->now_us, &timer)) {
         if (round->timer_count == round->timer_room) {
             const size_t room = round->timer_room ? round->timer_room * 2 : 16;
             struct engine_timer *timers = realloc(round->timers, room * sizeof *timers);
             if (!timers)
-                return engine_timers_add(&engine->timers, timer, err) && sr_fail(err, SR_ERR_NO_MEMORY, "timers");
+                return engine_timers_add(&engine->timers, timer, err) &&
+                       sr_fail(err, SR_ERR_NO_MEMORY, "timers");
             round->timers = timers;
             round->timer_room = room;
         }
@@ -566,10 +634,13 @@ static bool fire_due(struct engine *engine, struct round *round, struct sr_err *
 static bool hand_out(struct engine *engine, struct sr_err *err)
 {
     struct engine_match match;
-    for (size_t i = 0; i < engine->batch_max && engine_activities_match(engine->activities, &match); i++) {
-        struct store_task *task = engine_table_get(&engine->tasks, match.ref.execution, match.ref.op);
+    for (size_t i = 0; i < engine->batch_max && engine_activities_match(engine->activities, &match);
+         i++) {
+        struct store_task *task =
+            engine_table_get(&engine->tasks, match.ref.execution, match.ref.op);
         if (!task) {  // cancelled while it lay there: the worker waits on
-            const bool asked = engine_activities_ask(engine->activities, match.arn, &match.poll, err);
+            const bool asked =
+                engine_activities_ask(engine->activities, match.arn, &match.poll, err);
             engine_match_done(&match);
             if (!asked)
                 return false;
@@ -582,8 +653,11 @@ static bool hand_out(struct engine *engine, struct sr_err *err)
         }
         act->match = match;
         task->taken = true;
-        task->heartbeat_at_us = task->heartbeat_s ? engine->now_us + task->heartbeat_s * 1000000 : 0;
-        const struct asl_input input = { .kind = ASL_INPUT_TASK_STARTED, .op = task->op, .error = match.worker };
+        task->heartbeat_at_us =
+            task->heartbeat_s ? engine->now_us + task->heartbeat_s * 1000000 : 0;
+        const struct asl_input input = { .kind = ASL_INPUT_TASK_STARTED,
+                                         .op = task->op,
+                                         .error = match.worker };
         if (!engine->store->ops->task_put(engine->store->self, task, err) ||
             !apply_or_stop(engine, task->execution, &input, err))
             return false;
@@ -620,8 +694,10 @@ static void undo(struct engine *engine, struct round *round, const struct sr_err
         struct engine_act *act = &engine->acts[i];
         if (act->kind != ACT_MATCH)
             continue;
-        engine_must(engine, engine_activities_offer(engine->activities, act->match.arn, act->match.ref, true, &ignored) &&
-                                engine_activities_ask(engine->activities, act->match.arn, &act->match.poll, &ignored));
+        engine_must(engine, engine_activities_offer(engine->activities, act->match.arn,
+                                                    act->match.ref, true, &ignored) &&
+                                engine_activities_ask(engine->activities, act->match.arn,
+                                                      &act->match.poll, &ignored));
         engine_match_done(&act->match);
     }
     engine_acts_drop(engine, 0);
@@ -634,8 +710,10 @@ static void undo(struct engine *engine, struct round *round, const struct sr_err
         job->next = NULL;
         if (job->request.ended && job->execution && !job->failed)
             engine_unwatch(engine, job->execution, job->request.ended_self);
-        if (job->request.kind == ENGINE_ANSWER) {  // a result must not be lost: it is heard in a later round
-            struct store_task *task = engine_table_get(&engine->tasks, job->request.ref.execution, job->request.ref.op);
+        if (job->request.kind ==
+            ENGINE_ANSWER) {  // a result must not be lost: it is heard in a later round
+            struct store_task *task =
+                engine_table_get(&engine->tasks, job->request.ref.execution, job->request.ref.op);
             if (task)
                 task->taken = false;
             job->failed = false;
@@ -655,7 +733,8 @@ static void undo(struct engine *engine, struct round *round, const struct sr_err
     sr_lock(&engine->lock);
     *tail = engine->queued.first;
     if (!engine->queued.first)
-        for (engine->queued.last = again; engine->queued.last->next; engine->queued.last = engine->queued.last->next)
+        for (engine->queued.last = again; engine->queued.last->next;
+             engine->queued.last = engine->queued.last->next)
             ;
     engine->queued.first = again;
     for (struct engine_job *job = again; job && job != *tail; job = job->next)
@@ -675,12 +754,14 @@ bool engine_step(struct engine *engine, bool *ret_more, struct sr_err *err)
     struct round round = { .jobs = take_jobs(engine) };
     *ret_more = false;
     if (engine->stale) {
-        (void)sr_fail(err, SR_ERR_NO_MEMORY, "the engine ran out of memory behind a commit: open it again");
+        (void)sr_fail(err, SR_ERR_NO_MEMORY,
+                      "the engine ran out of memory behind a commit: open it again");
         undo(engine, &round, err);
         return false;
     }
     const bool recovered = engine->act_count > 0;
-    engine_acts_do(engine);  // before the first round: tasks that were out when the last engine ended
+    engine_acts_do(
+        engine);  // before the first round: tasks that were out when the last engine ended
     if (engine->now_us >= engine->poll_next_us)
         engine->poll_next_us = engine_activities_expire(engine->activities, engine->now_us);
     const bool idle = is_idle(engine, &round) && !engine_activities_ready(engine->activities);
@@ -712,7 +793,8 @@ bool engine_step(struct engine *engine, bool *ret_more, struct sr_err *err)
 }
 
 bool engine_loop(struct engine *engine, const struct sr_cancel *cancel,
-                 void (*failed)(void *self, const struct sr_err *err), void *self, struct sr_err *err)
+                 void (*failed)(void *self, const struct sr_err *err), void *self,
+                 struct sr_err *err)
 {
     enum { PAUSE_US = 100000, LOOK_US = 1000000 };
     while (!sr_cancel_asked(cancel)) {
@@ -727,7 +809,8 @@ bool engine_loop(struct engine *engine, const struct sr_cancel *cancel,
         if (engine->stale)
             return false;
         sr_lock(&engine->lock);
-        (void)sr_cond_wait_us(&engine->woken, &engine->lock, PAUSE_US);  // a store that is full or busy needs a moment
+        (void)sr_cond_wait_us(&engine->woken, &engine->lock,
+                              PAUSE_US);  // a store that is full or busy needs a moment
         sr_unlock(&engine->lock);
     }
     return true;

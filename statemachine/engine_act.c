@@ -24,7 +24,8 @@ bool engine_task_copy(const struct store_task *from, struct store_task *to, stru
     return sr_fail(err, SR_ERR_NO_MEMORY, "a task");
 }
 
-struct engine_act *engine_act_add(struct engine *engine, enum engine_act_kind kind, struct sr_err *err)
+struct engine_act *engine_act_add(struct engine *engine, enum engine_act_kind kind,
+                                  struct sr_err *err)
 {
     if (engine->act_count == engine->act_room) {
         const size_t room = engine->act_room ? engine->act_room * 2 : 64;
@@ -54,7 +55,9 @@ void engine_must(struct engine *engine, bool done)
 
 static struct engine_task task_of(const struct store_task *task)
 {
-    return (struct engine_task){ { task->execution, task->op }, task->kind, task->resource, task->payload, task->token };
+    return (struct engine_task){
+        { task->execution, task->op }, task->kind, task->resource, task->payload, task->token
+    };
 }
 
 static void start(struct engine *engine, const struct store_task *task)
@@ -64,11 +67,14 @@ static void start(struct engine *engine, const struct store_task *task)
     const struct engine_task shown = task_of(task);
     struct sr_err err = { 0 }, ignored = { 0 };
     const bool child = !resource && engine_child_is(task->resource);
-    const bool started = resource ? resource->start(resource->self, &shown, &err)
-                         : child  ? engine_child_start(engine, task, &err)
-                                  : sr_fail(&err, SR_ERR_NOT_FOUND, "nothing runs the resource %s", task->resource);
+    const bool started =
+        resource ? resource->start(resource->self, &shown, &err)
+        : child  ? engine_child_start(engine, task, &err)
+                 : sr_fail(&err, SR_ERR_NOT_FOUND, "nothing runs the resource %s", task->resource);
     if (!started)
-        engine_must(engine, engine_answer_failed(engine, shown.ref, resource || child ? ASL_ERROR_TASK_FAILED : ASL_ERROR_RUNTIME,
+        engine_must(engine, engine_answer_failed(engine, shown.ref,
+                                                 resource || child ? ASL_ERROR_TASK_FAILED
+                                                                   : ASL_ERROR_RUNTIME,
                                                  err.message, &ignored));
 }
 
@@ -77,7 +83,8 @@ static bool keep(struct engine *engine, struct engine_act *act, struct store_tas
 {
     struct sr_err ignored = { 0 };
     struct store_task *task = malloc(sizeof *task);
-    if (!task || !engine_table_put(&engine->tasks, act->task.execution, act->task.op, task, &ignored)) {
+    if (!task ||
+        !engine_table_put(&engine->tasks, act->task.execution, act->task.op, task, &ignored)) {
         free(task);
         return false;
     }
@@ -90,8 +97,10 @@ static bool keep(struct engine *engine, struct engine_act *act, struct store_tas
 static void set_deadlines(struct engine *engine, const struct store_task *task)
 {
     struct sr_err ignored = { 0 };
-    const struct engine_timer timeout = { task->timeout_at_us, task->execution, task->op, ENGINE_DUE_TIMEOUT };
-    const struct engine_timer heartbeat = { task->heartbeat_at_us, task->execution, task->op, ENGINE_DUE_HEARTBEAT };
+    const struct engine_timer timeout = { task->timeout_at_us, task->execution, task->op,
+                                          ENGINE_DUE_TIMEOUT };
+    const struct engine_timer heartbeat = { task->heartbeat_at_us, task->execution, task->op,
+                                            ENGINE_DUE_HEARTBEAT };
     if (task->timeout_at_us)
         engine_must(engine, engine_timers_add(&engine->timers, timeout, &ignored));
     if (task->heartbeat_at_us)
@@ -100,12 +109,14 @@ static void set_deadlines(struct engine *engine, const struct store_task *task)
 
 static void forget(struct engine *engine, const struct engine_act *act)
 {
-    struct store_task *task = engine_table_take(&engine->tasks, act->timer.execution, act->timer.op);
+    struct store_task *task =
+        engine_table_take(&engine->tasks, act->timer.execution, act->timer.op);
     if (!task)
         return;
     const struct engine_resource *resource =
         engine_resource_find(engine->resources, engine->resource_count, task->resource);
-    if (act->kind == ACT_CANCEL && task->kind != STORE_TASK_ACTIVITY && resource && resource->cancel)
+    if (act->kind == ACT_CANCEL && task->kind != STORE_TASK_ACTIVITY && resource &&
+        resource->cancel)
         resource->cancel(resource->self, (struct engine_ref){ task->execution, task->op });
     engine_task_done(task);
     free(task);
@@ -114,25 +125,30 @@ static void forget(struct engine *engine, const struct engine_act *act)
 static void answer_worker(struct engine *engine, struct engine_act *act)
 {
     struct sr_err ignored = { 0 };
-    struct store_task *task = engine_table_get(&engine->tasks, act->match.ref.execution, act->match.ref.op);
+    struct store_task *task =
+        engine_table_get(&engine->tasks, act->match.ref.execution, act->match.ref.op);
     if (!task) {
         (void)act->match.poll.answer(act->match.poll.self, NULL);  // nothing was promised
     } else {
         const struct engine_task shown = task_of(task);
-        set_deadlines(engine, &(struct store_task){ .execution = task->execution, .op = task->op,
+        set_deadlines(engine, &(struct store_task){ .execution = task->execution,
+                                                    .op = task->op,
                                                     .heartbeat_at_us = task->heartbeat_at_us });
         if (!act->match.poll.answer(act->match.poll.self, &shown))
-            engine_must(engine, engine_activities_offer(engine->activities, act->match.arn, act->match.ref, true, &ignored));
+            engine_must(engine, engine_activities_offer(engine->activities, act->match.arn,
+                                                        act->match.ref, true, &ignored));
     }
     engine_match_done(&act->match);
 }
 
-bool engine_watch(struct engine *engine, int64_t execution, engine_ended_fn ended, void *self, struct sr_err *err)
+bool engine_watch(struct engine *engine, int64_t execution, engine_ended_fn ended, void *self,
+                  struct sr_err *err)
 {
     struct engine_watcher *watcher = calloc(1, sizeof *watcher);
     if (!watcher)
         return sr_fail(err, SR_ERR_NO_MEMORY, "a watcher");
-    *watcher = (struct engine_watcher){ engine_table_get(&engine->watchers, execution, 0), ended, self };
+    *watcher =
+        (struct engine_watcher){ engine_table_get(&engine->watchers, execution, 0), ended, self };
     if (engine_table_put(&engine->watchers, execution, 0, watcher, err))
         return true;
     free(watcher);
@@ -175,9 +191,12 @@ void engine_watchers_free(struct engine *engine)
 static bool tell(void *self, const struct store_execution *execution, struct sr_err *err)
 {
     struct engine *engine = self;
-    const struct engine_outcome outcome = { .status = (enum asl_status)execution->status, .arn = execution->arn,
-                                            .output = execution->output, .error = execution->error,
-                                            .cause = execution->cause, .started_us = execution->started_us,
+    const struct engine_outcome outcome = { .status = (enum asl_status)execution->status,
+                                            .arn = execution->arn,
+                                            .output = execution->output,
+                                            .error = execution->error,
+                                            .cause = execution->cause,
+                                            .started_us = execution->started_us,
                                             .stopped_us = execution->stopped_us };
     call_watchers(engine_table_take(&engine->watchers, execution->id, 0), &outcome);
     return !execution->parent || engine_child_ended(engine, execution, err);
@@ -200,21 +219,26 @@ void engine_acts_do(struct engine *engine)
             if (act->kind == ACT_START)
                 start(engine, task);
             else
-                engine_must(engine, engine_activities_offer(engine->activities, task->resource,
-                                                            (struct engine_ref){ task->execution, task->op }, false,
-                                                            &ignored));
+                engine_must(engine,
+                            engine_activities_offer(
+                                engine->activities, task->resource,
+                                (struct engine_ref){ task->execution, task->op }, false, &ignored));
             break;
         case ACT_CANCEL:
         case ACT_SETTLED: forget(engine, act); break;
         case ACT_TIMER:
             engine_must(engine, engine_timers_add(&engine->timers, act->timer, &ignored) &&
-                                    engine_table_put(&engine->waits, act->timer.execution, act->timer.op, engine, &ignored));
+                                    engine_table_put(&engine->waits, act->timer.execution,
+                                                     act->timer.op, engine, &ignored));
             break;
-        case ACT_UNTIMER: (void)engine_table_take(&engine->waits, act->timer.execution, act->timer.op); break;
+        case ACT_UNTIMER:
+            (void)engine_table_take(&engine->waits, act->timer.execution, act->timer.op);
+            break;
         case ACT_MATCH: answer_worker(engine, act); break;
         case ACT_ENDED:
-            engine_must(engine, engine->store->ops->execution_get_id(engine->store->self, act->timer.execution, tell, engine,
-                                                                     &ignored));
+            engine_must(engine, engine->store->ops->execution_get_id(engine->store->self,
+                                                                     act->timer.execution, tell,
+                                                                     engine, &ignored));
             break;
         }
     }

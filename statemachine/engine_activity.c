@@ -71,7 +71,8 @@ static struct activity *find(const struct engine_activities *activities, const c
     return activity;
 }
 
-static struct activity *find_or_make(struct engine_activities *activities, const char *arn, struct sr_err *err)
+static struct activity *find_or_make(struct engine_activities *activities, const char *arn,
+                                     struct sr_err *err)
 {
     struct activity *activity = find(activities, arn);
     if (activity)
@@ -87,8 +88,8 @@ static struct activity *find_or_make(struct engine_activities *activities, const
     return activity;
 }
 
-bool engine_activities_offer(struct engine_activities *activities, const char *arn, struct engine_ref ref, bool at_head,
-                             struct sr_err *err)
+bool engine_activities_offer(struct engine_activities *activities, const char *arn,
+                             struct engine_ref ref, bool at_head, struct sr_err *err)
 {
     struct activity *activity = find_or_make(activities, arn, err);
     struct offer *offer = activity ? calloc(1, sizeof *offer) : NULL;
@@ -108,8 +109,8 @@ bool engine_activities_offer(struct engine_activities *activities, const char *a
     return true;
 }
 
-bool engine_activities_ask(struct engine_activities *activities, const char *arn, const struct engine_poll *poll,
-                           struct sr_err *err)
+bool engine_activities_ask(struct engine_activities *activities, const char *arn,
+                           const struct engine_poll *poll, struct sr_err *err)
 {
     struct activity *activity = find_or_make(activities, arn, err);
     struct ask *ask = activity ? calloc(1, sizeof *ask) : NULL;

@@ -10,7 +10,8 @@
 
 bool engine_child_is(const char *resource)
 {
-    const char *rest = strncmp(resource, START, strlen(START)) == 0 ? resource + strlen(START) : NULL;
+    const char *rest =
+        strncmp(resource, START, strlen(START)) == 0 ? resource + strlen(START) : NULL;
     return rest && (!*rest || strcmp(rest, ".sync") == 0 || strcmp(rest, ".sync:2") == 0);
 }
 
@@ -21,7 +22,8 @@ struct starting {
     bool sync;
 };
 
-static bool answer_started(const struct starting *starting, const struct engine_reply *reply, struct sr_err *err)
+static bool answer_started(const struct starting *starting, const struct engine_reply *reply,
+                           struct sr_err *err)
 {
     sr_auto(json) json_t *json = json_pack("{s:s, s:f}", "ExecutionArn", reply->arn, "StartDate",
                                            (double)(reply->started_us / 1000));
@@ -56,11 +58,13 @@ static void on_started(void *self, const struct engine_reply *reply)
     if (!reply->done && reply->err.code == SR_ERR_CANCELLED)
         done = true;  // the engine ends: the next one starts it again
     else if (!reply->done)
-        done = engine_answer_failed(engine, starting->ref, error_name(reply->err.code), reply->err.message, &ignored);
+        done = engine_answer_failed(engine, starting->ref, error_name(reply->err.code),
+                                    reply->err.message, &ignored);
     else if (!starting->sync)
         done = answer_started(starting, reply, &ignored);
     else  // it may have ended before a crash
-        done = engine->store->ops->execution_get(engine->store->self, reply->arn, ended_already, engine, &ignored);
+        done = engine->store->ops->execution_get(engine->store->self, reply->arn, ended_already,
+                                                 engine, &ignored);
     engine_must(engine, done);
     free(starting);
 }
@@ -76,19 +80,28 @@ bool engine_child_start(struct engine *engine, const struct store_task *task, st
     const json_t *given = json_object_get(payload, "Input");
     char own_name[64];
     if (!machine)
-        return sr_fail(err, SR_ERR_INVALID, "The field 'StateMachineArn' is required but was missing");
-    if (given && !json_is_null(given) && !json_is_string(given) && !jx_dump(given, false, &input, err))
+        return sr_fail(err, SR_ERR_INVALID,
+                       "The field 'StateMachineArn' is required but was missing");
+    if (given && !json_is_null(given) && !json_is_string(given) &&
+        !jx_dump(given, false, &input, err))
         return false;
     // The same name after a crash, so that a second start finds the first one.
-    if (!sr_format(own_name, sizeof own_name, "task-%lld-%llu", (long long)task->execution, (unsigned long long)task->op))
+    if (!sr_format(own_name, sizeof own_name, "task-%lld-%llu", (long long)task->execution,
+                   (unsigned long long)task->op))
         return sr_fail(err, SR_ERR_INTERNAL, "a name");
     struct starting *starting = malloc(sizeof *starting);
     if (!starting)
         return sr_fail(err, SR_ERR_NO_MEMORY, "a child execution");
-    *starting = (struct starting){ engine, { task->execution, task->op }, strstr(task->resource, ".sync") != NULL };
-    const struct engine_request request = { .kind = ENGINE_START, .arn = machine, .name = name ? name : own_name,
-                                            .text = input ? input : json_string_value(given), .ref = starting->ref,
-                                            .reply = on_started, .self = starting };
+    *starting = (struct starting){ engine,
+                                   { task->execution, task->op },
+                                   strstr(task->resource, ".sync") != NULL };
+    const struct engine_request request = { .kind = ENGINE_START,
+                                            .arn = machine,
+                                            .name = name ? name : own_name,
+                                            .text = input ? input : json_string_value(given),
+                                            .ref = starting->ref,
+                                            .reply = on_started,
+                                            .self = starting };
     if (engine_ask(engine, &request, err))
         return true;
     free(starting);
@@ -96,7 +109,8 @@ bool engine_child_start(struct engine *engine, const struct store_task *task, st
 }
 
 // A payload as text, or with ".sync:2" as the JSON it is.
-static bool put_payload(json_t *json, const char *key, const char *text, bool as_json, struct sr_err *err)
+static bool put_payload(json_t *json, const char *key, const char *text, bool as_json,
+                        struct sr_err *err)
 {
     json_t *value = NULL;
     if (!text)
@@ -109,7 +123,8 @@ static bool put_payload(json_t *json, const char *key, const char *text, bool as
            jx_put(json, details, json_pack("{s:b}", "Included", 1), err);
 }
 
-bool engine_child_ended(struct engine *engine, const struct store_execution *child, struct sr_err *err)
+bool engine_child_ended(struct engine *engine, const struct store_execution *child,
+                        struct sr_err *err)
 {
     const struct engine_ref ref = { child->parent, child->parent_op };
     const struct store_task *task = engine_table_get(&engine->tasks, ref.execution, ref.op);
@@ -117,14 +132,17 @@ bool engine_child_ended(struct engine *engine, const struct store_execution *chi
         return true;  // nobody waits
     const bool as_json = strstr(task->resource, ".sync:2") != NULL;
     sr_auto(char) char *text = NULL;
-    sr_auto(json) json_t *json = json_pack(
-        "{s:s, s:s, s:s, s:s, s:f, s:f, s:s*, s:s*}", "ExecutionArn", child->arn, "Name", child->name, "StateMachineArn",
-        child->machine, "Status", asl_status_name((enum asl_status)child->status), "StartDate",
-        (double)(child->started_us / 1000), "StopDate", (double)(child->stopped_us / 1000), "Error", child->error, "Cause",
-        child->cause);
+    sr_auto(json) json_t *json =
+        json_pack("{s:s, s:s, s:s, s:s, s:f, s:f, s:s*, s:s*}", "ExecutionArn", child->arn, "Name",
+                  child->name, "StateMachineArn", child->machine, "Status",
+                  asl_status_name((enum asl_status)child->status), "StartDate",
+                  (double)(child->started_us / 1000), "StopDate",
+                  (double)(child->stopped_us / 1000), "Error", child->error, "Cause", child->cause);
     if (!jx_made(json, err) || !put_payload(json, "Input", child->input, as_json, err) ||
-        !put_payload(json, "Output", child->output, as_json, err) || !jx_dump(json, false, &text, err))
+        !put_payload(json, "Output", child->output, as_json, err) ||
+        !jx_dump(json, false, &text, err))
         return false;
-    return child->status == ASL_SUCCEEDED ? engine_answer(engine, ref, text, err)
-                                          : engine_answer_failed(engine, ref, ASL_ERROR_TASK_FAILED, text, err);
+    return child->status == ASL_SUCCEEDED
+               ? engine_answer(engine, ref, text, err)
+               : engine_answer_failed(engine, ref, ASL_ERROR_TASK_FAILED, text, err);
 }

@@ -67,9 +67,11 @@ bool engine_folder_name_ok(const char *name)
     return true;
 }
 
-static bool parameter(const struct work *work, const char *key, const char **ret_text, struct sr_err *err)
+static bool parameter(const struct work *work, const char *key, const char **ret_text,
+                      struct sr_err *err)
 {
-    const char *text = json_string_value(json_object_get(json_object_get(work->payload, "Parameters"), key));
+    const char *text =
+        json_string_value(json_object_get(json_object_get(work->payload, "Parameters"), key));
     if (!text)
         return sr_fail(err, SR_ERR_INVALID, "the parameter %s is missing", key);
     if (!engine_folder_name_ok(text))
@@ -87,13 +89,15 @@ static bool get(const struct work *work, json_t **ret_result, struct sr_err *err
         return false;
     path = sr_strf(err, "%s/%s/%s", work->folder->root, bucket, key);
     return path && sr_file_load(path, ENGINE_ITEMS_BYTES_MAX, &text, &bytes, err) &&
-           engine_items_parse(text, bytes, json_object_get(work->payload, "ReaderConfig"), ret_result, err);
+           engine_items_parse(text, bytes, json_object_get(work->payload, "ReaderConfig"),
+                              ret_result, err);
 }
 
 static int by_key(const void *a, const void *b)
 {
     const json_t *x = *(json_t *const *)a, *y = *(json_t *const *)b;
-    return strcmp(json_string_value(json_object_get(x, "Key")), json_string_value(json_object_get(y, "Key")));
+    return strcmp(json_string_value(json_object_get(x, "Key")),
+                  json_string_value(json_object_get(y, "Key")));
 }
 
 // Readdir's order is the disk's affair; a listing's is by key.
@@ -117,7 +121,8 @@ static bool sorted(const json_t *items, json_t **ret_sorted, struct sr_err *err)
 }
 
 // The files under root/bucket/below, as far as their keys begin with the prefix.
-static bool list_below(const char *bucket_path, const char *below, const char *prefix, json_t *items, struct sr_err *err)
+static bool list_below(const char *bucket_path, const char *below, const char *prefix,
+                       json_t *items, struct sr_err *err)
 {
     sr_auto(char) char *path = sr_strf(err, "%s/%s", bucket_path, below);
     DIR *folder = path ? opendir(path) : NULL;
@@ -137,10 +142,14 @@ static bool list_below(const char *bucket_path, const char *below, const char *p
         if (S_ISDIR(stat_now.st_mode) && strncmp(key, prefix, shorter) == 0)
             done = list_below(bucket_path, key, prefix, items, err);
         else if (S_ISREG(stat_now.st_mode) && strncmp(key, prefix, strlen(prefix)) == 0)
-            done = json_array_size(items) < ENGINE_FOLDER_LISTING_MAX
-                       ? jx_append(items, json_pack("{s:s, s:I, s:I}", "Key", key, "Size", (json_int_t)stat_now.st_size,
-                                                    "LastModified", (json_int_t)stat_now.st_mtime), err)
-                       : sr_fail(err, SR_ERR_LIMIT, "more than %d files", ENGINE_FOLDER_LISTING_MAX);
+            done =
+                json_array_size(items) < ENGINE_FOLDER_LISTING_MAX
+                    ? jx_append(items,
+                                json_pack("{s:s, s:I, s:I}", "Key", key, "Size",
+                                          (json_int_t)stat_now.st_size, "LastModified",
+                                          (json_int_t)stat_now.st_mtime),
+                                err)
+                    : sr_fail(err, SR_ERR_LIMIT, "more than %d files", ENGINE_FOLDER_LISTING_MAX);
     }
     closedir(folder);
     return done;
@@ -149,15 +158,18 @@ static bool list_below(const char *bucket_path, const char *below, const char *p
 static bool list(const struct work *work, json_t **ret_result, struct sr_err *err)
 {
     const char *bucket;
-    const char *prefix = json_string_value(json_object_get(json_object_get(work->payload, "Parameters"), "Prefix"));
+    const char *prefix =
+        json_string_value(json_object_get(json_object_get(work->payload, "Parameters"), "Prefix"));
     sr_auto(json) json_t *items = json_array();
     if (!jx_made(items, err) || !parameter(work, "Bucket", &bucket, err))
         return false;
     sr_auto(char) char *path = sr_strf(err, "%s/%s", work->folder->root, bucket);
-    return path && list_below(path, "", prefix ? prefix : "", items, err) && sorted(items, ret_result, err);
+    return path && list_below(path, "", prefix ? prefix : "", items, err) &&
+           sorted(items, ret_result, err);
 }
 
-// Writes the results, then the manifest that says where they are: a manifest never names what is not there.
+// Writes the results, then the manifest that says where they are: a manifest never names what is
+// not there.
 static bool put(const struct work *work, json_t **ret_result, struct sr_err *err)
 {
     const char *bucket, *prefix;
@@ -165,23 +177,27 @@ static bool put(const struct work *work, json_t **ret_result, struct sr_err *err
     if (!parameter(work, "Bucket", &bucket, err) || !parameter(work, "Prefix", &prefix, err) ||
         !jx_dump(json_object_get(work->payload, "Results"), false, &results, err))
         return false;
-    sr_auto(char) char *key = sr_strf(err, "%s/%lld-%llu", prefix, (long long)work->ref.execution,
-                                      (unsigned long long)work->ref.op);  // the same when it is done twice
-    sr_auto(char) char *folder = key ? sr_strf(err, "%s/%s/%s", work->folder->root, bucket, key) : NULL;
+    sr_auto(char) char *key =
+        sr_strf(err, "%s/%lld-%llu", prefix, (long long)work->ref.execution,
+                (unsigned long long)work->ref.op);  // the same when it is done twice
+    sr_auto(char) char *folder =
+        key ? sr_strf(err, "%s/%s/%s", work->folder->root, bucket, key) : NULL;
     sr_auto(char) char *results_path = folder ? sr_strf(err, "%s/SUCCEEDED_0.json", folder) : NULL;
     sr_auto(char) char *manifest_path = folder ? sr_strf(err, "%s/manifest.json", folder) : NULL;
     sr_auto(char) char *results_key = key ? sr_strf(err, "%s/SUCCEEDED_0.json", key) : NULL;
     sr_auto(char) char *manifest_key = key ? sr_strf(err, "%s/manifest.json", key) : NULL;
     if (!results_path || !manifest_path || !results_key || !manifest_key)
         return false;
-    sr_auto(json) json_t *written =
-        json_pack("{s:s, s:{s:[], s:[], s:[{s:s, s:I}]}}", "DestinationBucket", bucket, "ResultFiles", "FAILED", "PENDING",
-                  "SUCCEEDED", "Key", results_key, "Size", (json_int_t)strlen(results));
-    if (!jx_made(written, err) || !jx_dump(written, false, &manifest, err) || !sr_make_folders(folder, err) ||
+    sr_auto(json) json_t *written = json_pack(
+        "{s:s, s:{s:[], s:[], s:[{s:s, s:I}]}}", "DestinationBucket", bucket, "ResultFiles",
+        "FAILED", "PENDING", "SUCCEEDED", "Key", results_key, "Size", (json_int_t)strlen(results));
+    if (!jx_made(written, err) || !jx_dump(written, false, &manifest, err) ||
+        !sr_make_folders(folder, err) ||
         !sr_file_store(results_path, results, strlen(results), err) ||
         !sr_file_store(manifest_path, manifest, strlen(manifest), err))
         return false;
-    *ret_result = json_pack("{s:{s:s, s:s}}", "ResultWriterDetails", "Bucket", bucket, "Key", manifest_key);
+    *ret_result =
+        json_pack("{s:{s:s, s:s}}", "ResultWriterDetails", "Bucket", bucket, "Key", manifest_key);
     return jx_made(*ret_result, err);
 }
 
@@ -199,12 +215,14 @@ static void run(void *task, size_t thread_index)
     if (done && jx_dump(result, false, &text, &err))
         sr_ignore(engine_answer(work->folder->engine, work->ref, text, &ignored));
     else
-        sr_ignore(engine_answer_failed(work->folder->engine, work->ref, ASL_ERROR_TASK_FAILED, err.message, &ignored));
+        sr_ignore(engine_answer_failed(work->folder->engine, work->ref, ASL_ERROR_TASK_FAILED,
+                                       err.message, &ignored));
     json_decref(work->payload);
     free(work);
 }
 
-static bool start(struct engine_folder *folder, enum action action, const struct engine_task *task, struct sr_err *err)
+static bool start(struct engine_folder *folder, enum action action, const struct engine_task *task,
+                  struct sr_err *err)
 {
     sr_auto(json) json_t *payload = NULL;
     if (!jx_parse(task->payload, strlen(task->payload), false, &payload, err))
@@ -236,9 +254,11 @@ static bool start_put(void *self, const struct engine_task *task, struct sr_err 
     return start(self, ACTION_PUT, task, err);
 }
 
-void engine_folder_resources(struct engine_folder *folder, struct engine_resource rows[ENGINE_FOLDER_RESOURCES])
+void engine_folder_resources(struct engine_folder *folder,
+                             struct engine_resource rows[ENGINE_FOLDER_RESOURCES])
 {
     rows[0] = (struct engine_resource){ "arn:aws:states:::s3:getObject", start_get, NULL, folder };
-    rows[1] = (struct engine_resource){ "arn:aws:states:::s3:listObjectsV2", start_list, NULL, folder };
+    rows[1] =
+        (struct engine_resource){ "arn:aws:states:::s3:listObjectsV2", start_list, NULL, folder };
     rows[2] = (struct engine_resource){ "arn:aws:states:::s3:putObject", start_put, NULL, folder };
 }

@@ -10,9 +10,15 @@ static const struct row {
     const char *path;
     bool ok;
 } rows[] = {
-    { "a file", "a.json", true },      { "deeper", "a/b/c.json", true }, { "dots in a name", "a..b/.c", true },
-    { "up", "../a", false },           { "up inside", "a/../../b", false }, { "here", "./a", false },
-    { "from the root", "/etc/passwd", false }, { "nothing", "", false }, { "an empty part", "a//b", false },
+    { "a file", "a.json", true },
+    { "deeper", "a/b/c.json", true },
+    { "dots in a name", "a..b/.c", true },
+    { "up", "../a", false },
+    { "up inside", "a/../../b", false },
+    { "here", "./a", false },
+    { "from the root", "/etc/passwd", false },
+    { "nothing", "", false },
+    { "an empty part", "a//b", false },
     { "only up", "..", false },
 };
 
@@ -41,8 +47,12 @@ static void open_world(struct world *world)
     sr_assert_ok(store_sqlite_open(world->path, &world->store, &err), err);
     sr_assert_ok(engine_folder_new(world->folder, &world->files, &err), err);
     engine_folder_resources(world->files, resources);
-    const struct engine_params params = { .store = &world->store, .clock = sr_clock_system(), .resources = resources,
-                                          .resource_count = ENGINE_FOLDER_RESOURCES, .arn_prefix = "p", .token_key = "k" };
+    const struct engine_params params = { .store = &world->store,
+                                          .clock = sr_clock_system(),
+                                          .resources = resources,
+                                          .resource_count = ENGINE_FOLDER_RESOURCES,
+                                          .arn_prefix = "p",
+                                          .token_key = "k" };
     sr_assert_ok(engine_new(&params, &world->engine, &err), err);
     engine_folder_attach(world->files, world->engine);
 }
@@ -70,21 +80,33 @@ static void on_end(void *self, const struct engine_outcome *outcome)
     world->ended = true;
     if (outcome)
         snprintf(world->outcome, sizeof world->outcome, "%s %s",
-                 outcome->output ? outcome->output : outcome->error, outcome->cause ? outcome->cause : "");
+                 outcome->output ? outcome->output : outcome->error,
+                 outcome->cause ? outcome->cause : "");
 }
 
 static void run(struct world *world, const char *reader, const char *writer)
 {
     struct sr_err err = { 0 };
     char text[2048];
-    snprintf(text, sizeof text,
-             "{'StartAt':'M','States':{'M':{'Type':'Map','End':true,'ItemReader':%s,%s'ItemProcessor':{'ProcessorConfig':{'Mode':"
-             "'DISTRIBUTED'},'StartAt':'P','States':{'P':{'Type':'Pass','End':true}}}}}}", reader, writer);
+    snprintf(
+        text, sizeof text,
+        "{'StartAt':'M','States':{'M':{'Type':'Map','End':true,'ItemReader':%s,%s'ItemProcessor':{'ProcessorConfig':{'Mode':"
+        "'DISTRIBUTED'},'StartAt':'P','States':{'P':{'Type':'Pass','End':true}}}}}}",
+        reader, writer);
     for (char *c = text; *c; c++)
         *c = *c == '\'' ? '"' : *c;
-    sr_assert_ok(engine_ask(world->engine, &(struct engine_request){ .kind = ENGINE_PUT_MACHINE, .name = "m", .text = text }, &err), err);
-    sr_assert_ok(engine_ask(world->engine, &(struct engine_request){ .kind = ENGINE_START, .arn = "p:stateMachine:m",
-                                .ended = on_end, .ended_self = world }, &err), err);
+    sr_assert_ok(engine_ask(world->engine,
+                            &(struct engine_request){
+                                .kind = ENGINE_PUT_MACHINE, .name = "m", .text = text },
+                            &err),
+                 err);
+    sr_assert_ok(engine_ask(world->engine,
+                            &(struct engine_request){ .kind = ENGINE_START,
+                                                      .arn = "p:stateMachine:m",
+                                                      .ended = on_end,
+                                                      .ended_self = world },
+                            &err),
+                 err);
     while (!world->ended) {
         bool more;
         sr_assert_ok(engine_step(world->engine, &more, &err), err);
@@ -102,12 +124,15 @@ static void reads_and_writes(void **state)
     size_t bytes;
     open_world(&world);
     write_file(&world, "x.csv", "a,b\n1,2\n");
-    run(&world, "{'Resource':'arn:aws:states:::s3:getObject','ReaderConfig':{'InputType':'CSV'},'Parameters':{'Bucket':'in','Key':"
-                "'x.csv'}}", "'ResultWriter':{'Resource':'arn:aws:states:::s3:putObject','Parameters':{'Bucket':'out','Prefix':'r'}},");
+    run(&world,
+        "{'Resource':'arn:aws:states:::s3:getObject','ReaderConfig':{'InputType':'CSV'},'Parameters':{'Bucket':'in','Key':"
+        "'x.csv'}}",
+        "'ResultWriter':{'Resource':'arn:aws:states:::s3:putObject','Parameters':{'Bucket':'out','Prefix':'r'}},");
     sr_assert_contains(world.outcome, "\"Bucket\":\"out\"");
     sr_assert_contains(world.outcome, "manifest.json");
     const char *key = strstr(world.outcome, "r/");
-    snprintf(world.path, sizeof world.path, "%s/out/%.*s/SUCCEEDED_0.json", world.folder, (int)strcspn(key + 2, "/") + 2, key);
+    snprintf(world.path, sizeof world.path, "%s/out/%.*s/SUCCEEDED_0.json", world.folder,
+             (int)strcspn(key + 2, "/") + 2, key);
     sr_assert_ok(sr_file_load(world.path, 1000, &text, &bytes, &err), err);
     assert_string_equal(text, "[{\"a\":\"1\",\"b\":\"2\"}]");
     close_world(&world);
@@ -121,8 +146,11 @@ static void lists_by_key(void **state)
     write_file(&world, "b.txt", "12");
     write_file(&world, "a.txt", "1");
     write_file(&world, "z.bin", "1");
-    run(&world, "{'Resource':'arn:aws:states:::s3:listObjectsV2','Parameters':{'Bucket':'in','Prefix':''}}", "");
-    const char *a = strstr(world.outcome, "a.txt"), *b = strstr(world.outcome, "b.txt"), *z = strstr(world.outcome, "z.bin");
+    run(&world,
+        "{'Resource':'arn:aws:states:::s3:listObjectsV2','Parameters':{'Bucket':'in','Prefix':''}}",
+        "");
+    const char *a = strstr(world.outcome, "a.txt"), *b = strstr(world.outcome, "b.txt"),
+               *z = strstr(world.outcome, "z.bin");
     assert_true(a && b && z && a < b && b < z);
     close_world(&world);
 }
@@ -136,8 +164,10 @@ static void what_is_not_there_or_outside(void **state)
         char reader[256];
         open_world(&world);
         write_file(&world, "x", "");
-        snprintf(reader, sizeof reader,
-                 "{'Resource':'arn:aws:states:::s3:getObject','Parameters':{'Bucket':'in','Key':'%s'}}", keys[i]);
+        snprintf(
+            reader, sizeof reader,
+            "{'Resource':'arn:aws:states:::s3:getObject','Parameters':{'Bucket':'in','Key':'%s'}}",
+            keys[i]);
         run(&world, reader, "");
         sr_assert_contains(world.outcome, "States.ItemReaderFailed");
         close_world(&world);

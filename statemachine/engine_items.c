@@ -30,7 +30,8 @@ static const json_t *pointed(const json_t *value, const char *pointer)
             pointer += escaped;
         }
         part[n] = '\0';
-        value = json_is_array(value) ? json_array_get(value, strtoul(part, NULL, 10)) : json_object_get(value, part);
+        value = json_is_array(value) ? json_array_get(value, strtoul(part, NULL, 10))
+                                     : json_object_get(value, part);
     }
     return value;
 }
@@ -40,14 +41,16 @@ static bool pairs(const json_t *object, json_t *items, struct sr_err *err)
 {
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)object, key, value) {
+    json_object_foreach((json_t *)(uintptr_t)object, key, value)
+    {
         if (!jx_append(items, json_pack("{s:s, s:O}", "Key", key, "Value", value), err))
             return false;
     }
     return true;
 }
 
-static bool parse_json(const char *text, size_t bytes, const json_t *config, json_t *items, struct sr_err *err)
+static bool parse_json(const char *text, size_t bytes, const json_t *config, json_t *items,
+                       struct sr_err *err)
 {
     sr_auto(json) json_t *document = NULL;
     if (!jx_parse(text, bytes, false, &document, err))
@@ -60,7 +63,8 @@ static bool parse_json(const char *text, size_t bytes, const json_t *config, jso
     size_t i;
     json_t *item;
     const size_t max = items_max(config);
-    json_array_foreach(value, i, item) {
+    json_array_foreach(value, i, item)
+    {
         if (i == max)
             return true;
         if (!jx_append(items, json_incref(item), err))
@@ -69,11 +73,13 @@ static bool parse_json(const char *text, size_t bytes, const json_t *config, jso
     return true;
 }
 
-static bool parse_lines(const char *text, size_t bytes, const json_t *config, json_t *items, struct sr_err *err)
+static bool parse_lines(const char *text, size_t bytes, const json_t *config, json_t *items,
+                        struct sr_err *err)
 {
     const char *end = text + bytes;
     size_t number = 1;
-    for (const size_t max = items_max(config); text < end && json_array_size(items) < max; number++) {
+    for (const size_t max = items_max(config); text < end && json_array_size(items) < max;
+         number++) {
         const char *newline = memchr(text, '\n', (size_t)(end - text));
         const size_t length = (size_t)((newline ? newline : end) - text);
         json_t *item = NULL;
@@ -136,7 +142,8 @@ static bool csv_row(struct csv *csv, json_t **ret_fields, struct sr_err *err)
     for (bool last = false; !last;) {
         sr_auto(sr_str) struct sr_str field = { 0 };
         if (json_array_size(fields) == ENGINE_COLUMNS_MAX)
-            return sr_fail(err, SR_ERR_LIMIT, "row %zu: more than %d columns", csv->row, ENGINE_COLUMNS_MAX);
+            return sr_fail(err, SR_ERR_LIMIT, "row %zu: more than %d columns", csv->row,
+                           ENGINE_COLUMNS_MAX);
         if (!csv_field(csv, &field, &last, err))
             return false;
         json_t *text = json_string(sr_str_text(&field));
@@ -154,7 +161,9 @@ static char csv_delimiter(const json_t *config)
     static const struct {
         const char *name;
         char c;
-    } rows[] = { { "COMMA", ',' }, { "PIPE", '|' }, { "SEMICOLON", ';' }, { "SPACE", ' ' }, { "TAB", '\t' } };
+    } rows[] = {
+        { "COMMA", ',' }, { "PIPE", '|' }, { "SEMICOLON", ';' }, { "SPACE", ' ' }, { "TAB", '\t' }
+    };
     const char *name = setting(config, "CSVDelimiter", "COMMA");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         if (strcmp(rows[i].name, name) == 0)
@@ -169,7 +178,8 @@ static bool csv_item(const json_t *headers, const json_t *fields, json_t *items,
     for (size_t i = 0; item && i < json_array_size(headers); i++) {
         const char *name = json_string_value(json_array_get(headers, i));
         json_t *field = json_array_get(fields, i);
-        if (json_object_set_new(item, name ? name : "", field ? json_incref(field) : json_string("")) != 0) {
+        if (json_object_set_new(item, name ? name : "",
+                                field ? json_incref(field) : json_string("")) != 0) {
             json_decref(item);
             return sr_fail(err, SR_ERR_NO_MEMORY, "items");
         }
@@ -177,7 +187,8 @@ static bool csv_item(const json_t *headers, const json_t *fields, json_t *items,
     return jx_append(items, item, err);
 }
 
-static bool parse_csv(const char *text, size_t bytes, const json_t *config, json_t *items, struct sr_err *err)
+static bool parse_csv(const char *text, size_t bytes, const json_t *config, json_t *items,
+                      struct sr_err *err)
 {
     struct csv csv = { .at = text, .end = text + bytes, .delimiter = csv_delimiter(config) };
     sr_auto(json) json_t *headers = NULL;
@@ -186,7 +197,8 @@ static bool parse_csv(const char *text, size_t bytes, const json_t *config, json
     if (strcmp(setting(config, "CSVHeaderLocation", "FIRST_ROW"), "GIVEN") == 0) {
         headers = json_incref(json_object_get(config, "CSVHeaders"));
         if (!headers)
-            return sr_fail(err, SR_ERR_INVALID, "CSVHeaderLocation is GIVEN, but there are no CSVHeaders");
+            return sr_fail(err, SR_ERR_INVALID,
+                           "CSVHeaderLocation is GIVEN, but there are no CSVHeaders");
     } else if (csv.at < csv.end && !csv_row(&csv, &headers, err)) {
         return false;
     }
@@ -202,11 +214,13 @@ static bool parse_csv(const char *text, size_t bytes, const json_t *config, json
     return true;
 }
 
-bool engine_items_parse(const char *text, size_t bytes, const json_t *config, json_t **ret_items, struct sr_err *err)
+bool engine_items_parse(const char *text, size_t bytes, const json_t *config, json_t **ret_items,
+                        struct sr_err *err)
 {
     static const struct {
         const char *type;
-        bool (*parse)(const char *text, size_t bytes, const json_t *config, json_t *items, struct sr_err *err);
+        bool (*parse)(const char *text, size_t bytes, const json_t *config, json_t *items,
+                      struct sr_err *err);
     } rows[] = { { "JSON", parse_json }, { "JSONL", parse_lines }, { "CSV", parse_csv } };
     const char *type = setting(config, "InputType", "JSON");
     sr_auto(json) json_t *items = json_array();

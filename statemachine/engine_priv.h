@@ -15,7 +15,8 @@ struct engine_table {
     size_t count, room;
     struct engine_slot *slots;
 };
-SR_MUST_USE bool engine_table_put(struct engine_table *table, int64_t execution, uint64_t op, void *value, struct sr_err *err);
+SR_MUST_USE bool engine_table_put(struct engine_table *table, int64_t execution, uint64_t op,
+                                  void *value, struct sr_err *err);
 void *engine_table_get(const struct engine_table *table, int64_t execution, uint64_t op);
 void *engine_table_take(struct engine_table *table, int64_t execution, uint64_t op);
 
@@ -66,8 +67,8 @@ enum engine_act_kind {
     ACT_CANCEL,   // a task is not wanted any more
     ACT_TIMER,
     ACT_UNTIMER,
-    ACT_MATCH,    // a worker gets its task
-    ACT_ENDED,    // an execution has: who waits for that hears it
+    ACT_MATCH,  // a worker gets its task
+    ACT_ENDED,  // an execution has: who waits for that hears it
 };
 struct engine_act {
     enum engine_act_kind kind;
@@ -94,7 +95,7 @@ struct engine {
     struct engine_def *defs;
     struct engine_table runs, tasks;  // tasks: struct store_task, strings owned
     struct engine_table waits;        // timers that count; the heap may hold others
-    struct engine_table watchers;     // struct engine_watcher: who waits for the end of an execution
+    struct engine_table watchers;  // struct engine_watcher: who waits for the end of an execution
     bool stale;  // memory ran out behind a commit: the store is right, what is in memory is not
     struct engine_run *newest, *oldest;
     struct engine_timers timers;
@@ -107,27 +108,35 @@ struct engine {
 };
 
 // engine_run.c: executions in memory.
-SR_MUST_USE bool engine_run_get(struct engine *engine, int64_t id, struct engine_run **ret_run, struct sr_err *err);
+SR_MUST_USE bool engine_run_get(struct engine *engine, int64_t id, struct engine_run **ret_run,
+                                struct sr_err *err);
 void engine_run_drop(struct engine *engine, struct engine_run *run);
 void engine_run_shrink(struct engine *engine);  // to cache_max
-SR_MUST_USE bool engine_def_get(struct engine *engine, int64_t revision, struct engine_def **ret_def, struct sr_err *err);
+SR_MUST_USE bool engine_def_get(struct engine *engine, int64_t revision,
+                                struct engine_def **ret_def, struct sr_err *err);
 // Applies an input, logs it, stores what it causes, notes what is to be done after the commit.
-SR_MUST_USE bool engine_run_apply(struct engine *engine, int64_t id, const struct asl_input *input, struct sr_err *err);
+SR_MUST_USE bool engine_run_apply(struct engine *engine, int64_t id, const struct asl_input *input,
+                                  struct sr_err *err);
 
 // engine_act.c: what follows a commit.
-SR_MUST_USE struct engine_act *engine_act_add(struct engine *engine, enum engine_act_kind kind, struct sr_err *err);
+SR_MUST_USE struct engine_act *engine_act_add(struct engine *engine, enum engine_act_kind kind,
+                                              struct sr_err *err);
 void engine_acts_drop(struct engine *engine, size_t from);
 void engine_acts_do(struct engine *engine);
-SR_MUST_USE bool engine_watch(struct engine *engine, int64_t execution, engine_ended_fn ended, void *self, struct sr_err *err);
+SR_MUST_USE bool engine_watch(struct engine *engine, int64_t execution, engine_ended_fn ended,
+                              void *self, struct sr_err *err);
 void engine_unwatch(struct engine *engine, int64_t execution, const void *self);  // without a call
 void engine_watchers_free(struct engine *engine);
 
 // engine_child.c: states:startExecution, with and without .sync.
 bool engine_child_is(const char *resource);
-SR_MUST_USE bool engine_child_start(struct engine *engine, const struct store_task *task, struct sr_err *err);
+SR_MUST_USE bool engine_child_start(struct engine *engine, const struct store_task *task,
+                                    struct sr_err *err);
 // Answers the task that waits for this execution's end.
-SR_MUST_USE bool engine_child_ended(struct engine *engine, const struct store_execution *child, struct sr_err *err);
+SR_MUST_USE bool engine_child_ended(struct engine *engine, const struct store_execution *child,
+                                    struct sr_err *err);
 // After a commit nothing can be taken back: what fails then makes the engine stale.
 void engine_must(struct engine *engine, bool done);
-SR_MUST_USE bool engine_task_copy(const struct store_task *from, struct store_task *to, struct sr_err *err);
+SR_MUST_USE bool engine_task_copy(const struct store_task *from, struct store_task *to,
+                                  struct sr_err *err);
 void engine_task_done(struct store_task *task);

@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-const struct engine_resource *engine_resource_find(const struct engine_resource *resources, size_t count, const char *name)
+const struct engine_resource *engine_resource_find(const struct engine_resource *resources,
+                                                   size_t count, const char *name)
 {
     for (size_t i = 0; i < count; i++) {
         const char *pattern = resources[i].pattern;

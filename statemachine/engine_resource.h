@@ -25,9 +25,10 @@ struct engine_task {
 // How to run what a resource names.
 struct engine_resource {
     const char *pattern;  // the ARN, or its beginning and a '*'
-    // Starts the task and returns; the answer comes with engine_answer(), from any thread, even from inside the call. A failure
-    // becomes States.TaskFailed with the message as its cause. A task may be started twice (after a crash): the effect must count
-    // once, and only one answer is heard.
+    // Starts the task and returns; the answer comes with engine_answer(), from any thread, even
+    // from inside the call. A failure becomes States.TaskFailed with the message as its cause. A
+    // task may be started twice (after a crash): the effect must count once, and only one answer is
+    // heard.
     // Threads: called on the engine's thread.
     bool (*start)(void *self, const struct engine_task *task, struct sr_err *err);
     // Nobody waits for it any more; NULL: it may run on, its answer is not heard.
@@ -36,4 +37,5 @@ struct engine_resource {
 };
 
 // The first that fits; NULL: none.
-const struct engine_resource *engine_resource_find(const struct engine_resource *resources, size_t count, const char *name);
+const struct engine_resource *engine_resource_find(const struct engine_resource *resources,
+                                                   size_t count, const char *name);

@@ -31,7 +31,8 @@ static void def_free(struct engine_def *def)
     free(def);
 }
 
-bool engine_def_get(struct engine *engine, int64_t revision, struct engine_def **ret_def, struct sr_err *err)
+bool engine_def_get(struct engine *engine, int64_t revision, struct engine_def **ret_def,
+                    struct sr_err *err)
 {
     for (struct engine_def *def = engine->defs; def; def = def->next) {
         if (def->revision == revision) {
@@ -140,18 +141,21 @@ static bool replay_row(void *self, int64_t seq, const char *entry, struct sr_err
     sr_auto(asl_effects) struct asl_effects effects = { 0 };
     struct asl_input input;
     if (seq != run->next_seq)
-        return sr_fail(err, SR_ERR_STORAGE, "the log of %s has a gap at %lld", run->arn, (long long)run->next_seq);
+        return sr_fail(err, SR_ERR_STORAGE, "the log of %s has a gap at %lld", run->arn,
+                       (long long)run->next_seq);
     if (!jx_parse(entry, strlen(entry), false, &json, err) ||
         !asl_input_from_json(json_object_get(json, "input"), &input, err) ||
         !asl_exec_apply(run->exec, &input, &effects, err))
         return sr_err_wrap(err, "entry %lld", (long long)seq);
     if (effects.event_count != json_array_size(json_object_get(json, "events")))
-        return sr_fail(err, SR_ERR_INTERNAL, "entry %lld of %s gives other events than before", (long long)seq, run->arn);
+        return sr_fail(err, SR_ERR_INTERNAL, "entry %lld of %s gives other events than before",
+                       (long long)seq, run->arn);
     run->next_seq++;
     return true;
 }
 
-bool engine_run_get(struct engine *engine, int64_t id, struct engine_run **ret_run, struct sr_err *err)
+bool engine_run_get(struct engine *engine, int64_t id, struct engine_run **ret_run,
+                    struct sr_err *err)
 {
     struct engine_run *run = engine_table_get(&engine->runs, id, 0);
     if (run) {
@@ -201,12 +205,15 @@ static bool log_entry(struct engine *engine, struct engine_run *run, const struc
 static const char *task_resource(const struct asl_command *command, enum store_task_kind *ret_kind)
 {
     switch (command->kind) {
-    case ASL_COMMAND_READ_ITEMS: *ret_kind = STORE_TASK_READER; return command->state->map.reader->resource;
+    case ASL_COMMAND_READ_ITEMS:
+        *ret_kind = STORE_TASK_READER;
+        return command->state->map.reader->resource;
     case ASL_COMMAND_WRITE_RESULTS:
         *ret_kind = STORE_TASK_WRITER;
         return command->state->map.writer->resource ? command->state->map.writer->resource : "";
     default:
-        *ret_kind = command->state->task.resource.kind == ASL_TASK_ACTIVITY ? STORE_TASK_ACTIVITY : STORE_TASK_HANDLER;
+        *ret_kind = command->state->task.resource.kind == ASL_TASK_ACTIVITY ? STORE_TASK_ACTIVITY
+                                                                            : STORE_TASK_HANDLER;
         return command->state->task.resource.arn;
     }
 }
@@ -216,15 +223,21 @@ static json_t *task_payload(const struct asl_command *command)
     if (command->kind == ASL_COMMAND_TASK)
         return json_incref(command->payload);
     const bool reads = command->kind == ASL_COMMAND_READ_ITEMS;
-    return json_pack("{s:O?, s:O, s:O*}", "Parameters", command->payload, reads ? "ReaderConfig" : "WriterConfig",
-                     reads ? command->state->map.reader->config : command->state->map.writer->config, "Results",
-                     command->results);
+    return json_pack("{s:O?, s:O, s:O*}", "Parameters", command->payload,
+                     reads ? "ReaderConfig" : "WriterConfig",
+                     reads ? command->state->map.reader->config
+                           : command->state->map.writer->config,
+                     "Results", command->results);
 }
 
-static bool put_task(struct engine *engine, struct engine_run *run, const struct asl_command *command, struct sr_err *err)
+static bool put_task(struct engine *engine, struct engine_run *run,
+                     const struct asl_command *command, struct sr_err *err)
 {
-    struct store_task task = { .execution = run->id, .op = command->op, .created_us = engine->now_us,
-                               .token = command->token ? command->token : "", .heartbeat_s = command->heartbeat_s };
+    struct store_task task = { .execution = run->id,
+                               .op = command->op,
+                               .created_us = engine->now_us,
+                               .token = command->token ? command->token : "",
+                               .heartbeat_s = command->heartbeat_s };
     sr_auto(json) json_t *payload = task_payload(command);
     sr_auto(char) char *text = NULL;
     task.resource = task_resource(command, &task.kind);
@@ -232,14 +245,17 @@ static bool put_task(struct engine *engine, struct engine_run *run, const struct
         return false;
     task.payload = text;
     task.timeout_at_us = command->timeout_s ? engine->now_us + command->timeout_s * 1000000 : 0;
-    if (command->heartbeat_s && task.kind != STORE_TASK_ACTIVITY)  // a worker's begins when it has the task
+    if (command->heartbeat_s &&
+        task.kind != STORE_TASK_ACTIVITY)  // a worker's begins when it has the task
         task.heartbeat_at_us = engine->now_us + command->heartbeat_s * 1000000;
-    struct engine_act *act = engine_act_add(engine, task.kind == STORE_TASK_ACTIVITY ? ACT_OFFER : ACT_START, err);
+    struct engine_act *act =
+        engine_act_add(engine, task.kind == STORE_TASK_ACTIVITY ? ACT_OFFER : ACT_START, err);
     return act && engine_task_copy(&task, &act->task, err) &&
            engine->store->ops->task_put(engine->store->self, &task, err);
 }
 
-static bool put_timer(struct engine *engine, struct engine_run *run, uint64_t op, int64_t at_us, struct sr_err *err)
+static bool put_timer(struct engine *engine, struct engine_run *run, uint64_t op, int64_t at_us,
+                      struct sr_err *err)
 {
     const struct store_timer timer = { run->id, op, at_us };
     struct engine_act *act = engine_act_add(engine, ACT_TIMER, err);
@@ -249,7 +265,8 @@ static bool put_timer(struct engine *engine, struct engine_run *run, uint64_t op
     return engine->store->ops->timer_put(engine->store->self, &timer, err);
 }
 
-static bool drop_timer(struct engine *engine, struct engine_run *run, uint64_t op, struct sr_err *err)
+static bool drop_timer(struct engine *engine, struct engine_run *run, uint64_t op,
+                       struct sr_err *err)
 {
     struct engine_act *act = engine_act_add(engine, ACT_UNTIMER, err);
     if (!act)
@@ -258,8 +275,8 @@ static bool drop_timer(struct engine *engine, struct engine_run *run, uint64_t o
     return engine->store->ops->timer_drop(engine->store->self, run->id, op, err);
 }
 
-static bool drop_task(struct engine *engine, struct engine_run *run, uint64_t op, enum engine_act_kind kind,
-                      struct sr_err *err)
+static bool drop_task(struct engine *engine, struct engine_run *run, uint64_t op,
+                      enum engine_act_kind kind, struct sr_err *err)
 {
     struct engine_act *act = engine_act_add(engine, kind, err);
     if (!act)
@@ -268,7 +285,8 @@ static bool drop_task(struct engine *engine, struct engine_run *run, uint64_t op
     return engine->store->ops->task_drop(engine->store->self, run->id, op, err);
 }
 
-static bool end(struct engine *engine, struct engine_run *run, const struct asl_command *command, struct sr_err *err)
+static bool end(struct engine *engine, struct engine_run *run, const struct asl_command *command,
+                struct sr_err *err)
 {
     sr_auto(char) char *output = NULL;
     if (run->parent || engine_table_get(&engine->watchers, run->id, 0)) {
@@ -279,14 +297,18 @@ static bool end(struct engine *engine, struct engine_run *run, const struct asl_
     }
     if (command->payload && !jx_dump(command->payload, false, &output, err))
         return false;
-    const struct store_execution execution = { .id = run->id, .status = (int)command->status, .output = output,
-                                               .error = command->error, .cause = command->cause,
+    const struct store_execution execution = { .id = run->id,
+                                               .status = (int)command->status,
+                                               .output = output,
+                                               .error = command->error,
+                                               .cause = command->cause,
                                                .stopped_us = engine->now_us };
     return engine->store->ops->execution_status(engine->store->self, &execution, err) &&
            engine->store->ops->waits_drop(engine->store->self, run->id, err);
 }
 
-static bool obey(struct engine *engine, struct engine_run *run, const struct asl_command *command, struct sr_err *err)
+static bool obey(struct engine *engine, struct engine_run *run, const struct asl_command *command,
+                 struct sr_err *err)
 {
     switch (command->kind) {
     case ASL_COMMAND_TASK:
@@ -302,7 +324,8 @@ static bool obey(struct engine *engine, struct engine_run *run, const struct asl
 }
 
 // What the input answered is waited for no more.
-static bool settle(struct engine *engine, struct engine_run *run, const struct asl_input *input, struct sr_err *err)
+static bool settle(struct engine *engine, struct engine_run *run, const struct asl_input *input,
+                   struct sr_err *err)
 {
     if (input->kind == ASL_INPUT_TIMER || input->kind == ASL_INPUT_CONTINUE)
         return drop_timer(engine, run, input->op, err);
@@ -317,7 +340,8 @@ static bool reopened(struct engine *engine, struct engine_run *run, struct sr_er
     return engine->store->ops->execution_status(engine->store->self, &execution, err);
 }
 
-static bool apply(struct engine *engine, struct engine_run *run, const struct asl_input *input, struct sr_err *err)
+static bool apply(struct engine *engine, struct engine_run *run, const struct asl_input *input,
+                  struct sr_err *err)
 {
     sr_auto(asl_effects) struct asl_effects effects = { 0 };
     run->touched = true;
@@ -339,7 +363,8 @@ static bool apply(struct engine *engine, struct engine_run *run, const struct as
     return true;
 }
 
-bool engine_run_apply(struct engine *engine, int64_t id, const struct asl_input *input, struct sr_err *err)
+bool engine_run_apply(struct engine *engine, int64_t id, const struct asl_input *input,
+                      struct sr_err *err)
 {
     const struct store *store = engine->store;
     struct engine_run *run;
@@ -353,6 +378,7 @@ bool engine_run_apply(struct engine *engine, int64_t id, const struct asl_input 
         return true;
     store->ops->rollback(store->self);
     engine_acts_drop(engine, acts);
-    engine_run_drop(engine, run);  // it may have gone on half the way: the log tells where it really is
+    engine_run_drop(engine,
+                    run);  // it may have gone on half the way: the log tells where it really is
     return false;
 }

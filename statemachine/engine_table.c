@@ -15,7 +15,8 @@ static struct engine_slot *find(const struct engine_table *table, int64_t execut
     if (!table->room)
         return NULL;
     size_t at = place(table, execution, op);
-    while (table->slots[at].execution && (table->slots[at].execution != execution || table->slots[at].op != op))
+    while (table->slots[at].execution &&
+           (table->slots[at].execution != execution || table->slots[at].op != op))
         at = (at + 1) & (table->room - 1);
     return &table->slots[at];
 }
@@ -26,7 +27,8 @@ void *engine_table_get(const struct engine_table *table, int64_t execution, uint
     return slot ? slot->value : NULL;
 }
 
-bool engine_table_put(struct engine_table *table, int64_t execution, uint64_t op, void *value, struct sr_err *err)
+bool engine_table_put(struct engine_table *table, int64_t execution, uint64_t op, void *value,
+                      struct sr_err *err)
 {
     if (2 * (table->count + 1) > table->room) {
         struct engine_table bigger = { .room = table->room ? table->room * 2 : 64 };
@@ -56,7 +58,8 @@ void *engine_table_take(struct engine_table *table, int64_t execution, uint64_t 
     *slot = (struct engine_slot){ 0 };
     table->count--;
     const size_t mask = table->room - 1;
-    for (size_t at = ((size_t)(slot - table->slots) + 1) & mask; table->slots[at].execution; at = (at + 1) & mask) {
+    for (size_t at = ((size_t)(slot - table->slots) + 1) & mask; table->slots[at].execution;
+         at = (at + 1) & mask) {
         const struct engine_slot moved = table->slots[at];
         table->slots[at] = (struct engine_slot){ 0 };
         *find(table, moved.execution, moved.op) = moved;

@@ -16,9 +16,9 @@
 struct shaky {
     struct store inner;
     struct store_ops ops;
-    size_t commits;     // of outermost transactions
+    size_t commits;  // of outermost transactions
     size_t depth;
-    size_t fail_at;     // 0: never
+    size_t fail_at;  // 0: never
     size_t die_before, die_after;
 };
 
@@ -118,10 +118,15 @@ static void open_engine(struct world *world)
     world->shaky.ops.rollback = shaky_rollback;
     world->shaky.depth = 0;
     world->store = (struct store){ &world->shaky.ops, world->shaky.inner.self };
-    const struct engine_params params = { .store = &world->store, .clock = &world->clock.clock, .resources = resources,
+    const struct engine_params params = { .store = &world->store,
+                                          .clock = &world->clock.clock,
+                                          .resources = resources,
                                           .resource_count = SR_TEST_COUNT(resources),
-                                          .arn_prefix = "arn:aws:states:eu:1", .token_key = "secret", .seed = 3,
-                                          .cache_max = 2, .step_max = 7 };
+                                          .arn_prefix = "arn:aws:states:eu:1",
+                                          .token_key = "secret",
+                                          .seed = 3,
+                                          .cache_max = 2,
+                                          .step_max = 7 };
     sr_assert_ok(engine_new(&params, &world->engine, &err), err);
 }
 
@@ -203,9 +208,13 @@ static bool on_task(void *self, const struct engine_task *task)
 static void ask_for_task(struct world *world)
 {
     world->polls_out++;
-    ask(world, (struct engine_request){ .kind = ENGINE_POLL, .arn = ACTIVITY,
-                                        .poll = { .worker = "w", .until_us = sr_clock_wall_us(&world->clock.clock) + 60000000,
-                                                  .answer = on_task, .self = world } });
+    ask(world, (struct engine_request){
+                   .kind = ENGINE_POLL,
+                   .arn = ACTIVITY,
+                   .poll = { .worker = "w",
+                             .until_us = sr_clock_wall_us(&world->clock.clock) + 60000000,
+                             .answer = on_task,
+                             .self = world } });
     settle(world);
 }
 
@@ -219,7 +228,9 @@ static void begin(struct world *world, const char *start_at, const char *states,
     ask(world, (struct engine_request){ .kind = ENGINE_PUT_MACHINE, .name = "m", .text = text });
     settle(world);
     assert_int_equal(world->code, SR_OK);
-    ask(world, (struct engine_request){ .kind = ENGINE_START, .arn = "arn:aws:states:eu:1:stateMachine:m", .name = "e",
+    ask(world, (struct engine_request){ .kind = ENGINE_START,
+                                        .arn = "arn:aws:states:eu:1:stateMachine:m",
+                                        .name = "e",
                                         .text = input });
     settle(world);
     assert_int_equal(world->code, SR_OK);
@@ -238,7 +249,8 @@ static bool read_outcome(void *self, const struct store_execution *execution, st
     (void)err;
     outcome->status = execution->status;
     outcome->stopped_us = execution->stopped_us;
-    snprintf(outcome->output, sizeof outcome->output, "%s", execution->output ? execution->output : "");
+    snprintf(outcome->output, sizeof outcome->output, "%s",
+             execution->output ? execution->output : "");
     snprintf(outcome->error, sizeof outcome->error, "%s", execution->error ? execution->error : "");
     return true;
 }
@@ -247,8 +259,10 @@ static struct outcome outcome_of(struct world *world)
 {
     struct sr_err err = { 0 };
     struct outcome outcome = { 0 };
-    sr_assert_ok(world->store.ops->execution_get(world->store.self, "arn:aws:states:eu:1:execution:m:e", read_outcome,
-                                                 &outcome, &err), err);
+    sr_assert_ok(world->store.ops->execution_get(world->store.self,
+                                                 "arn:aws:states:eu:1:execution:m:e", read_outcome,
+                                                 &outcome, &err),
+                 err);
     return outcome;
 }
 
@@ -262,7 +276,8 @@ static void assert_succeeded(struct world *world, const char *output)
 
 // --- scenarios ---
 
-#define WAIT_STATES "'W':{'Type':'Wait','Seconds':90,'Next':'A'},'A':{'Type':'Task','Resource':'arn:aws:lambda:eu:1:function:add','End':true}"
+#define WAIT_STATES                                                                                \
+    "'W':{'Type':'Wait','Seconds':90,'Next':'A'},'A':{'Type':'Task','Resource':'arn:aws:lambda:eu:1:function:add','End':true}"
 
 static void a_wait_survives_a_restart(void **state)
 {
@@ -286,7 +301,9 @@ static void a_handlers_failure_is_the_tasks(void **state)
     (void)state;
     struct world world;
     open_world(&world);
-    begin(&world, "A", "'A':{'Type':'Task','Resource':'arn:aws:lambda:eu:1:function:add','End':true}", "\"text\"");
+    begin(&world, "A",
+          "'A':{'Type':'Task','Resource':'arn:aws:lambda:eu:1:function:add','End':true}",
+          "\"text\"");
     assert_string_equal(outcome_of(&world).error, "States.TaskFailed");
     close_world(&world);
 }
@@ -296,7 +313,8 @@ static void nobody_runs_it(void **state)
     (void)state;
     struct world world;
     open_world(&world);
-    begin(&world, "A", "'A':{'Type':'Task','Resource':'arn:aws:lambda:eu:1:function:none','End':true}", "1");
+    begin(&world, "A",
+          "'A':{'Type':'Task','Resource':'arn:aws:lambda:eu:1:function:none','End':true}", "1");
     assert_string_equal(outcome_of(&world).error, "States.Runtime");
     close_world(&world);
 }
@@ -312,14 +330,17 @@ static void an_activity_and_its_worker(void **state)
     ask_for_task(&world);
     assert_int_equal(world.polled, 1);
     assert_string_equal(world.payload, "{\"a\":1}");
-    ask(&world, (struct engine_request){ .kind = ENGINE_SUCCEED, .token = world.token, .text = "{" });
+    ask(&world,
+        (struct engine_request){ .kind = ENGINE_SUCCEED, .token = world.token, .text = "{" });
     settle(&world);
     assert_int_equal(world.code, SR_ERR_INVALID);
-    ask(&world, (struct engine_request){ .kind = ENGINE_SUCCEED, .token = world.token, .text = "7" });
+    ask(&world,
+        (struct engine_request){ .kind = ENGINE_SUCCEED, .token = world.token, .text = "7" });
     settle(&world);
     assert_int_equal(world.code, SR_OK);
     assert_succeeded(&world, "7");
-    ask(&world, (struct engine_request){ .kind = ENGINE_SUCCEED, .token = world.token, .text = "8" });
+    ask(&world,
+        (struct engine_request){ .kind = ENGINE_SUCCEED, .token = world.token, .text = "8" });
     settle(&world);
     assert_int_equal(world.code, SR_ERR_NOT_FOUND);
     close_world(&world);
@@ -353,9 +374,11 @@ static void forged_tokens(void **state)
     snprintf(forged, sizeof forged, "%s", world.token);
     char *last = &forged[strlen(forged) - 1];
     *last = *last == '0' ? '1' : '0';
-    const char *const tokens[] = { forged, "x", "", "a.b.c", "arn:aws:states:eu:1:execution:m:none.1.00" };
+    const char *const tokens[] = { forged, "x", "", "a.b.c",
+                                   "arn:aws:states:eu:1:execution:m:none.1.00" };
     for (size_t i = 0; i < SR_TEST_COUNT(tokens); i++) {
-        ask(&world, (struct engine_request){ .kind = ENGINE_SUCCEED, .token = tokens[i], .text = "7" });
+        ask(&world,
+            (struct engine_request){ .kind = ENGINE_SUCCEED, .token = tokens[i], .text = "7" });
         settle(&world);
         assert_int_equal(world.code, SR_ERR_INVALID);
     }
@@ -395,12 +418,16 @@ static void a_callback(void **state)
     (void)state;
     struct world world;
     open_world(&world);
-    begin(&world, "T", "'T':{'Type':'Task','Resource':'arn:aws:states:::sqs:sendMessage.waitForTaskToken','End':true}", "1");
+    begin(
+        &world, "T",
+        "'T':{'Type':'Task','Resource':'arn:aws:states:::sqs:sendMessage.waitForTaskToken','End':true}",
+        "1");
     assert_int_equal(world.handled, 1);
     reopen(&world);
     settle(&world);
     assert_int_equal(world.handled, 1);  // it was handed over: not again
-    ask(&world, (struct engine_request){ .kind = ENGINE_FAIL, .token = world.token, .error = "E", .cause = "c" });
+    ask(&world, (struct engine_request){
+                    .kind = ENGINE_FAIL, .token = world.token, .error = "E", .cause = "c" });
     settle(&world);
     assert_string_equal(outcome_of(&world).error, "E");
     close_world(&world);
@@ -412,13 +439,21 @@ static void starting_twice(void **state)
     struct world world;
     open_world(&world);
     begin(&world, "W", WAIT_STATES, "1");
-    ask(&world, (struct engine_request){ .kind = ENGINE_START, .arn = "arn:aws:states:eu:1:stateMachine:m", .name = "e", .text = "1" });
+    ask(&world, (struct engine_request){ .kind = ENGINE_START,
+                                         .arn = "arn:aws:states:eu:1:stateMachine:m",
+                                         .name = "e",
+                                         .text = "1" });
     settle(&world);
     assert_int_equal(world.code, SR_OK);
-    ask(&world, (struct engine_request){ .kind = ENGINE_START, .arn = "arn:aws:states:eu:1:stateMachine:m", .name = "e", .text = "2" });
+    ask(&world, (struct engine_request){ .kind = ENGINE_START,
+                                         .arn = "arn:aws:states:eu:1:stateMachine:m",
+                                         .name = "e",
+                                         .text = "2" });
     settle(&world);
     assert_int_equal(world.code, SR_ERR_CONFLICT);
-    ask(&world, (struct engine_request){ .kind = ENGINE_START, .arn = "arn:aws:states:eu:1:stateMachine:none", .text = "2" });
+    ask(&world, (struct engine_request){ .kind = ENGINE_START,
+                                         .arn = "arn:aws:states:eu:1:stateMachine:none",
+                                         .text = "2" });
     settle(&world);
     assert_int_equal(world.code, SR_ERR_NOT_FOUND);
     close_world(&world);
@@ -430,19 +465,23 @@ static void stop_and_redrive(void **state)
     struct world world;
     open_world(&world);
     begin(&world, "W", WAIT_STATES, "1");
-    ask(&world, (struct engine_request){ .kind = ENGINE_STOP, .arn = "arn:aws:states:eu:1:execution:m:e", .error = "enough" });
+    ask(&world, (struct engine_request){ .kind = ENGINE_STOP,
+                                         .arn = "arn:aws:states:eu:1:execution:m:e",
+                                         .error = "enough" });
     settle(&world);
     assert_int_equal(outcome_of(&world).status, ASL_ABORTED);
     assert_string_equal(outcome_of(&world).error, "enough");
     pass(&world, 200000000);
     assert_int_equal(outcome_of(&world).status, ASL_ABORTED);
-    ask(&world, (struct engine_request){ .kind = ENGINE_REDRIVE, .arn = "arn:aws:states:eu:1:execution:m:e" });
+    ask(&world, (struct engine_request){ .kind = ENGINE_REDRIVE,
+                                         .arn = "arn:aws:states:eu:1:execution:m:e" });
     settle(&world);
     assert_int_equal(outcome_of(&world).status, ASL_RUNNING);
     reopen(&world);
     pass(&world, 90000000);
     assert_succeeded(&world, "2");
-    ask(&world, (struct engine_request){ .kind = ENGINE_REDRIVE, .arn = "arn:aws:states:eu:1:execution:m:e" });
+    ask(&world, (struct engine_request){ .kind = ENGINE_REDRIVE,
+                                         .arn = "arn:aws:states:eu:1:execution:m:e" });
     settle(&world);
     assert_int_equal(world.code, SR_ERR_CONFLICT);
     close_world(&world);
@@ -459,8 +498,9 @@ static void put(struct world *world, const char *name, const char *text)
     assert_int_equal(world->code, SR_OK);
 }
 
-#define CHILD_STATES(how)                                                                                              \
-    "'T':{'Type':'Task','Resource':'arn:aws:states:::states:startExecution" how "','Parameters':{'StateMachineArn':'"  \
+#define CHILD_STATES(how)                                                                          \
+    "'T':{'Type':'Task','Resource':'arn:aws:states:::states:startExecution" how                    \
+    "','Parameters':{'StateMachineArn':'"                                                          \
     "arn:aws:states:eu:1:stateMachine:c','Input.$':'$'},'ResultSelector':{'s.$':'$.Status','o.$':'$.Output'},'End':true}"
 
 static void a_child_execution(void **state)
@@ -486,7 +526,8 @@ static void a_child_execution(void **state)
     close_world(&world);
     open_world(&world);
     begin(&world, "T", CHILD_STATES(""), "1");
-    assert_string_equal(outcome_of(&world).error, "StepFunctions.StateMachineDoesNotExistException");
+    assert_string_equal(outcome_of(&world).error,
+                        "StepFunctions.StateMachineDoesNotExistException");
     close_world(&world);
 }
 
@@ -494,7 +535,8 @@ static void on_end(void *self, const struct engine_outcome *outcome)
 {
     struct world *world = self;
     if (outcome)
-        snprintf(world->payload, sizeof world->payload, "%s %s", asl_status_name(outcome->status), outcome->output);
+        snprintf(world->payload, sizeof world->payload, "%s %s", asl_status_name(outcome->status),
+                 outcome->output);
 }
 
 static void waiting_for_the_end(void **state)
@@ -503,8 +545,11 @@ static void waiting_for_the_end(void **state)
     struct world world;
     open_world(&world);
     put(&world, "m", "{'StartAt':'W','States':{" WAIT_STATES "}}");
-    ask(&world, (struct engine_request){ .kind = ENGINE_START, .arn = "arn:aws:states:eu:1:stateMachine:m", .text = "1",
-                                         .ended = on_end, .ended_self = &world });
+    ask(&world, (struct engine_request){ .kind = ENGINE_START,
+                                         .arn = "arn:aws:states:eu:1:stateMachine:m",
+                                         .text = "1",
+                                         .ended = on_end,
+                                         .ended_self = &world });
     settle(&world);
     assert_string_equal(world.payload, "");
     pass(&world, 90000000);
@@ -534,16 +579,23 @@ static void a_full_disk_loses_nothing(void **state)
     sr_clock_fake_advance(&world.clock, 90000000);
     world.shaky.fail_at = world.shaky.commits + 1;
     sr_assert_fails(engine_step(world.engine, &more, &err), SR_ERR_STORAGE, err);
-    world.shaky.fail_at = world.shaky.commits + 2;  // the timer's round is well again, the answer's is not
+    world.shaky.fail_at =
+        world.shaky.commits + 2;  // the timer's round is well again, the answer's is not
     sr_assert_ok(engine_step(world.engine, &more, &err), err);
     sr_assert_fails(engine_step(world.engine, &more, &err), SR_ERR_STORAGE, err);
     settle(&world);
     assert_succeeded(&world, "2");
     world.shaky.fail_at = world.shaky.commits + 1;
-    ask(&world, (struct engine_request){ .kind = ENGINE_START, .arn = "arn:aws:states:eu:1:stateMachine:m", .name = "f", .text = "1" });
+    ask(&world, (struct engine_request){ .kind = ENGINE_START,
+                                         .arn = "arn:aws:states:eu:1:stateMachine:m",
+                                         .name = "f",
+                                         .text = "1" });
     sr_assert_fails(engine_step(world.engine, &more, &err), SR_ERR_STORAGE, err);
     assert_int_equal(world.code, SR_ERR_STORAGE);
-    ask(&world, (struct engine_request){ .kind = ENGINE_START, .arn = "arn:aws:states:eu:1:stateMachine:m", .name = "f", .text = "1" });
+    ask(&world, (struct engine_request){ .kind = ENGINE_START,
+                                         .arn = "arn:aws:states:eu:1:stateMachine:m",
+                                         .name = "f",
+                                         .text = "1" });
     settle(&world);
     assert_int_equal(world.code, SR_OK);
     close_world(&world);
@@ -554,8 +606,8 @@ static void a_full_disk_loses_nothing(void **state)
     "'P':{'Type':'Parallel','Next':'M','Branches':[{'StartAt':'P1','States':{'P1':{'Type':'Wait','Seconds':5,'Next':'P2'},"           \
     "'P2':{'Type':'Pass','Result':[1,2,3,4,5],'End':true}}},{'StartAt':'P3','States':{'P3':{'Type':'Task','Resource':'" ACTIVITY      \
     "','Retry':[{'ErrorEquals':['E'],'IntervalSeconds':2}],'End':true}}}],'ResultSelector':{'l.$':'$[0]','a.$':'$[1]'}},"             \
-    "'M':{'Type':'Map','ItemsPath':'$.l','MaxConcurrency':2,'ResultPath':'$.m','Next':'W','ItemProcessor':{'StartAt':'M1','States':{"  \
-    "'M1':{'Type':'Task','Resource':'arn:aws:lambda:eu:1:function:add','Next':'M2'},'M2':{'Type':'Wait','Seconds':1,'End':true}}}},"   \
+    "'M':{'Type':'Map','ItemsPath':'$.l','MaxConcurrency':2,'ResultPath':'$.m','Next':'W','ItemProcessor':{'StartAt':'M1','States':{" \
+    "'M1':{'Type':'Task','Resource':'arn:aws:lambda:eu:1:function:add','Next':'M2'},'M2':{'Type':'Wait','Seconds':1,'End':true}}}},"  \
     "'W':{'Type':'Wait','Seconds':3,'End':true}"
 #define EVERYTHING_OUTPUT "{\"l\":[1,2,3,4,5],\"a\":7,\"m\":[2,3,4,5,6]}"
 
@@ -565,13 +617,16 @@ static void play_second(struct world *world)
         ask_for_task(world);
     if (world->polled > world->worked) {
         const bool first = world->worked++ == 0;
-        ask(world, (struct engine_request){ .kind = first ? ENGINE_FAIL : ENGINE_SUCCEED, .token = world->token,
-                                            .error = "E", .text = "7" });
+        ask(world, (struct engine_request){ .kind = first ? ENGINE_FAIL : ENGINE_SUCCEED,
+                                            .token = world->token,
+                                            .error = "E",
+                                            .text = "7" });
     }
     pass(world, 1000000);
 }
 
-// Plays the worker until the execution has ended: the first attempt fails, the second succeeds. Every step may be the last.
+// Plays the worker until the execution has ended: the first attempt fails, the second succeeds.
+// Every step may be the last.
 static void play(struct world *world)
 {
     for (size_t second = 0; second < 200 && outcome_of(world).status == ASL_RUNNING; second++)
@@ -587,9 +642,11 @@ static bool count_entries(void *self, int64_t seq, const char *entry, struct sr_
     uint64_t *last_id = self;
     (void)seq;
     (void)err;
-    json_array_foreach(json_object_get(json, "events"), i, event) {
+    json_array_foreach(json_object_get(json, "events"), i, event)
+    {
         if (json_integer_value(json_array_get(event, 2)) == 0)
-            assert_int_equal(json_integer_value(json_array_get(event, 0)), ++*last_id);  // no gap, nothing twice
+            assert_int_equal(json_integer_value(json_array_get(event, 0)),
+                             ++*last_id);  // no gap, nothing twice
     }
     return true;
 }
@@ -599,7 +656,8 @@ static void check_end(struct world *world)
     struct sr_err err = { 0 };
     uint64_t last_id = 0;
     assert_succeeded(world, EVERYTHING_OUTPUT);
-    sr_assert_ok(world->store.ops->log_each(world->store.self, 1, count_entries, &last_id, &err), err);
+    sr_assert_ok(world->store.ops->log_each(world->store.self, 1, count_entries, &last_id, &err),
+                 err);
     assert_true(last_id > 40);
 }
 
@@ -629,16 +687,17 @@ static void restarting_between_any_two_rounds(void **state)
 }
 
 // A worker that died with the process does not answer: its heartbeat brings the task back.
-#define CRASH_STATES                                                                                                                  \
-    "'P':{'Type':'Parallel','Next':'M','Branches':[{'StartAt':'P1','States':{'P1':{'Type':'Wait','Seconds':5,'Next':'P2'},"           \
-    "'P2':{'Type':'Pass','Result':[1,2,3,4,5],'End':true}}},{'StartAt':'P3','States':{'P3':{'Type':'Task','Resource':'" ACTIVITY      \
+#define CRASH_STATES                                                                                                                      \
+    "'P':{'Type':'Parallel','Next':'M','Branches':[{'StartAt':'P1','States':{'P1':{'Type':'Wait','Seconds':5,'Next':'P2'},"               \
+    "'P2':{'Type':'Pass','Result':[1,2,3,4,5],'End':true}}},{'StartAt':'P3','States':{'P3':{'Type':'Task','Resource':'" ACTIVITY          \
     "','HeartbeatSeconds':4,'Retry':[{'ErrorEquals':['States.ALL'],'IntervalSeconds':2,'BackoffRate':1,'MaxAttempts':9}],'End':true}}}]," \
-    "'ResultSelector':{'l.$':'$[0]','a.$':'$[1]'}},"                                                                                  \
-    "'M':{'Type':'Map','ItemsPath':'$.l','MaxConcurrency':2,'ResultPath':'$.m','Next':'W','ItemProcessor':{'StartAt':'M1','States':{"  \
-    "'M1':{'Type':'Task','Resource':'arn:aws:lambda:eu:1:function:add','Next':'M2'},'M2':{'Type':'Wait','Seconds':1,'End':true}}}},"   \
+    "'ResultSelector':{'l.$':'$[0]','a.$':'$[1]'}},"                                                                                      \
+    "'M':{'Type':'Map','ItemsPath':'$.l','MaxConcurrency':2,'ResultPath':'$.m','Next':'W','ItemProcessor':{'StartAt':'M1','States':{"     \
+    "'M1':{'Type':'Task','Resource':'arn:aws:lambda:eu:1:function:add','Next':'M2'},'M2':{'Type':'Wait','Seconds':1,'End':true}}}},"      \
     "'W':{'Type':'Wait','Seconds':3,'End':true}"
 
-// In a child: the whole story with a kill at one commit; the parent then opens what is left and lets it finish.
+// In a child: the whole story with a kill at one commit; the parent then opens what is left and
+// lets it finish.
 static bool crash_child(struct world *world, size_t commit, bool after)
 {
     const pid_t child = fork();
@@ -660,7 +719,8 @@ static bool there_is_one(struct world *world)
 {
     struct sr_err err = { 0 };
     struct outcome outcome;
-    return world->store.ops->execution_get(world->store.self, "arn:aws:states:eu:1:execution:m:e", read_outcome, &outcome, &err);
+    return world->store.ops->execution_get(world->store.self, "arn:aws:states:eu:1:execution:m:e",
+                                           read_outcome, &outcome, &err);
 }
 
 static void killed_at_every_commit(void **state)

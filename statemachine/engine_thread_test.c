@@ -42,7 +42,8 @@ static void on_end(void *self, const struct engine_outcome *outcome)
     struct shared *shared = self;
     sr_lock(&shared->lock);
     shared->synced.ended++;
-    shared->synced.succeeded += outcome && outcome->status == ASL_SUCCEEDED && strcmp(outcome->output, "[1,1]") == 0;
+    shared->synced.succeeded +=
+        outcome && outcome->status == ASL_SUCCEEDED && strcmp(outcome->output, "[1,1]") == 0;
     sr_cond_broadcast(&shared->changed);
     sr_unlock(&shared->lock);
 }
@@ -55,7 +56,10 @@ static bool on_task(void *self, const struct engine_task *task)
     struct sr_err err = { 0 };
     if (!task)
         return true;
-    if (!engine_ask(shared->engine, &(struct engine_request){ .kind = ENGINE_SUCCEED, .token = task->token, .text = "1" }, &err))
+    if (!engine_ask(
+            shared->engine,
+            &(struct engine_request){ .kind = ENGINE_SUCCEED, .token = task->token, .text = "1" },
+            &err))
         return false;
     ask_for_task(shared);
     return true;
@@ -64,9 +68,14 @@ static bool on_task(void *self, const struct engine_task *task)
 static void ask_for_task(struct shared *shared)
 {
     struct sr_err err = { 0 };
-    sr_assert_ok(engine_ask(shared->engine, &(struct engine_request){
-                                .kind = ENGINE_POLL, .arn = "arn:aws:states:eu:1:activity:a",
-                                .poll = { .until_us = INT64_MAX, .answer = on_task, .self = shared } }, &err), err);
+    sr_assert_ok(
+        engine_ask(shared->engine,
+                   &(struct engine_request){
+                       .kind = ENGINE_POLL,
+                       .arn = "arn:aws:states:eu:1:activity:a",
+                       .poll = { .until_us = INT64_MAX, .answer = on_task, .self = shared } },
+                   &err),
+        err);
 }
 
 static void client(void *arg)
@@ -74,9 +83,17 @@ static void client(void *arg)
     struct shared *shared = arg;
     struct sr_err err = { 0 };
     for (size_t i = 0; i < EXECUTIONS; i++) {
-        sr_assert_ok(engine_ask(shared->engine, &(struct engine_request){
-                                    .kind = ENGINE_START, .arn = "arn:aws:states:eu:1:stateMachine:m", .text = "[1,2]",
-                                    .reply = on_reply, .self = shared, .ended = on_end, .ended_self = shared }, &err), err);
+        sr_assert_ok(
+            engine_ask(shared->engine,
+                       &(struct engine_request){ .kind = ENGINE_START,
+                                                 .arn = "arn:aws:states:eu:1:stateMachine:m",
+                                                 .text = "[1,2]",
+                                                 .reply = on_reply,
+                                                 .self = shared,
+                                                 .ended = on_end,
+                                                 .ended_self = shared },
+                       &err),
+            err);
         if (i % 4 == 0)
             ask_for_task(shared);
     }
@@ -95,15 +112,26 @@ static void many_at_once(void **state)
     sr_assert_ok(sr_mutex_init(&shared.lock, &err), err);
     sr_assert_ok(sr_cond_init(&shared.changed, &err), err);
     sr_cancel_init(&shared.cancel, NULL, sr_clock_system(), INT64_MAX);
-    const struct engine_params params = { .store = &store, .clock = sr_clock_system(), .arn_prefix = "arn:aws:states:eu:1",
-                                          .token_key = "k", .cache_max = 8 };
+    const struct engine_params params = { .store = &store,
+                                          .clock = sr_clock_system(),
+                                          .arn_prefix = "arn:aws:states:eu:1",
+                                          .token_key = "k",
+                                          .cache_max = 8 };
     sr_assert_ok(engine_new(&params, &shared.engine, &err), err);
     struct sr_thread *loop, *clients[CLIENTS];
     sr_assert_ok(sr_thread_start("engine", run_engine, &shared, &loop, &err), err);
-    sr_assert_ok(engine_ask(shared.engine, &(struct engine_request){ .kind = ENGINE_PUT_MACHINE, .name = "m",
-                                .text = "{\"StartAt\":\"M\",\"States\":{\"M\":{\"Type\":\"Map\",\"End\":true,\"ItemProcessor\":{"
-                                        "\"StartAt\":\"T\",\"States\":{\"T\":{\"Type\":\"Task\",\"End\":true,\"Resource\":"
-                                        "\"arn:aws:states:eu:1:activity:a\"}}}}}}" }, &err), err);
+    sr_assert_ok(
+        engine_ask(
+            shared.engine,
+            &(struct engine_request){
+                .kind = ENGINE_PUT_MACHINE,
+                .name = "m",
+                .text =
+                    "{\"StartAt\":\"M\",\"States\":{\"M\":{\"Type\":\"Map\",\"End\":true,\"ItemProcessor\":{"
+                    "\"StartAt\":\"T\",\"States\":{\"T\":{\"Type\":\"Task\",\"End\":true,\"Resource\":"
+                    "\"arn:aws:states:eu:1:activity:a\"}}}}}}" },
+            &err),
+        err);
     for (size_t i = 0; i < CLIENTS; i++)
         sr_assert_ok(sr_thread_start("client", client, &shared, &clients[i], &err), err);
     for (size_t i = 0; i < CLIENTS; i++)

@@ -36,7 +36,8 @@ bool engine_timers_add(struct engine_timers *timers, struct engine_timer timer, 
     return true;
 }
 
-bool engine_timers_take(struct engine_timers *timers, int64_t now_us, struct engine_timer *ret_timer)
+bool engine_timers_take(struct engine_timers *timers, int64_t now_us,
+                        struct engine_timer *ret_timer)
 {
     if (!timers->count || timers->items[0].at_us > now_us)
         return false;

@@ -13,7 +13,9 @@ static void soonest_first(void **state)
     uint32_t random = 1;
     for (size_t i = 0; i < 1000; i++) {
         random = random * 1664525u + 1013904223u;
-        sr_assert_ok(engine_timers_add(&timers, (struct engine_timer){ .at_us = random >> 20, .op = i }, &err), err);
+        sr_assert_ok(engine_timers_add(
+                         &timers, (struct engine_timer){ .at_us = random >> 20, .op = i }, &err),
+                     err);
     }
     int64_t last_us = -1;
     for (size_t i = 0; i < 1000; i++) {
@@ -31,8 +33,10 @@ static void not_before_its_time(void **state)
     struct sr_err err = { 0 };
     struct engine_timers timers = { 0 };
     struct engine_timer got;
-    sr_assert_ok(engine_timers_add(&timers, (struct engine_timer){ .at_us = 10, .op = 2 }, &err), err);
-    sr_assert_ok(engine_timers_add(&timers, (struct engine_timer){ .at_us = 10, .op = 1 }, &err), err);
+    sr_assert_ok(engine_timers_add(&timers, (struct engine_timer){ .at_us = 10, .op = 2 }, &err),
+                 err);
+    sr_assert_ok(engine_timers_add(&timers, (struct engine_timer){ .at_us = 10, .op = 1 }, &err),
+                 err);
     assert_false(engine_timers_take(&timers, 9, &got));
     assert_true(engine_timers_take(&timers, 10, &got));
     assert_int_equal(got.op, 1);
@@ -41,6 +45,7 @@ static void not_before_its_time(void **state)
 
 int main(void)
 {
-    static const struct CMUnitTest tests[] = { cmocka_unit_test(soonest_first), cmocka_unit_test(not_before_its_time) };
+    static const struct CMUnitTest tests[] = { cmocka_unit_test(soonest_first),
+                                               cmocka_unit_test(not_before_its_time) };
     return cmocka_run_group_tests_name(__FILE__, tests, NULL, NULL);
 }

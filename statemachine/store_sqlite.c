@@ -21,7 +21,8 @@ static bool sqlite_begin(void *self, struct sr_err *err)
 {
     struct sqlite *sqlite = self;
     if (sqlite->depth == STORE_TX_DEPTH_MAX)
-        return sr_fail(err, SR_ERR_INTERNAL, "transactions nested more than %d deep", STORE_TX_DEPTH_MAX);
+        return sr_fail(err, SR_ERR_INTERNAL, "transactions nested more than %d deep",
+                       STORE_TX_DEPTH_MAX);
     if (!sr_db_begin(sqlite->db, &sqlite->tx[sqlite->depth], err))
         return false;
     sqlite->depth++;
@@ -53,12 +54,15 @@ static void bind_some(struct sr_db_stmt *stmt, int number, int64_t value)
         sr_db_bind_null(stmt, number);
 }
 
-static bool sqlite_machine_put(void *self, const struct store_machine *machine, int64_t *ret_revision, struct sr_err *err)
+static bool sqlite_machine_put(void *self, const struct store_machine *machine,
+                               int64_t *ret_revision, struct sr_err *err)
 {
     struct sqlite *sqlite = self;
     sr_auto(sr_db_stmt) stmt_pointer revision = NULL, put = NULL;
-    if (!sr_db_prepare(sqlite->db, "INSERT INTO revision(machine, definition, role, created_us) VALUES(?1, ?2, ?3, ?4)",
-                       &revision, err))
+    if (!sr_db_prepare(
+            sqlite->db,
+            "INSERT INTO revision(machine, definition, role, created_us) VALUES(?1, ?2, ?3, ?4)",
+            &revision, err))
         return false;
     sr_db_bind_text(revision, 1, machine->arn);
     sr_db_bind_text(revision, 2, machine->definition);
@@ -67,10 +71,11 @@ static bool sqlite_machine_put(void *self, const struct store_machine *machine, 
     if (!sr_db_run(revision, err))
         return false;
     const int64_t number = sr_db_last_rowid(sqlite->db);
-    if (!sr_db_prepare(sqlite->db,
-                       "INSERT INTO machine(arn, name, type, revision, created_us) VALUES(?1, ?2, ?3, ?4, ?5) "
-                       "ON CONFLICT(arn) DO UPDATE SET revision = excluded.revision",
-                       &put, err))
+    if (!sr_db_prepare(
+            sqlite->db,
+            "INSERT INTO machine(arn, name, type, revision, created_us) VALUES(?1, ?2, ?3, ?4, ?5) "
+            "ON CONFLICT(arn) DO UPDATE SET revision = excluded.revision",
+            &put, err))
         return false;
     sr_db_bind_text(put, 1, machine->arn);
     sr_db_bind_text(put, 2, machine->name);
@@ -83,33 +88,38 @@ static bool sqlite_machine_put(void *self, const struct store_machine *machine, 
     return true;
 }
 
-static bool machine_here(struct sr_db_stmt *stmt, store_machine_fn fn, void *fn_self, struct sr_err *err)
+static bool machine_here(struct sr_db_stmt *stmt, store_machine_fn fn, void *fn_self,
+                         struct sr_err *err)
 {
     struct store_machine machine;
     machine.type = (int)sr_db_i64(stmt, 2);
     machine.revision = sr_db_i64(stmt, 3);
     machine.created_us = sr_db_i64(stmt, 6);
     return sr_db_text(stmt, 0, &machine.arn, err) && sr_db_text(stmt, 1, &machine.name, err) &&
-           sr_db_text(stmt, 4, &machine.definition, err) && sr_db_text(stmt, 5, &machine.role, err) &&
-           fn(fn_self, &machine, err);
+           sr_db_text(stmt, 4, &machine.definition, err) &&
+           sr_db_text(stmt, 5, &machine.role, err) && fn(fn_self, &machine, err);
 }
 
-static bool machine_row(struct sr_db_stmt *stmt, store_machine_fn fn, void *fn_self, const char *what, struct sr_err *err)
+static bool machine_row(struct sr_db_stmt *stmt, store_machine_fn fn, void *fn_self,
+                        const char *what, struct sr_err *err)
 {
     bool row;
     if (!sr_db_step(stmt, &row, err))
         return false;
-    return row ? machine_here(stmt, fn, fn_self, err) : sr_fail(err, SR_ERR_NOT_FOUND, "no state machine %s", what);
+    return row ? machine_here(stmt, fn, fn_self, err)
+               : sr_fail(err, SR_ERR_NOT_FOUND, "no state machine %s", what);
 }
 
-static bool sqlite_machine_each(void *self, const char *after_arn, store_machine_fn fn, void *fn_self, struct sr_err *err)
+static bool sqlite_machine_each(void *self, const char *after_arn, store_machine_fn fn,
+                                void *fn_self, struct sr_err *err)
 {
     struct sqlite *sqlite = self;
     sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
-    if (!sr_db_prepare(sqlite->db,
-                       "SELECT m.arn, m.name, m.type, r.id, r.definition, r.role, m.created_us FROM machine m "
-                       "JOIN revision r ON r.id = m.revision WHERE m.arn > ?1 ORDER BY m.arn",
-                       &stmt, err))
+    if (!sr_db_prepare(
+            sqlite->db,
+            "SELECT m.arn, m.name, m.type, r.id, r.definition, r.role, m.created_us FROM machine m "
+            "JOIN revision r ON r.id = m.revision WHERE m.arn > ?1 ORDER BY m.arn",
+            &stmt, err))
         return false;
     sr_db_bind_text(stmt, 1, after_arn ? after_arn : "");
     for (bool row = true;;) {
@@ -122,40 +132,46 @@ static bool sqlite_machine_each(void *self, const char *after_arn, store_machine
     }
 }
 
-static bool sqlite_machine_get(void *self, const char *arn, store_machine_fn fn, void *fn_self, struct sr_err *err)
+static bool sqlite_machine_get(void *self, const char *arn, store_machine_fn fn, void *fn_self,
+                               struct sr_err *err)
 {
     struct sqlite *sqlite = self;
     sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
-    if (!sr_db_prepare(sqlite->db,
-                       "SELECT m.arn, m.name, m.type, r.id, r.definition, r.role, m.created_us FROM machine m "
-                       "JOIN revision r ON r.id = m.revision WHERE m.arn = ?1",
-                       &stmt, err))
+    if (!sr_db_prepare(
+            sqlite->db,
+            "SELECT m.arn, m.name, m.type, r.id, r.definition, r.role, m.created_us FROM machine m "
+            "JOIN revision r ON r.id = m.revision WHERE m.arn = ?1",
+            &stmt, err))
         return false;
     sr_db_bind_text(stmt, 1, arn);
     return machine_row(stmt, fn, fn_self, arn, err);
 }
 
-static bool sqlite_revision_get(void *self, int64_t revision, store_machine_fn fn, void *fn_self, struct sr_err *err)
+static bool sqlite_revision_get(void *self, int64_t revision, store_machine_fn fn, void *fn_self,
+                                struct sr_err *err)
 {
     struct sqlite *sqlite = self;
     sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
-    if (!sr_db_prepare(sqlite->db,
-                       "SELECT m.arn, m.name, m.type, r.id, r.definition, r.role, m.created_us FROM revision r "
-                       "JOIN machine m ON m.arn = r.machine WHERE r.id = ?1",
-                       &stmt, err))
+    if (!sr_db_prepare(
+            sqlite->db,
+            "SELECT m.arn, m.name, m.type, r.id, r.definition, r.role, m.created_us FROM revision r "
+            "JOIN machine m ON m.arn = r.machine WHERE r.id = ?1",
+            &stmt, err))
         return false;
     sr_db_bind_i64(stmt, 1, revision);
     return machine_row(stmt, fn, fn_self, "of that revision", err);
 }
 
-static bool sqlite_execution_put(void *self, const struct store_execution *execution, int64_t *ret_id, struct sr_err *err)
+static bool sqlite_execution_put(void *self, const struct store_execution *execution,
+                                 int64_t *ret_id, struct sr_err *err)
 {
     struct sqlite *sqlite = self;
     sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
-    if (!sr_db_prepare(sqlite->db,
-                       "INSERT INTO execution(arn, name, machine, revision, status, input, started_us, parent, parent_op) "
-                       "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-                       &stmt, err))
+    if (!sr_db_prepare(
+            sqlite->db,
+            "INSERT INTO execution(arn, name, machine, revision, status, input, started_us, parent, parent_op) "
+            "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            &stmt, err))
         return false;
     sr_db_bind_text(stmt, 1, execution->arn);
     sr_db_bind_text(stmt, 2, execution->name);
@@ -172,11 +188,12 @@ static bool sqlite_execution_put(void *self, const struct store_execution *execu
     return true;
 }
 
-#define EXECUTION_COLUMNS                                                                                              \
-    "SELECT id, arn, name, machine, revision, status, input, output, error, cause, started_us, stopped_us, parent, "    \
+#define EXECUTION_COLUMNS                                                                                            \
+    "SELECT id, arn, name, machine, revision, status, input, output, error, cause, started_us, stopped_us, parent, " \
     "parent_op FROM execution "
 
-static bool execution_here(struct sr_db_stmt *stmt, store_execution_fn fn, void *fn_self, struct sr_err *err)
+static bool execution_here(struct sr_db_stmt *stmt, store_execution_fn fn, void *fn_self,
+                           struct sr_err *err)
 {
     struct store_execution execution;
     execution.id = sr_db_i64(stmt, 0);
@@ -187,28 +204,35 @@ static bool execution_here(struct sr_db_stmt *stmt, store_execution_fn fn, void 
     execution.parent = sr_db_i64(stmt, 12);
     execution.parent_op = (uint64_t)sr_db_i64(stmt, 13);
     return sr_db_text(stmt, 1, &execution.arn, err) && sr_db_text(stmt, 2, &execution.name, err) &&
-           sr_db_text(stmt, 3, &execution.machine, err) && sr_db_text(stmt, 6, &execution.input, err) &&
-           sr_db_text(stmt, 7, &execution.output, err) && sr_db_text(stmt, 8, &execution.error, err) &&
+           sr_db_text(stmt, 3, &execution.machine, err) &&
+           sr_db_text(stmt, 6, &execution.input, err) &&
+           sr_db_text(stmt, 7, &execution.output, err) &&
+           sr_db_text(stmt, 8, &execution.error, err) &&
            sr_db_text(stmt, 9, &execution.cause, err) && fn(fn_self, &execution, err);
 }
 
-static bool execution_row(struct sr_db_stmt *stmt, store_execution_fn fn, void *fn_self, struct sr_err *err)
+static bool execution_row(struct sr_db_stmt *stmt, store_execution_fn fn, void *fn_self,
+                          struct sr_err *err)
 {
     bool row;
     if (!sr_db_step(stmt, &row, err))
         return false;
-    return row ? execution_here(stmt, fn, fn_self, err) : sr_fail(err, SR_ERR_NOT_FOUND, "no such execution");
+    return row ? execution_here(stmt, fn, fn_self, err)
+               : sr_fail(err, SR_ERR_NOT_FOUND, "no such execution");
 }
 
-static bool sqlite_execution_each(void *self, const char *machine, int status, int64_t before_us, int64_t before_id,
-                                  store_execution_fn fn, void *fn_self, struct sr_err *err)
+static bool sqlite_execution_each(void *self, const char *machine, int status, int64_t before_us,
+                                  int64_t before_id, store_execution_fn fn, void *fn_self,
+                                  struct sr_err *err)
 {
     struct sqlite *sqlite = self;
     sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
-    if (!sr_db_prepare(sqlite->db,
-                       EXECUTION_COLUMNS "WHERE machine = ?1 AND (?2 < 0 OR status = ?2) AND (started_us, id) < (?3, ?4) "
-                                         "ORDER BY started_us DESC, id DESC",
-                       &stmt, err))
+    if (!sr_db_prepare(
+            sqlite->db,
+            EXECUTION_COLUMNS
+            "WHERE machine = ?1 AND (?2 < 0 OR status = ?2) AND (started_us, id) < (?3, ?4) "
+            "ORDER BY started_us DESC, id DESC",
+            &stmt, err))
         return false;
     sr_db_bind_text(stmt, 1, machine);
     sr_db_bind_i64(stmt, 2, status);
@@ -224,7 +248,8 @@ static bool sqlite_execution_each(void *self, const char *machine, int status, i
     }
 }
 
-static bool sqlite_execution_get(void *self, const char *arn, store_execution_fn fn, void *fn_self, struct sr_err *err)
+static bool sqlite_execution_get(void *self, const char *arn, store_execution_fn fn, void *fn_self,
+                                 struct sr_err *err)
 {
     struct sqlite *sqlite = self;
     sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
@@ -234,7 +259,8 @@ static bool sqlite_execution_get(void *self, const char *arn, store_execution_fn
     return execution_row(stmt, fn, fn_self, err);
 }
 
-static bool sqlite_execution_get_id(void *self, int64_t id, store_execution_fn fn, void *fn_self, struct sr_err *err)
+static bool sqlite_execution_get_id(void *self, int64_t id, store_execution_fn fn, void *fn_self,
+                                    struct sr_err *err)
 {
     struct sqlite *sqlite = self;
     sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
@@ -244,14 +270,16 @@ static bool sqlite_execution_get_id(void *self, int64_t id, store_execution_fn f
     return execution_row(stmt, fn, fn_self, err);
 }
 
-static bool sqlite_execution_status(void *self, const struct store_execution *execution, struct sr_err *err)
+static bool sqlite_execution_status(void *self, const struct store_execution *execution,
+                                    struct sr_err *err)
 {
     struct sqlite *sqlite = self;
     sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
-    if (!sr_db_prepare(sqlite->db,
-                       "UPDATE execution SET status = ?2, output = ?3, error = ?4, cause = ?5, stopped_us = ?6 "
-                       "WHERE id = ?1",
-                       &stmt, err))
+    if (!sr_db_prepare(
+            sqlite->db,
+            "UPDATE execution SET status = ?2, output = ?3, error = ?4, cause = ?5, stopped_us = ?6 "
+            "WHERE id = ?1",
+            &stmt, err))
         return false;
     sr_db_bind_i64(stmt, 1, execution->id);
     sr_db_bind_i64(stmt, 2, execution->status);
@@ -262,11 +290,13 @@ static bool sqlite_execution_status(void *self, const struct store_execution *ex
     return sr_db_run(stmt, err);
 }
 
-static bool sqlite_log_append(void *self, int64_t execution, int64_t seq, const char *entry, struct sr_err *err)
+static bool sqlite_log_append(void *self, int64_t execution, int64_t seq, const char *entry,
+                              struct sr_err *err)
 {
     struct sqlite *sqlite = self;
     sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
-    if (!sr_db_prepare(sqlite->db, "INSERT INTO log(execution, seq, entry) VALUES(?1, ?2, ?3)", &stmt, err))
+    if (!sr_db_prepare(sqlite->db, "INSERT INTO log(execution, seq, entry) VALUES(?1, ?2, ?3)",
+                       &stmt, err))
         return false;
     sr_db_bind_i64(stmt, 1, execution);
     sr_db_bind_i64(stmt, 2, seq);
@@ -274,11 +304,13 @@ static bool sqlite_log_append(void *self, int64_t execution, int64_t seq, const 
     return sr_db_run(stmt, err);
 }
 
-static bool sqlite_log_each(void *self, int64_t execution, store_log_fn fn, void *fn_self, struct sr_err *err)
+static bool sqlite_log_each(void *self, int64_t execution, store_log_fn fn, void *fn_self,
+                            struct sr_err *err)
 {
     struct sqlite *sqlite = self;
     sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
-    if (!sr_db_prepare(sqlite->db, "SELECT seq, entry FROM log WHERE execution = ?1 ORDER BY seq", &stmt, err))
+    if (!sr_db_prepare(sqlite->db, "SELECT seq, entry FROM log WHERE execution = ?1 ORDER BY seq",
+                       &stmt, err))
         return false;
     sr_db_bind_i64(stmt, 1, execution);
     for (bool row = true;;) {
@@ -296,11 +328,12 @@ static bool sqlite_task_put(void *self, const struct store_task *task, struct sr
 {
     struct sqlite *sqlite = self;
     sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
-    if (!sr_db_prepare(sqlite->db,
-                       "INSERT OR REPLACE INTO task(execution, op, kind, resource, payload, token, created_us, "
-                       "timeout_at_us, heartbeat_s, heartbeat_at_us, taken) "
-                       "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-                       &stmt, err))
+    if (!sr_db_prepare(
+            sqlite->db,
+            "INSERT OR REPLACE INTO task(execution, op, kind, resource, payload, token, created_us, "
+            "timeout_at_us, heartbeat_s, heartbeat_at_us, taken) "
+            "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            &stmt, err))
         return false;
     sr_db_bind_i64(stmt, 1, task->execution);
     sr_db_bind_i64(stmt, 2, (int64_t)task->op);
@@ -316,7 +349,8 @@ static bool sqlite_task_put(void *self, const struct store_task *task, struct sr
     return sr_db_run(stmt, err);
 }
 
-static bool drop(struct sqlite *sqlite, const char *sql, int64_t execution, uint64_t op, bool has_op, struct sr_err *err)
+static bool drop(struct sqlite *sqlite, const char *sql, int64_t execution, uint64_t op,
+                 bool has_op, struct sr_err *err)
 {
     sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
     if (!sr_db_prepare(sqlite->db, sql, &stmt, err))
@@ -329,12 +363,14 @@ static bool drop(struct sqlite *sqlite, const char *sql, int64_t execution, uint
 
 static bool sqlite_task_drop(void *self, int64_t execution, uint64_t op, struct sr_err *err)
 {
-    return drop(self, "DELETE FROM task WHERE execution = ?1 AND op = ?2", execution, op, true, err);
+    return drop(self, "DELETE FROM task WHERE execution = ?1 AND op = ?2", execution, op, true,
+                err);
 }
 
 static bool sqlite_timer_drop(void *self, int64_t execution, uint64_t op, struct sr_err *err)
 {
-    return drop(self, "DELETE FROM timer WHERE execution = ?1 AND op = ?2", execution, op, true, err);
+    return drop(self, "DELETE FROM timer WHERE execution = ?1 AND op = ?2", execution, op, true,
+                err);
 }
 
 static bool sqlite_waits_drop(void *self, int64_t execution, struct sr_err *err)
@@ -347,10 +383,11 @@ static bool sqlite_task_each(void *self, store_task_fn fn, void *fn_self, struct
 {
     struct sqlite *sqlite = self;
     sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
-    if (!sr_db_prepare(sqlite->db,
-                       "SELECT execution, op, kind, resource, payload, token, created_us, timeout_at_us, heartbeat_s, "
-                       "heartbeat_at_us, taken FROM task ORDER BY created_us, execution, op",
-                       &stmt, err))
+    if (!sr_db_prepare(
+            sqlite->db,
+            "SELECT execution, op, kind, resource, payload, token, created_us, timeout_at_us, heartbeat_s, "
+            "heartbeat_at_us, taken FROM task ORDER BY created_us, execution, op",
+            &stmt, err))
         return false;
     for (bool row = true;;) {
         if (!sr_db_step(stmt, &row, err))
@@ -377,7 +414,9 @@ static bool sqlite_timer_put(void *self, const struct store_timer *timer, struct
 {
     struct sqlite *sqlite = self;
     sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
-    if (!sr_db_prepare(sqlite->db, "INSERT OR REPLACE INTO timer(execution, op, at_us) VALUES(?1, ?2, ?3)", &stmt, err))
+    if (!sr_db_prepare(sqlite->db,
+                       "INSERT OR REPLACE INTO timer(execution, op, at_us) VALUES(?1, ?2, ?3)",
+                       &stmt, err))
         return false;
     sr_db_bind_i64(stmt, 1, timer->execution);
     sr_db_bind_i64(stmt, 2, (int64_t)timer->op);
@@ -389,14 +428,17 @@ static bool sqlite_timer_each(void *self, store_timer_fn fn, void *fn_self, stru
 {
     struct sqlite *sqlite = self;
     sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
-    if (!sr_db_prepare(sqlite->db, "SELECT execution, op, at_us FROM timer ORDER BY at_us, execution, op", &stmt, err))
+    if (!sr_db_prepare(sqlite->db,
+                       "SELECT execution, op, at_us FROM timer ORDER BY at_us, execution, op",
+                       &stmt, err))
         return false;
     for (bool row = true;;) {
         if (!sr_db_step(stmt, &row, err))
             return false;
         if (!row)
             return true;
-        const struct store_timer timer = { sr_db_i64(stmt, 0), (uint64_t)sr_db_i64(stmt, 1), sr_db_i64(stmt, 2) };
+        const struct store_timer timer = { sr_db_i64(stmt, 0), (uint64_t)sr_db_i64(stmt, 1),
+                                           sr_db_i64(stmt, 2) };
         if (!fn(fn_self, &timer, err))
             return false;
     }

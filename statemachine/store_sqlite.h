@@ -1,4 +1,5 @@
-// statemachine/store_sqlite.h - the store in one SQLite file: write-ahead log, every commit on disk when it returns.
+// statemachine/store_sqlite.h - the store in one SQLite file: write-ahead log, every commit on disk
+// when it returns.
 #pragma once
 
 #include "statemachine/store.h"

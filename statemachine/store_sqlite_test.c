@@ -32,16 +32,23 @@ static int64_t put_machine(struct fixture *fixture, const char *arn, const char 
 {
     struct sr_err err = { 0 };
     int64_t revision = 0;
-    const struct store_machine machine = { .arn = arn, .name = "m", .definition = definition, .created_us = 1 };
+    const struct store_machine machine = {
+        .arn = arn, .name = "m", .definition = definition, .created_us = 1
+    };
     sr_assert_ok(CALL(fixture, machine_put, &machine, &revision, &err), err);
     return revision;
 }
 
-static bool put_execution(struct fixture *fixture, const char *name, int64_t started_us, int64_t *ret_id, struct sr_err *err)
+static bool put_execution(struct fixture *fixture, const char *name, int64_t started_us,
+                          int64_t *ret_id, struct sr_err *err)
 {
     char arn[64];
     snprintf(arn, sizeof arn, "e:%s", name);
-    const struct store_execution execution = { .arn = arn, .name = name, .machine = "m", .revision = 1, .input = "{}",
+    const struct store_execution execution = { .arn = arn,
+                                               .name = name,
+                                               .machine = "m",
+                                               .revision = 1,
+                                               .input = "{}",
                                                .started_us = started_us };
     return CALL(fixture, execution_put, &execution, ret_id, err);
 }
@@ -58,13 +65,15 @@ static void revisions_stay(void **state)
     struct fixture *fixture = *state;
     struct sr_err err = { 0 };
     char definition[64];
-    const int64_t first = put_machine(fixture, "m", "one"), second = put_machine(fixture, "m", "two");
+    const int64_t first = put_machine(fixture, "m", "one"),
+                  second = put_machine(fixture, "m", "two");
     assert_true(second > first);
     sr_assert_ok(CALL(fixture, machine_get, "m", copy_definition, definition, &err), err);
     assert_string_equal(definition, "two");
     sr_assert_ok(CALL(fixture, revision_get, first, copy_definition, definition, &err), err);
     assert_string_equal(definition, "one");
-    sr_assert_fails(CALL(fixture, machine_get, "none", copy_definition, definition, &err), SR_ERR_NOT_FOUND, err);
+    sr_assert_fails(CALL(fixture, machine_get, "none", copy_definition, definition, &err),
+                    SR_ERR_NOT_FOUND, err);
 }
 
 static bool add_name(void *self, const struct store_execution *execution, struct sr_err *err)
@@ -136,7 +145,9 @@ static void waits_survive_reopening(void **state)
     size_t tasks = 0, timers = 0;
     (void)put_machine(fixture, "m", "one");
     sr_assert_ok(put_execution(fixture, "a", 10, &id, &err), err);
-    struct store_task task = { .execution = id, .op = 1, .resource = "r", .payload = "p", .token = "t", .created_us = 1 };
+    struct store_task task = {
+        .execution = id, .op = 1, .resource = "r", .payload = "p", .token = "t", .created_us = 1
+    };
     sr_assert_ok(CALL(fixture, task_put, &task, &err), err);
     task.taken = true;
     sr_assert_ok(CALL(fixture, task_put, &task, &err), err);  // replaces

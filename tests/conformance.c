@@ -35,7 +35,8 @@ static bool equal(const json_t *a, const json_t *b)
         json_t *value;
         if (json_object_size(a) != json_object_size(b))
             return false;
-        json_object_foreach((json_t *)(uintptr_t)a, key, value) {
+        json_object_foreach((json_t *)(uintptr_t)a, key, value)
+        {
             if (!equal(value, json_object_get(b, key)))
                 return false;
         }
@@ -65,7 +66,8 @@ static void blank(json_t *value, const char *pointer)
             pointer += escaped;
         }
         part[n] = '\0';
-        json_t *next = json_is_array(value) ? json_array_get(value, strtoul(part, NULL, 10)) : json_object_get(value, part);
+        json_t *next = json_is_array(value) ? json_array_get(value, strtoul(part, NULL, 10))
+                                            : json_object_get(value, part);
         if (!*pointer && next && json_is_object(value))
             json_object_set_new(value, part, json_null());
         else if (!*pointer && next)
@@ -74,14 +76,16 @@ static void blank(json_t *value, const char *pointer)
     }
 }
 
-bool conformance_equal(const json_t *want, const json_t *got, const json_t *ignore, const char *root)
+bool conformance_equal(const json_t *want, const json_t *got, const json_t *ignore,
+                       const char *root)
 {
     sr_auto(json) json_t *a = json_deep_copy(want);
     sr_auto(json) json_t *b = json_deep_copy(got);
     const size_t bytes = strlen(root);
     size_t i;
     json_t *pointer;
-    json_array_foreach(ignore, i, pointer) {
+    json_array_foreach(ignore, i, pointer)
+    {
         const char *text = json_string_value(pointer);
         if (!text || strncmp(text, root, bytes) != 0)
             continue;
@@ -97,7 +101,8 @@ struct tally {
     size_t count[3];
 };
 
-static void run_case(const struct conformance_file *file, const json_t *item, bool verbose, struct tally *tally)
+static void run_case(const struct conformance_file *file, const json_t *item, bool verbose,
+                     struct tally *tally)
 {
     sr_auto(sr_str) struct sr_str why = { 0 };
     const enum conformance_result result = file->run(item, &why);
@@ -110,7 +115,8 @@ static void run_case(const struct conformance_file *file, const json_t *item, bo
 }
 
 // One JSON value a line.
-static bool run_lines(const struct conformance_file *file, char *text, bool verbose, struct tally *tally)
+static bool run_lines(const struct conformance_file *file, char *text, bool verbose,
+                      struct tally *tally)
 {
     char *rest = text;
     for (char *line; (line = strsep(&rest, "\n"));) {
@@ -126,7 +132,8 @@ static bool run_lines(const struct conformance_file *file, char *text, bool verb
 }
 
 // One document with "tests".
-static bool run_document(const struct conformance_file *file, const char *text, bool verbose, struct tally *tally)
+static bool run_document(const struct conformance_file *file, const char *text, bool verbose,
+                         struct tally *tally)
 {
     json_error_t error;
     sr_auto(json) json_t *document = json_loads(text, JSON_ALLOW_NUL, &error);
@@ -139,7 +146,8 @@ static bool run_document(const struct conformance_file *file, const char *text, 
     return true;
 }
 
-static bool run_file(const struct conformance_file *file, const char *folder, bool verbose, bool *ret_failed)
+static bool run_file(const struct conformance_file *file, const char *folder, bool verbose,
+                     bool *ret_failed)
 {
     struct sr_err err = { 0 };
     struct tally tally = { 0 };
@@ -154,7 +162,8 @@ static bool run_file(const struct conformance_file *file, const char *folder, bo
     }
     const size_t length = strlen(file->name);
     const bool lines = length > 6 && strcmp(file->name + length - 6, ".jsonl") == 0;
-    if (lines ? !run_lines(file, text, verbose, &tally) : !run_document(file, text, verbose, &tally))
+    if (lines ? !run_lines(file, text, verbose, &tally)
+              : !run_document(file, text, verbose, &tally))
         return false;
     printf("%s: %zu passed, %zu failed, %zu skipped\n", file->name, tally.count[CONFORMANCE_PASS],
            tally.count[CONFORMANCE_FAIL], tally.count[CONFORMANCE_SKIP]);
@@ -164,9 +173,10 @@ static bool run_file(const struct conformance_file *file, const char *folder, bo
 
 int main(int argc, char **argv)
 {
-    static const struct conformance_file *const files[] = { &conformance_asl, &conformance_validation,
-                                                            &conformance_teststate, &conformance_jsonpath,
-                                                            &conformance_json };
+    static const struct conformance_file *const files[] = {
+        &conformance_asl, &conformance_validation, &conformance_teststate, &conformance_jsonpath,
+        &conformance_json
+    };
     const bool verbose = argc > 1 && strcmp(argv[1], "-v") == 0;
     if (argc != 2 + verbose) {
         fprintf(stderr, "usage: conformance [-v] FOLDER\n");

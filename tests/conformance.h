@@ -15,12 +15,13 @@ struct conformance_file {
     const char *id_key;
     enum conformance_result (*run)(const json_t *item, struct sr_str *why);
 };
-extern const struct conformance_file conformance_asl, conformance_validation, conformance_jsonpath, conformance_json,
-    conformance_teststate;
+extern const struct conformance_file conformance_asl, conformance_validation, conformance_jsonpath,
+    conformance_json, conformance_teststate;
 
-// Compares as JSON: 1 equals 1.0; the places in `ignore` (an array of JSON pointers, each beginning with `root`) do not count
-// beyond being there or not.
-bool conformance_equal(const json_t *want, const json_t *got, const json_t *ignore, const char *root);
+// Compares as JSON: 1 equals 1.0; the places in `ignore` (an array of JSON pointers, each beginning
+// with `root`) do not count beyond being there or not.
+bool conformance_equal(const json_t *want, const json_t *got, const json_t *ignore,
+                       const char *root);
 // Appends text to `why`; never fails.
 void conformance_say(struct sr_str *why, const char *format, ...) SR_PRINTF(2, 3);
 void conformance_say_json(struct sr_str *why, const char *what, const json_t *value);

@@ -1,4 +1,5 @@
-// asl.jsonl: executions recorded against AWS, run through the fold on a virtual clock with the recorded task results.
+// asl.jsonl: executions recorded against AWS, run through the fold on a virtual clock with the
+// recorded task results.
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,7 +46,8 @@ static bool was_used(const struct run *run, const char *name, size_t index)
 {
     size_t i;
     json_t *used;
-    json_array_foreach(json_object_get(run->used, name), i, used) {
+    json_array_foreach(json_object_get(run->used, name), i, used)
+    {
         if ((size_t)json_integer_value(used) == index)
             return true;
     }
@@ -58,10 +60,12 @@ static const json_t *take_mock(struct run *run, const char *name, const json_t *
     const json_t *mocks = json_object_get(json_object_get(run->item, "mocks"), name);
     const json_t *mock, *first = NULL;
     size_t i, chosen = 0;
-    json_array_foreach(mocks, i, mock) {
+    json_array_foreach(mocks, i, mock)
+    {
         if (was_used(run, name, i))
             continue;
-        if (conformance_equal(json_object_get(mock, "input"), payload, json_object_get(mock, "input_ignore"), "")) {
+        if (conformance_equal(json_object_get(mock, "input"), payload,
+                              json_object_get(mock, "input_ignore"), "")) {
             first = mock;
             chosen = i;
             break;
@@ -123,7 +127,8 @@ static void run_task(struct run *run, const struct asl_command *command)
         broken(run, "a task that was not recorded");
         return;
     }
-    if (!conformance_equal(json_object_get(mock, "input"), command->payload, json_object_get(mock, "input_ignore"), "")) {
+    if (!conformance_equal(json_object_get(mock, "input"), command->payload,
+                           json_object_get(mock, "input_ignore"), "")) {
         conformance_say(run->why, "; the input of task %s differs", name);
         conformance_say_json(run->why, "want", json_object_get(mock, "input"));
         conformance_say_json(run->why, "got", command->payload);
@@ -139,7 +144,8 @@ static void run_task(struct run *run, const struct asl_command *command)
         return;
     if (failed && strlen(failed) > 8 && strcmp(failed + strlen(failed) - 8, "TimedOut") == 0) {
         if (command->timeout_s)
-            add_timer(run, op, run->now_us + command->timeout_s * 1000000, ASL_INPUT_TASK_TIMED_OUT);
+            add_timer(run, op, run->now_us + command->timeout_s * 1000000,
+                      ASL_INPUT_TASK_TIMED_OUT);
         if (command->heartbeat_s)
             add_timer(run, op, run->now_us + command->heartbeat_s * 1000000, ASL_INPUT_TASK_LOST);
         return;
@@ -273,8 +279,10 @@ static void note_cause(struct run *run, const json_t *expect)
 {
     const char *cause = json_string_value(json_object_get(expect, "cause"));
     const char *part = json_string_value(json_object_get(expect, "cause_contains"));
-    if ((cause && (!run->cause || strcmp(run->cause, cause) != 0)) || (part && (!run->cause || !strstr(run->cause, part))))
-        conformance_say(run->why, "; cause: want '%s', got '%s'", cause ? cause : part, run->cause ? run->cause : "");
+    if ((cause && (!run->cause || strcmp(run->cause, cause) != 0)) ||
+        (part && (!run->cause || !strstr(run->cause, part))))
+        conformance_say(run->why, "; cause: want '%s', got '%s'", cause ? cause : part,
+                        run->cause ? run->cause : "");
 }
 
 static void check_outcome(struct run *run)
@@ -285,15 +293,17 @@ static void check_outcome(struct run *run)
     const json_t *output = json_object_get(expect, "output");
     if (strcmp(status, asl_status_name(run->status)) != 0) {
         run->broken = true;
-        conformance_say(run->why, "; status %s, want %s; %s: %s", asl_status_name(run->status), status,
-                        run->error ? run->error : "", run->cause ? run->cause : "");
-    } else if (output && !conformance_equal(output, run->output, json_object_get(expect, "ignore"), "/output")) {
+        conformance_say(run->why, "; status %s, want %s; %s: %s", asl_status_name(run->status),
+                        status, run->error ? run->error : "", run->cause ? run->cause : "");
+    } else if (output && !conformance_equal(output, run->output, json_object_get(expect, "ignore"),
+                                            "/output")) {
         run->broken = true;
         conformance_say_json(run->why, "output: want", output);
         conformance_say_json(run->why, "got", run->output);
     } else if (!error != !run->error || (error && strcmp(error, run->error) != 0)) {
         run->broken = true;
-        conformance_say(run->why, "; error '%s', want '%s'", run->error ? run->error : "", error ? error : "");
+        conformance_say(run->why, "; error '%s', want '%s'", run->error ? run->error : "",
+                        error ? error : "");
     }
     note_cause(run, expect);
 }
@@ -305,7 +315,9 @@ static void run_parsed(struct run *run, const struct asl_def *def, bool express,
         .def = def,
         .execution_arn = "arn:aws:states:us-east-1:111111111111:execution:machine:run",
         .execution_name = "run",
-        .role_arn = express ? "sfn_role_arn" : "arn:aws:iam::111111111111:role/sfn_role",  // as the recordings spell it
+        .role_arn = express
+                        ? "sfn_role_arn"
+                        : "arn:aws:iam::111111111111:role/sfn_role",  // as the recordings spell it
         .machine_arn = "arn:aws:states:us-east-1:111111111111:stateMachine:machine",
         .machine_name = "machine",
         .no_redrive_count = sync,
@@ -314,7 +326,8 @@ static void run_parsed(struct run *run, const struct asl_def *def, bool express,
         broken(run, err.message);
         return;
     }
-    apply(run, &(struct asl_input){ .kind = ASL_INPUT_START, .value = json_object_get(run->item, "input") });
+    apply(run, &(struct asl_input){ .kind = ASL_INPUT_START,
+                                    .value = json_object_get(run->item, "input") });
     let_time_pass(run);
     if (run->broken)
         return;
@@ -334,9 +347,14 @@ static enum conformance_result run_asl(const json_t *item, struct sr_str *why)
     sr_auto(asl_faults) struct asl_faults faults = { 0 };
     sr_auto(asl_def) struct asl_def *def = NULL;
     struct run *run = calloc(1, sizeof *run);
-    *run = (struct run){ .item = item, .why = why, .now_us = 1767225600000000, .used = json_object(),
-                         .types = json_array(), .entered = json_array() };
-    const enum asl_machine_type machine = type && strcmp(type, "EXPRESS") == 0 ? ASL_EXPRESS : ASL_STANDARD;
+    *run = (struct run){ .item = item,
+                         .why = why,
+                         .now_us = 1767225600000000,
+                         .used = json_object(),
+                         .types = json_array(),
+                         .entered = json_array() };
+    const enum asl_machine_type machine =
+        type && strcmp(type, "EXPRESS") == 0 ? ASL_EXPRESS : ASL_STANDARD;
     if (!asl_parse_text(text, strlen(text), machine, &faults, &def, &err))
         broken(run, err.message);
     else if (faults.count)

@@ -13,14 +13,16 @@ static bool says_jsonata(const json_t *value)
     const char *key;
     json_t *member;
     size_t i;
-    json_object_foreach((json_t *)(uintptr_t)value, key, member) {
+    json_object_foreach((json_t *)(uintptr_t)value, key, member)
+    {
         if (strcmp(key, "QueryLanguage") == 0 && json_is_string(member) &&
             strcmp(json_string_value(member), "JSONata") == 0)
             return true;
         if (says_jsonata(member))
             return true;
     }
-    json_array_foreach(value, i, member) {
+    json_array_foreach(value, i, member)
+    {
         if (says_jsonata(member))
             return true;
     }
@@ -62,7 +64,8 @@ static bool fits(const json_t *item, const struct asl_path *path, struct sr_str 
         list = json_pack("[O]", value);
     else
         list = json_incref(value);
-    const json_t *results = json_object_get(item, "results"), *result = json_object_get(item, "result");
+    const json_t *results = json_object_get(item, "results"),
+                 *result = json_object_get(item, "result");
     if (result && conformance_equal(result, list, NULL, ""))
         return true;
     for (size_t i = 0; i < json_array_size(results); i++) {
@@ -100,7 +103,8 @@ static enum conformance_result run_json(const json_t *item, struct sr_str *why)
     if (base64) {
         uint8_t *bytes = NULL;
         size_t count = 0;
-        if (!sr_base64_decode(base64, &bytes, &count, &err) || !sr_str_add_bytes(&text, bytes, count, &err))
+        if (!sr_base64_decode(base64, &bytes, &count, &err) ||
+            !sr_str_add_bytes(&text, bytes, count, &err))
             conformance_say(why, "%s", err.message);
         free(bytes);
     } else {
@@ -118,6 +122,7 @@ static enum conformance_result run_json(const json_t *item, struct sr_str *why)
     return CONFORMANCE_FAIL;
 }
 
-const struct conformance_file conformance_validation = { "asl-validation.jsonl", "id", run_validation };
+const struct conformance_file conformance_validation = { "asl-validation.jsonl", "id",
+                                                         run_validation };
 const struct conformance_file conformance_jsonpath = { "jsonpath-cts.json", "name", run_jsonpath };
 const struct conformance_file conformance_json = { "json-parsing.jsonl", "id", run_json };

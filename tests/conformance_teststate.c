@@ -21,7 +21,8 @@ static void parse_texts(json_t *value, bool all)
     const char *key;
     json_t *member;
     void *next;
-    json_object_foreach_safe(value, next, key, member) {
+    json_object_foreach_safe(value, next, key, member)
+    {
         if (strcmp(key, "inspectionData") == 0) {
             parse_texts(member, true);
         } else if (json_is_string(member) && (all || strcmp(key, "output") == 0)) {
@@ -38,7 +39,8 @@ static bool refused_as(const json_t *want, const struct asl_failure *refusal, st
     const char *code = json_string_value(json_object_get(want, "Code"));
     const char *message = json_string_value(json_object_get(want, "Message"));
     if (!refusal->error || (code && strcmp(code, refusal->error) != 0)) {
-        conformance_say(why, "; refused as %s, want %s", refusal->error ? refusal->error : "nothing", code ? code : "?");
+        conformance_say(why, "; refused as %s, want %s",
+                        refusal->error ? refusal->error : "nothing", code ? code : "?");
         return false;
     }
     if (message && strcmp(message, refusal->cause) == 0)
@@ -51,7 +53,8 @@ static enum conformance_result run_teststate(const json_t *item, struct sr_str *
 {
     struct sr_err err = { 0 };
     const json_t *request = json_object_get(item, "request");
-    const json_t *expect = json_object_get(item, "expect"), *expect_error = json_object_get(item, "expect_error");
+    const json_t *expect = json_object_get(item, "expect"),
+                 *expect_error = json_object_get(item, "expect_error");
     if (says_jsonata(json_object_get(request, "definition")))
         return CONFORMANCE_SKIP;
     sr_auto(json) json_t *got = NULL;

@@ -22,11 +22,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     }
     if (!def)
         return 0;
-    const struct asl_exec_params params = { .def = def, .execution_arn = "e", .execution_name = "e", .step_max = 200 };
+    const struct asl_exec_params params = {
+        .def = def, .execution_arn = "e", .execution_name = "e", .step_max = 200
+    };
     sr_auto(json) json_t *input = json_pack("{s:[i,i], s:s}", "a", 1, 2, "b", "x");
     if (!asl_exec_new(&params, &exec, &err))
         return 0;
-    if (!asl_exec_apply(exec, &(struct asl_input){ .kind = ASL_INPUT_START, .value = input, .now_us = 1 }, &effects, &err) &&
+    if (!asl_exec_apply(exec,
+                        &(struct asl_input){ .kind = ASL_INPUT_START, .value = input, .now_us = 1 },
+                        &effects, &err) &&
         err.code != SR_ERR_NO_MEMORY && err.code != SR_ERR_LIMIT)
         abort();
     return 0;

@@ -17,7 +17,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     sr_auto(json) json_t *value = NULL;
     sr_auto(asl_failure) struct asl_failure failure = { 0 };
     json_error_t error;
-    sr_auto(json) json_t *input = json_loads("{\"a\":[1,2,{\"b\":\"x\"}],\"c\":{\"d\":null,\"e\":1.5},\"f\":\"1,2\"}", 0, &error);
+    sr_auto(json) json_t *input = json_loads(
+        "{\"a\":[1,2,{\"b\":\"x\"}],\"c\":{\"d\":null,\"e\":1.5},\"f\":\"1,2\"}", 0, &error);
     if (!text || !input || !asl_template_parse_expression("x.$", text, &template, &err))
         return 0;
     const struct asl_scope scope = { .input = input };
