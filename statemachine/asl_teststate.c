@@ -271,10 +271,11 @@ static bool caught(struct test *test, struct asl_work *work, const struct asl_ca
         json_pack("{s:s?, s:s?}", "Error", failure->error, "Cause", failure->cause);
     sr_auto(json) json_t *output = NULL, *assigned = NULL;
     sr_auto(asl_failure) struct asl_failure inner = { 0 };
-    work->failure = &inner;
+    struct asl_work own = *work;
+    own.failure = &inner;
     if (!error)
         return no_memory(test);
-    if (!test->state->language->caught(work, catcher, error, &output, &assigned))
+    if (!test->state->language->caught(&own, catcher, error, &output, &assigned))
         return inner.error ? put_failure(test, "FAILED", &inner) : no_memory(test);
     return put_failure(test, "CAUGHT_ERROR", failure) &&
            put_text(test, test->response, "output", output) &&

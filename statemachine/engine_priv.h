@@ -118,6 +118,16 @@ SR_MUST_USE bool engine_def_get(struct engine *engine, int64_t revision,
 SR_MUST_USE bool engine_run_apply(struct engine *engine, int64_t id, const struct asl_input *input,
                                   struct sr_err *err);
 
+// The same for inputs that nobody asks for: an execution that cannot go on is stopped, so that it
+// does not stop the others.
+SR_MUST_USE bool engine_run_apply_or_stop(struct engine *engine, int64_t execution,
+                                          const struct asl_input *input, struct sr_err *err);
+
+// engine_request.c: one request, inside the round's transaction.
+SR_MUST_USE bool engine_handle(struct engine *engine, struct engine_job *job, struct sr_err *err);
+// The store's or the memory's fault, which ends a round, not the request's.
+bool engine_is_store_fault(enum sr_err_code code);
+
 // engine_act.c: what follows a commit.
 SR_MUST_USE struct engine_act *engine_act_add(struct engine *engine, enum engine_act_kind kind,
                                               struct sr_err *err);

@@ -1,6 +1,7 @@
 #include "statemachine/store_sqlite.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/db.h"
 #include "base/embed.h"
@@ -481,7 +482,7 @@ static const struct store_ops sqlite_ops = {
 bool store_sqlite_open(const char *path, struct store *ret_store, struct sr_err *err)
 {
     const struct sr_db_migration migrations[] = {
-        { "0001_init", store_sqlite_0001, (size_t)(store_sqlite_0001_end - store_sqlite_0001) },
+        { "0001_init", store_sqlite_0001, strlen(store_sqlite_0001) },
     };
     const struct sr_db_params params = { .path = path,
                                          .migrations = migrations,
