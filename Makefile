@@ -101,7 +101,7 @@ SCENARIOS := $(sort $(wildcard tests/*_test.sh))
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all binary help test check faults tsan fuzz lint tidy format install fixtures bench clean FORCE \
-    run-tests run-check run-faults run-tsan build-fuzz conformance sim
+    run-tests run-check run-faults run-tsan build-fuzz conformance sim bench-engine
 
 all: $(ARCHIVES) $(BINARY) compile_commands.json
 
@@ -277,6 +277,19 @@ fixtures:
 
 bench: all
 	@if [ -x bench/run.sh ]; then bench/run.sh; else echo 'bench/run.sh is not there'; fi
+
+# The engine alone, on disk, in a new file.
+bench-engine: $(B)/bench/engine
+	@rm -f $(B)/bench/engine.db*; $< $(B)/bench/engine.db; status=$$?; rm -f $(B)/bench/engine.db*; exit $$status
+
+$(B)/bench/%.o: bench/%.c $(B)/flags
+	@mkdir -p $(@D)
+	@$(SAY) CC $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(HEADERS_tests) -MMD -MP -c -o $@ $<
+
+$(B)/bench/engine: $(B)/bench/engine.o $(call archives_of,$(BELOW_statemachine))
+	@$(SAY) LINK $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call libs_for,statemachine)
 
 clean:
 	rm -rf build compile_commands.json
