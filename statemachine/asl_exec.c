@@ -229,6 +229,7 @@ void asl_exec_ready(struct asl_exec *exec, struct asl_thread *thread)
     if (thread->is_ready)
         return;
     thread->is_ready = true;
+    thread->before_ready = exec->ready_last;
     thread->next_ready = NULL;
     if (exec->ready_last)
         exec->ready_last->next_ready = thread;
@@ -412,8 +413,7 @@ static struct asl_thread *take_ready(struct asl_exec *exec)
 {
     struct asl_thread *thread = exec->ready_first;
     exec->ready_first = thread->next_ready;
-    if (!exec->ready_first)
-        exec->ready_last = NULL;
+    *(exec->ready_first ? &exec->ready_first->before_ready : &exec->ready_last) = NULL;
     thread->is_ready = false;
     return thread;
 }

@@ -29,6 +29,7 @@ void asl_group_free(struct asl_exec *exec, struct asl_thread *thread)
     json_decref(group->items);
     json_decref(group->values);
     json_decref(group->results);
+    free(group->is_failed);
     free(group);
     thread->group = NULL;
 }
@@ -179,7 +180,7 @@ static json_t *successful_results(const struct asl_group *group)
     json_t *value;
     json_array_foreach(group->results, i, value)
     {
-        if (!json_is_null(value) && json_array_append(results, value) != 0) {
+        if (!group->is_failed[i] && json_array_append(results, value) != 0) {
             json_decref(results);
             return NULL;
         }
@@ -277,7 +278,11 @@ static bool distributed_child_failed(struct asl_exec *exec, struct asl_thread *c
         return asl_exec_no_memory(exec);
     if (!asl_exec_event(exec, child, ASL_EVENT_ExecutionFailed, details))
         return false;
-    thread->group->failed++;
+    struct asl_group *group = thread->group;
+    if (!group->is_failed && !(group->is_failed = calloc(group->count, sizeof *group->is_failed)))
+        return asl_exec_no_memory(exec);
+    group->is_failed[child->slot] = true;
+    group->failed++;
     if (!over_threshold(thread->group)) {
         unlink_child(exec, child);
         return go_on(exec, thread);

@@ -35,6 +35,7 @@ struct asl_group {
     json_t *items;                                 // Map: their inputs
     json_t *values;            // Map: the items as they were (context object); NULL with batches
     json_t *results;           // array
+    bool *is_failed;           // by place, for those that failed and are tolerated
     struct asl_thread *first;  // live children
 };
 
@@ -43,7 +44,7 @@ struct asl_thread {
     struct asl_thread *parent;
     size_t slot;                        // its place among the parent's children
     struct asl_thread *before, *after;  // siblings
-    struct asl_thread *next_ready;
+    struct asl_thread *before_ready, *next_ready;
     bool is_ready;
     const struct asl_flow *flow;
     const struct asl_state *state;

@@ -249,6 +249,35 @@ static void tolerated_failures(void **state)
     }
 }
 
+static void a_null_is_a_result(void **state)
+{
+    (void)state;
+    struct world world;
+    open_world(&world, DISTRIBUTED("\"ToleratedFailureCount\":1,"), 0);
+    start(&world, "[1,2,null]");
+    assert_output(&world, "[1,null]");
+    close_world(&world);
+}
+
+// The first iteration fails while all the others have not begun yet.
+static void many_that_never_began(void **state)
+{
+    (void)state;
+    struct world world;
+    open_world(
+        &world,
+        "{\"StartAt\":\"M\",\"States\":{\"M\":{\"Type\":\"Map\",\"End\":true,\"ItemProcessor\":{"
+        "\"StartAt\":\"F\",\"States\":{\"F\":{\"Type\":\"Fail\",\"Error\":\"X\"}}}}}}",
+        0);
+    sr_auto(json) json_t *items = json_array();
+    for (size_t i = 0; i < 50000; i++)
+        json_array_append_new(items, json_null());
+    apply(&world, (struct asl_input){ .kind = ASL_INPUT_START, .value = items });
+    assert_string_equal(world.error, "X");
+    assert_int_equal(asl_exec_thread_count(world.exec), 1);
+    close_world(&world);
+}
+
 static void items_and_results_come_from_outside(void **state)
 {
     (void)state;
@@ -404,6 +433,8 @@ int main(void)
         cmocka_unit_test(a_failed_branch_ends_the_others),
         cmocka_unit_test(map_keeps_its_limit),
         cmocka_unit_test(tolerated_failures),
+        cmocka_unit_test(a_null_is_a_result),
+        cmocka_unit_test(many_that_never_began),
         cmocka_unit_test(items_and_results_come_from_outside),
         cmocka_unit_test(long_chains_pause),
         cmocka_unit_test(the_whole_has_a_timeout),

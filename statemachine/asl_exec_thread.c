@@ -60,12 +60,10 @@ static void unready(struct asl_exec *exec, struct asl_thread *thread)
 {
     if (!thread->is_ready)
         return;
-    struct asl_thread *before = NULL;
-    for (struct asl_thread *at = exec->ready_first; at != thread; at = at->next_ready)
-        before = at;
-    *(before ? &before->next_ready : &exec->ready_first) = thread->next_ready;
-    if (exec->ready_last == thread)
-        exec->ready_last = before;
+    *(thread->before_ready ? &thread->before_ready->next_ready : &exec->ready_first) =
+        thread->next_ready;
+    *(thread->next_ready ? &thread->next_ready->before_ready : &exec->ready_last) =
+        thread->before_ready;
     thread->is_ready = false;
 }
 
