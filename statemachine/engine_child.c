@@ -69,6 +69,37 @@ static void on_started(void *self, const struct engine_reply *reply)
     free(starting);
 }
 
+// The name that a task's execution has: given, or the same after a crash, so that a second start
+// finds the first one.
+static bool child_name(const struct store_task *task, const json_t *payload, char name[128],
+                       struct sr_err *err)
+{
+    const char *given = json_string_value(json_object_get(payload, "Name"));
+    const bool fits = given ? sr_format(name, 128, "%s", given)
+                            : sr_format(name, 128, "task-%lld-%llu", (long long)task->execution,
+                                        (unsigned long long)task->op);
+    return fits || sr_fail(err, SR_ERR_INVALID, "a name of more than 127 bytes");
+}
+
+bool engine_child_cancel(struct engine *engine, const struct store_task *task, struct sr_err *err)
+{
+    sr_auto(json) json_t *payload = NULL;
+    char name[128];
+    if (!strstr(task->resource, ".sync"))
+        return true;
+    if (!jx_parse(task->payload, strlen(task->payload), false, &payload, err) ||
+        !child_name(task, payload, name, err))
+        return false;
+    const char *machine = json_string_value(json_object_get(payload, "StateMachineArn"));
+    const char *colon = machine ? strrchr(machine, ':') : NULL;
+    if (!colon)
+        return true;  // it was never started
+    sr_auto(char) char *arn =
+        sr_strf(err, "%s:execution:%s:%s", engine->arn_prefix, colon + 1, name);
+    return arn &&
+           engine_ask(engine, &(struct engine_request){ .kind = ENGINE_STOP, .arn = arn }, err);
+}
+
 bool engine_child_start(struct engine *engine, const struct store_task *task, struct sr_err *err)
 {
     sr_auto(json) json_t *payload = NULL;
@@ -76,19 +107,16 @@ bool engine_child_start(struct engine *engine, const struct store_task *task, st
     if (!jx_parse(task->payload, strlen(task->payload), false, &payload, err))
         return false;
     const char *machine = json_string_value(json_object_get(payload, "StateMachineArn"));
-    const char *name = json_string_value(json_object_get(payload, "Name"));
     const json_t *given = json_object_get(payload, "Input");
-    char own_name[64];
+    char name[128];
     if (!machine)
         return sr_fail(err, SR_ERR_INVALID,
                        "The field 'StateMachineArn' is required but was missing");
     if (given && !json_is_null(given) && !json_is_string(given) &&
         !jx_dump(given, false, &input, err))
         return false;
-    // The same name after a crash, so that a second start finds the first one.
-    if (!sr_format(own_name, sizeof own_name, "task-%lld-%llu", (long long)task->execution,
-                   (unsigned long long)task->op))
-        return sr_fail(err, SR_ERR_INTERNAL, "a name");
+    if (!child_name(task, payload, name, err))
+        return false;
     struct starting *starting = malloc(sizeof *starting);
     if (!starting)
         return sr_fail(err, SR_ERR_NO_MEMORY, "a child execution");
@@ -97,7 +125,7 @@ bool engine_child_start(struct engine *engine, const struct store_task *task, st
                                    strstr(task->resource, ".sync") != NULL };
     const struct engine_request request = { .kind = ENGINE_START,
                                             .arn = machine,
-                                            .name = name ? name : own_name,
+                                            .name = name,
                                             .text = input ? input : json_string_value(given),
                                             .ref = starting->ref,
                                             .reply = on_started,

@@ -142,6 +142,9 @@ void engine_watchers_free(struct engine *engine);
 bool engine_child_is(const char *resource);
 SR_MUST_USE bool engine_child_start(struct engine *engine, const struct store_task *task,
                                     struct sr_err *err);
+// The task is not wanted any more: with .sync its execution is stopped.
+SR_MUST_USE bool engine_child_cancel(struct engine *engine, const struct store_task *task,
+                                     struct sr_err *err);
 // Answers the task that waits for this execution's end.
 SR_MUST_USE bool engine_child_ended(struct engine *engine, const struct store_execution *child,
                                     struct sr_err *err);

@@ -531,6 +531,33 @@ static void a_child_execution(void **state)
     close_world(&world);
 }
 
+static bool all_ended(void *self, const struct store_execution *execution, struct sr_err *err)
+{
+    (void)err;
+    *(size_t *)self += execution->status == ASL_ABORTED;
+    return true;
+}
+
+static void a_child_stops_with_its_parent(void **state)
+{
+    (void)state;
+    struct world world;
+    struct sr_err err = { 0 };
+    size_t aborted = 0;
+    open_world(&world);
+    put(&world, "c", "{'StartAt':'W','States':{" WAIT_STATES "}}");
+    begin(&world, "T", CHILD_STATES(".sync"), "41");
+    ask(&world,
+        (struct engine_request){ .kind = ENGINE_STOP, .arn = "arn:aws:states:eu:1:execution:m:e" });
+    settle(&world);
+    sr_assert_ok(world.store.ops->execution_each(world.store.self,
+                                                 "arn:aws:states:eu:1:stateMachine:c", -1,
+                                                 INT64_MAX, 0, all_ended, &aborted, &err),
+                 err);
+    assert_int_equal(aborted, 1);
+    close_world(&world);
+}
+
 static void on_end(void *self, const struct engine_outcome *outcome)
 {
     struct world *world = self;
@@ -771,6 +798,7 @@ int main(void)
         cmocka_unit_test(starting_twice),
         cmocka_unit_test(stop_and_redrive),
         cmocka_unit_test(a_child_execution),
+        cmocka_unit_test(a_child_stops_with_its_parent),
         cmocka_unit_test(waiting_for_the_end),
         cmocka_unit_test(a_definition_with_faults),
         cmocka_unit_test(a_full_disk_loses_nothing),
