@@ -93,14 +93,15 @@ SOURCES := $(foreach f,$(UNITS),$(sort $(wildcard $(f)/*.c))) $(sort $(wildcard 
 ARCHIVES := $(call archives_of,$(FOLDERS))
 TESTS := $(foreach f,base net statemachine storage transcode pipeline service cli tests,$(call tests_of,$(f)))
 TSAN_TESTS := $(foreach f,base pipeline tests,$(call tests_of,$(f))) $(B)/statemachine/engine_thread_test
-SWEEP := $(if $(wildcard tests/faults/main.c),$(B)/tests/faults/sweep)
+SWEEP := $(B)/tests/faults/sweep
 FUZZERS := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/*_fuzz.c))
+REPLAYS := $(patsubst %_fuzz.c,$(B)/%_replay,$(wildcard tests/fuzz/*_fuzz.c))
 BINARY := $(if $(wildcard cli/main.c),$(B)/splitreel)
 SCENARIOS := $(sort $(wildcard tests/*_test.sh))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all binary help test check faults tsan fuzz lint tidy format install fixtures bench clean FORCE \
+.PHONY: all binary help test check faults tsan fuzz fuzz-run lint tidy format install fixtures bench clean FORCE \
     run-tests run-check run-faults run-tsan build-fuzz conformance sim bench-engine
 
 all: $(ARCHIVES) $(BINARY) compile_commands.json
@@ -114,6 +115,7 @@ help:
 	@echo 'make faults     one whole job again and again, each time with another call failing'
 	@echo 'make tsan       the tests with threads under TSan'
 	@echo 'make fuzz       the fuzzers in tests/fuzz (clang), into build/fuzz'
+	@echo 'make fuzz-run   each of them for SECONDS=$(SECONDS)'
 	@echo 'make conformance CASES=DIR  recorded cases, one line per file; V=1 names the failures'
 	@echo 'make sim        random flows: SEED=, TRANSITIONS='
 	@echo 'make lint       formatting, static checks, layers, headers with both compilers'
@@ -164,12 +166,23 @@ $(B)/tests/fuzz/%_fuzz: $(B)/tests/fuzz/%_fuzz.o $(ARCHIVES)
 	@$(SAY) LINK $@
 	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS_all)
 
+$(B)/tests/fuzz/%_replay: $(B)/tests/fuzz/%_fuzz.o $(B)/tests/fuzz/replay.o $(ARCHIVES)
+	@$(SAY) LINK $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_all)
+
 # The failure sweep: calls that can fail go to the wrappers of tests/faults/wraps.c, which names them.
 SWEEP_WRAPS = $(addprefix -Wl$(comma)--wrap=,$(shell tests/faults/wrapped.sh))
 SWEEP_OBJECTS := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/faults/*.c)))
 $(B)/tests/faults/sweep: $(SWEEP_OBJECTS) $(call archives_of,$(BELOW_tests))
 	@$(SAY) LINK $@
 	$(Q)$(CC) $(ALL_LDFLAGS) $(SWEEP_WRAPS) -o $@ $^ $(LIBS_all)
+
+# The film that it transcodes.
+$(B)/tests/faults/tiny.mp4:
+	@mkdir -p $(@D)
+	$(Q)ffmpeg -nostdin -loglevel error -y -f lavfi -i testsrc2=s=64x64:r=25:d=2 \
+	    -f lavfi -i sine=f=440:r=48000:d=2 -c:v libx264 -preset veryfast -crf 40 -g 20 \
+	    -x264-params open-gop=1:bframes=2:scenecut=0 -c:a aac -b:a 32k -fflags +bitexact -threads 1 $@
 
 -include $(wildcard $(B)/*/*.d $(B)/tests/*/*.d)
 
@@ -182,7 +195,7 @@ export TSAN_OPTIONS ?= halt_on_error=1:second_deadlock_stack=1
 test:
 	@$(MAKE) --no-print-directory VARIANT=asan run-tests
 
-run-tests: $(TESTS)
+run-tests: $(TESTS) fixtures
 	@tools/run-tests $(TESTS)
 
 check:
@@ -190,17 +203,17 @@ check:
 
 HEADER_CHECK = CC="$(1)" FLAGS="-std=gnu17 -D_GNU_SOURCE -I. $(WARNINGS) $(HEADERS_tests)" tools/check-headers.sh
 
-run-check: $(TESTS) $(BINARY) $(SWEEP)
+run-check: $(TESTS) $(BINARY) $(SWEEP) $(B)/tests/faults/tiny.mp4 $(REPLAYS) fixtures
 	@mkdir -p $(B); $(call HEADER_CHECK,$(CC)) > $(B)/headers.tap; tools/check-layers.sh > $(B)/layers.tap; \
 	tests/faults/check-calls.sh $(B) > $(B)/calls.tap; \
-	SPLITREEL=$(abspath $(BINARY)) tools/run-tests $(TESTS) $(SWEEP) $(SCENARIOS) \
+	SPLITREEL=$(abspath $(BINARY)) tools/run-tests $(TESTS) $(REPLAYS) $(SWEEP) $(SCENARIOS) \
 	    $(B)/headers.tap $(B)/layers.tap $(B)/calls.tap
 
 # Every call instead of a sample: takes long.
 faults:
 	@$(MAKE) --no-print-directory VARIANT=asan run-faults
 
-run-faults: $(SWEEP)
+run-faults: $(SWEEP) $(B)/tests/faults/tiny.mp4
 	@TEST_SECONDS_MAX=100000 $(SWEEP) --all --processes $(TEST_JOBS) > $(B)/faults.out; status=$$?; \
 	grep '^not ok' $(B)/faults.out; \
 	awk '/^ok/ { n++ } /^not ok/ { m++ } END { print n + 0, "passed,", m + 0, "failed" }' \
@@ -210,13 +223,20 @@ tsan:
 	@$(MAKE) --no-print-directory VARIANT=tsan run-tsan
 
 # TSan of gcc 12 cannot place its shadow under strong address randomisation.
-run-tsan: $(TSAN_TESTS)
+run-tsan: $(TSAN_TESTS) fixtures
 	@setarch -R tools/run-tests $(TSAN_TESTS)
 
 fuzz:
 	@$(MAKE) --no-print-directory VARIANT=fuzz build-fuzz
 
 build-fuzz: $(FUZZERS)
+
+# Each fuzzer for SECONDS. What it keeps is in build/fuzz/corpus, what it finds in build/fuzz/findings.
+SECONDS ?= 60
+fuzz-run: fuzz
+	@for fuzzer in $(patsubst tests/fuzz/%_fuzz.c,%,$(wildcard tests/fuzz/*_fuzz.c)); do \
+	    tests/fuzz/run.sh $$fuzzer $(SECONDS) || exit; \
+	done
 
 # Recorded cases: make conformance CASES=DIR, with V=1 the names of those that fail.
 conformance: $(B)/tests/conformance
@@ -271,9 +291,9 @@ install: all
 	@for doc in LICENSE $(wildcard README.md docs/*.md); do \
 	    install -D -m 644 $$doc $(DESTDIR)$(PREFIX)/share/doc/splitreel/$$(basename $$doc); done
 
+# Makes what is missing or has a new recipe.
 fixtures:
-	@if [ -x media-fixtures/make-fixtures.sh ]; then media-fixtures/make-fixtures.sh build/fixtures; \
-	else echo 'media-fixtures/make-fixtures.sh is not there'; fi
+	@media-fixtures/make-fixtures.sh --jobs $(TEST_JOBS) build/fixtures
 
 bench: all
 	@if [ -x bench/run.sh ]; then bench/run.sh; else echo 'bench/run.sh is not there'; fi

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "pipeline/act_plan_priv.h"
+#include "pipeline/tracks.h"
 #include "transcode/segment_transcode.h"
 
 enum { MEDIA_SEGMENT_US = 6000000 };
@@ -28,6 +29,7 @@ static bool plan_segments(struct job *job, struct sr_err *err)
     if (!packet_table_new(&job->source, job->probe, job->video_stream->index, &job->table, err) ||
         !keyframe_index_new(job->table, &job->index, err))
         return false;
+    job->source.restarts = &job->table->restarts;
     const struct segment_plan_params params = {
         .table = job->table,
         .index = job->index,
@@ -180,19 +182,32 @@ static void set_zero(struct job *job)
     }
 }
 
+// Tracks that an output would have, of one kind.
+static size_t count_tracks(const struct job *job, const struct manifest_output *output, bool video)
+{
+    size_t count = 0;
+    for (size_t v = 0; video && v < job->video_count; v++)
+        count += tracks_uses(output, job->videos[v].rendition);
+    for (size_t a = 0; !video && a < job->audio_count; a++)
+        count += tracks_uses(output, job->audios[a].rendition);
+    return count;
+}
+
 // An output needs something in it; what it lacks is said.
 static bool check_outputs(struct job *job, struct sr_err *err)
 {
     for (size_t o = 0; o < job->manifest->output_count; o++) {
         const struct manifest_output *const output = &job->manifest->outputs[o];
-        const bool wants_audio = output->type == MANIFEST_M4A;
-        if (output->type == MANIFEST_HLS && job->video_count == 0)
+        const size_t videos = count_tracks(job, output, true);
+        const size_t audios = count_tracks(job, output, false);
+        if (output->type == MANIFEST_HLS && videos == 0)
             return sr_fail(err, SR_ERR_UNSUPPORTED,
                            "%s: an HLS output needs a video stream, and there is none",
                            job->source.name);
-        if (wants_audio ? job->audio_count == 0 : job->audio_count + job->video_count == 0)
+        if (videos + audios == 0)
             return sr_fail(err, SR_ERR_INPUT, "%s: there is no %s in it for the output %s",
-                           job->source.name, wants_audio ? "audio track" : "stream", output->path);
+                           job->source.name,
+                           output->type == MANIFEST_M4A ? "audio track" : "stream", output->path);
     }
     return true;
 }

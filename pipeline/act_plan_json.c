@@ -102,8 +102,7 @@ bool act_plan_keys(struct job *job, struct sr_err *err)
     return true;
 }
 
-// The document
-// --------------------------------------------------------------------------------------
+// The document -----------------------------------------------------------------------------------
 static bool renditions_json(const struct job *job, json_t *list, struct sr_err *err)
 {
     for (size_t v = 0; v < job->video_count; v++) {
@@ -144,10 +143,12 @@ static bool outputs_json(const struct job *job, json_t *list, struct sr_err *err
     for (size_t o = 0; o < job->manifest->output_count; o++) {
         const struct manifest_output *const output = &job->manifest->outputs[o];
         json_t *const item = json_object();
-        json_t *const use = json_array();
         if (!jx_append(list, item, err) ||
             !jx_put(item, "type", json_string(manifest_output_type_name(output->type)), err) ||
-            !jx_put(item, "path", jx_string(output->path), err) || !jx_put(item, "use", use, err))
+            !jx_put(item, "path", jx_string(output->path), err))
+            return false;
+        json_t *const use = json_array();
+        if (!jx_put(item, "use", use, err))
             return false;
         for (size_t u = 0; u < output->use_count; u++) {
             if (!jx_append(use, json_string(job_rendition(job, output->use[u])->id), err))
@@ -164,13 +165,14 @@ bool act_plan_json(const struct job *job, json_t **ret_json, struct sr_err *err)
 {
     sr_auto(json) json_t *json = json_object();
     json_t *identity = NULL, *segments = NULL;
-    json_t *const renditions = json_array();
     if (!jx_made(json, err) || !jx_put(json, "version", json_integer(PLAN_VERSION), err) ||
         !source_identity_json(&job->identity, false, &identity, err) ||
         !jx_put(json, "source", identity, err) ||
         !jx_put(json, "zero_pts", json_integer(job->zero_pts), err) ||
-        !jx_put(json, "zero_base", rational_json(job->zero_base), err) ||
-        !jx_put(json, "renditions", renditions, err) || !renditions_json(job, renditions, err))
+        !jx_put(json, "zero_base", rational_json(job->zero_base), err))
+        return false;
+    json_t *const renditions = json_array();
+    if (!jx_put(json, "renditions", renditions, err) || !renditions_json(job, renditions, err))
         return false;
     json_t *const audios = json_array();
     if (!jx_put(json, "audio", audios, err) || !audios_json(job, audios, err))

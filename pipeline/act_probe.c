@@ -9,8 +9,10 @@ static bool make_result(const struct job *job, json_t **ret_result, struct sr_er
         !jx_put(result, "probe", probe, err))
         return false;
     json_t *const video = job->video_stream ? json_integer(job->video_stream->index) : json_null();
+    if (!jx_put(result, "video", video, err))
+        return false;
     json_t *const audio = json_array();
-    if (!jx_put(result, "video", video, err) || !jx_put(result, "audio", audio, err))
+    if (!jx_put(result, "audio", audio, err))
         return false;
     for (size_t i = 0; i < job->audio_stream_count; i++) {
         if (!jx_append(audio, json_integer(job->audio_streams[i]), err))

@@ -100,7 +100,7 @@ static bool publish(struct job *job, const struct job_file *file,
     struct stat status;
     if (file->output->type == MANIFEST_HLS && stat(file->final, &status) == 0)
         return merge_hls(job, file, err);
-    return places_rename(file->temporary, file->final, params->overwrite, err);
+    return places_rename(file->temporary, file->final, params->overwrite || file->is_ours, err);
 }
 
 static bool publish_report(const struct act_publish_params *params, struct sr_err *err)

@@ -234,6 +234,11 @@ static uint64_t bytes_of(const struct playlist_media *media)
     return bytes;
 }
 
+static const char *known_language(const struct job_audio *audio)
+{
+    return audio->language && strcmp(audio->language, "und") != 0 ? audio->language : "";
+}
+
 static bool write_master(struct job *job, const struct manifest_output *output, const char *folder,
                          const struct ladder *ladder, struct sr_err *err)
 {
@@ -254,7 +259,7 @@ static bool write_master(struct job *job, const struct manifest_output *output, 
         audios[master.audio_count] = (struct playlist_audio){
             .uri = written->uri,
             .name = names[master.audio_count],
-            .language = audio->language ? audio->language : "",
+            .language = known_language(audio),
             .is_default = master.audio_count == 0,
             .channels = asked ? asked : stream->audio.channels,
         };

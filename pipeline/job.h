@@ -55,6 +55,7 @@ struct job_file {
     uint64_t bytes;   // act_verify
     char sha256[SR_SHA256_HEX];
     uint64_t media_segments;  // HLS
+    bool is_ours;             // what is at `final` was put there by this job before a crash
 };
 
 struct job {

@@ -21,10 +21,6 @@ static const char *const root_keys[] = { "version",  "input",         "output",
                                          "template", "segments",      "renditions",
                                          "outputs",  "notifications", "idempotency_key",
                                          "metadata", "priority",      NULL };
-static const char *const input_keys[] = {
-    "url", "format", "rotate", "deinterlace", "streams", NULL
-};
-static const char *const streams_keys[] = { "video", "audio", NULL };
 static const char *const segments_keys[] = { "mode", "target", NULL };
 static const char *const file_keys[] = { "type", "path", "use", NULL };
 static const char *const hls_keys[] = { "type", "path", "use", "segment", NULL };
@@ -39,8 +35,7 @@ const char *manifest_output_type_name(enum manifest_output_type type)
     return type == MANIFEST_PIPE ? "pipe" : type_names[type];
 }
 
-// Readers that the parser's files share
-// -------------------------------------------------------------
+// Readers that the parser's files share ----------------------------------------------------------
 bool manifest_name(const struct jx *at, const char *key, const char *const *names, int *ret_index,
                    struct sr_err *err)
 {
@@ -58,6 +53,11 @@ bool manifest_name(const struct jx *at, const char *key, const char *const *name
     if (text)
         return jx_fail(&place, err, "want one of %s, got \"%.40s\"", all, text);
     return jx_fail(&place, err, "want one of %s", all);
+}
+
+bool manifest_is_word(const struct jx *place, const char *word)
+{
+    return json_is_string(place->value) && strcmp(json_string_value(place->value), word) == 0;
 }
 
 bool manifest_text(const struct jx *at, const char *key, const char **ret, struct sr_err *err)
@@ -123,143 +123,6 @@ static bool fail_later(const struct jx *at, struct sr_err *err, const char *what
     return false;
 }
 
-// Input
-// ---------------------------------------------------------------------------------------------
-// "a:1", "v:0", or a language of 2 to 15 letters.
-static bool parse_pick(const char *text, char kind, struct manifest_pick *ret)
-{
-    struct manifest_pick pick = { .stream_index = -1, .ordinal = -1 };
-    if (text[0] == kind && text[1] == ':') {
-        int64_t ordinal;
-        if (!quantity_count(text + 2, MEDIA_STREAMS_MAX - 1, &ordinal))
-            return false;
-        pick.ordinal = (int)ordinal;
-    } else {
-        const size_t letters =
-            strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-");
-        if (kind != 'a' || letters < 2 || letters >= sizeof(pick.language) || text[letters] != '\0')
-            return false;
-        memcpy(pick.language, text, letters + 1);
-    }
-    *ret = pick;
-    return true;
-}
-
-static bool read_pick(const struct jx *place, char kind, struct manifest_pick *ret,
-                      struct sr_err *err)
-{
-    if (json_is_integer(place->value)) {
-        const json_int_t index = json_integer_value(place->value);
-        if (index >= 0 && index < MEDIA_STREAMS_MAX) {
-            *ret = (struct manifest_pick){ .stream_index = (int)index, .ordinal = -1 };
-            return true;
-        }
-    }
-    if (json_is_string(place->value) && parse_pick(json_string_value(place->value), kind, ret))
-        return true;
-    if (kind == 'v')
-        return jx_fail(
-            place, err,
-            "want a stream's index from 0 to %d, \"v:0\" for the first video stream, or \"none\"",
-            MEDIA_STREAMS_MAX - 1);
-    return jx_fail(
-        place, err,
-        "want a stream's index from 0 to %d, \"a:0\" for the first audio track, or a language",
-        MEDIA_STREAMS_MAX - 1);
-}
-
-static bool is_word(const struct jx *place, const char *word)
-{
-    return json_is_string(place->value) && strcmp(json_string_value(place->value), word) == 0;
-}
-
-static bool read_audio_picks(const struct jx *place, struct manifest *manifest, struct sr_err *err)
-{
-    if (is_word(place, "all")) {
-        manifest->audio = MANIFEST_ALL;
-        return true;
-    }
-    if (is_word(place, "none")) {
-        manifest->audio = MANIFEST_NONE;
-        return true;
-    }
-    const size_t count = json_array_size(place->value);
-    if (!json_is_array(place->value) || count < 1 || count > MANIFEST_PICKS_MAX)
-        return jx_fail(place, err,
-                       "want \"all\", \"none\" or a list of 1 to %d indexes or languages",
-                       MANIFEST_PICKS_MAX);
-    for (size_t i = 0; i < count; i++) {
-        const struct jx element = jx_at(place, i);
-        if (!read_pick(&element, 'a', &manifest->audio_picks[i], err))
-            return false;
-    }
-    manifest->audio = MANIFEST_PICKED;
-    manifest->audio_pick_count = count;
-    return true;
-}
-
-static bool read_streams(const struct jx *input, struct manifest *manifest, struct sr_err *err)
-{
-    struct jx streams;
-    if (!jx_has(input, "streams"))
-        return true;
-    if (!jx_object(input, "streams", &streams, err) || !jx_only(&streams, streams_keys, err))
-        return false;
-    const struct jx video = jx_get(&streams, "video"), audio = jx_get(&streams, "audio");
-    if (video.value && is_word(&video, "none")) {
-        manifest->video = MANIFEST_NONE;
-    } else if (video.value) {
-        if (!read_pick(&video, 'v', &manifest->video_pick, err))
-            return false;
-        manifest->video = MANIFEST_PICKED;
-    }
-    return !audio.value || read_audio_picks(&audio, manifest, err);
-}
-
-static bool read_rotate(const struct jx *input, struct manifest *manifest, struct sr_err *err)
-{
-    const struct jx place = jx_get(input, "rotate");
-    if (!place.value || is_word(&place, "auto"))
-        return true;
-    const json_int_t degrees = json_is_integer(place.value) ? json_integer_value(place.value) : -1;
-    if (degrees != 0 && degrees != 90 && degrees != 180 && degrees != 270)
-        return jx_fail(&place, err, "want \"auto\", 0, 90, 180 or 270 (clockwise)");
-    manifest->rotate = (int)degrees;
-    return true;
-}
-
-static bool read_input(const struct jx *root, struct manifest *manifest, struct sr_err *err)
-{
-    static const char *const deinterlace_names[] = { "auto", "always", "never", NULL };
-    const struct jx input = jx_get(root, "input");
-    if (!input.value && manifest->input)
-        return true;  // the command line named it
-    if (json_is_string(input.value)) {
-        const char *url;
-        if (!manifest_text(root, "input", &url, err))
-            return false;
-        manifest->input = manifest->input ? manifest->input : url;
-        return true;
-    }
-    const char *url = manifest->input;
-    if (!json_is_object(input.value))
-        return jx_fail(&input, err, "want a path, or an object with \"url\"");
-    if (!jx_only(&input, input_keys, err) ||
-        ((jx_has(&input, "url") || !url) && !manifest_text(&input, "url", &url, err)) ||
-        (jx_has(&input, "format") && !manifest_text(&input, "format", &manifest->format, err)) ||
-        !read_rotate(&input, manifest, err) || !read_streams(&input, manifest, err))
-        return false;
-    int deinterlace = 0;
-    if (jx_has(&input, "deinterlace") &&
-        !manifest_name(&input, "deinterlace", deinterlace_names, &deinterlace, err))
-        return false;
-    manifest->deinterlace = deinterlace == 1   ? MANIFEST_DEINTERLACE_ALWAYS
-                            : deinterlace == 2 ? MANIFEST_DEINTERLACE_NEVER
-                                               : MANIFEST_DEINTERLACE_AUTO;
-    manifest->input = manifest->input ? manifest->input : url;
-    return true;
-}
-
 // A scheme other than file: is a store that this release does not read or write.
 static bool check_place(const char *what, const char **place, struct sr_err *err)
 {
@@ -276,8 +139,7 @@ static bool check_place(const char *what, const char **place, struct sr_err *err
                    *place);
 }
 
-// Renditions and outputs
-// ----------------------------------------------------------------------------
+// Renditions and outputs -------------------------------------------------------------------------
 static bool read_renditions(const struct jx *list, struct manifest *manifest, struct sr_err *err)
 {
     const size_t count = json_array_size(list->value);
@@ -364,7 +226,7 @@ static bool read_output(const struct jx *at, const struct manifest *manifest,
         return jx_fail(at, err, "want an object");
     const struct jx type_place = jx_get(at, "type");
     for (size_t i = 0; later_types[i]; i++) {
-        if (is_word(&type_place, later_types[i]))
+        if (manifest_is_word(&type_place, later_types[i]))
             return fail_later(
                 &type_place, err,
                 "this type of output comes with a later release; there are \"hls\", \"mp4\" "
@@ -464,7 +326,6 @@ static bool settle_renditions(const struct jx *root, struct manifest *manifest, 
         const struct jx place = jx_get(root, "outputs");
         return jx_fail(&place, err, "outputs use renditions: \"renditions\" is missing");
     }
-    manifest->are_default = true;
     manifest->renditions[0] = manifest_rendition_default(MEDIA_VIDEO);
     manifest->renditions[1] = manifest_rendition_default(MEDIA_AUDIO);
     manifest->rendition_count = 2;
@@ -473,8 +334,7 @@ static bool settle_renditions(const struct jx *root, struct manifest *manifest, 
 
 // A template stands for "renditions" and "outputs"; it is put into the document, which then speaks
 // for itself.
-static bool expand_template(const struct jx *root, json_t *document, struct manifest *manifest,
-                            struct sr_err *err)
+static bool expand_template(const struct jx *root, json_t *document, struct sr_err *err)
 {
     const char *name;
     if (!jx_has(root, "template"))
@@ -492,12 +352,10 @@ static bool expand_template(const struct jx *root, json_t *document, struct mani
                                           : (*err = why, false);
     if (json_object_update(document, preset) != 0)
         return sr_fail(err, SR_ERR_NO_MEMORY, "template %s", name);
-    manifest->are_default = true;
     return true;
 }
 
-// The rest
-// ------------------------------------------------------------------------------------------
+// The rest ---------------------------------------------------------------------------------------
 static bool read_segments(const struct jx *root, struct manifest *manifest, struct sr_err *err)
 {
     static const char *const mode_names[] = { "auto", "keyframe", "grid", "off", NULL };
@@ -555,7 +413,7 @@ static bool read_carried(const struct jx *root, struct manifest *manifest, struc
 
 static bool read_places(const struct jx *root, struct manifest *manifest, struct sr_err *err)
 {
-    if (!read_input(root, manifest, err))
+    if (!manifest_input_parse(root, manifest, err))
         return false;
     if (!manifest->output && !manifest_text(root, "output", &manifest->output, err))
         return false;
@@ -573,7 +431,7 @@ static bool read_manifest(json_t *document, struct manifest *manifest, struct sr
         return jx_fail(&root, err, "want an object");
     if (!jx_only(&root, root_keys, err) || !jx_int(&root, "version", 1, 1, &version, err) ||
         !read_places(&root, manifest, err) || !read_carried(&root, manifest, err) ||
-        !read_segments(&root, manifest, err) || !expand_template(&root, document, manifest, err) ||
+        !read_segments(&root, manifest, err) || !expand_template(&root, document, err) ||
         !settle_renditions(&root, manifest, err))
         return false;
     struct jx outputs;

@@ -63,7 +63,6 @@ struct manifest {
     bool output_is_folder;
     enum segment_mode mode;
     int64_t target_us;  // 0: the mode's own
-    bool are_default;   // renditions were not asked for by name: a kind that the source lacks is
                         // left out
     size_t rendition_count;
     struct manifest_rendition renditions[MEDIA_RENDITIONS_MAX];

@@ -19,6 +19,12 @@ const char *manifest_spelling(const struct jx *place, char number[40]);
 SR_MUST_USE bool manifest_length(const struct jx *at, const char *key, int64_t min_us,
                                  int64_t max_us, int64_t *ret_us, struct sr_err *err);
 
+bool manifest_is_word(const struct jx *place, const char *word);  // the string `word`
+
+// Fills the manifest's fields of "input"; a name from the command line stands before the
+// document's.
+SR_MUST_USE bool manifest_input_parse(const struct jx *root, struct manifest *manifest,
+                                      struct sr_err *err);
 // Fills *ret from an element of "renditions".
 SR_MUST_USE bool manifest_rendition_parse(const struct jx *at, struct manifest_rendition *ret,
                                           struct sr_err *err);

@@ -200,7 +200,6 @@ static void defaults(void **state)
     assert_string_equal(m->input, "-\xff 'x'.mov");
     assert_string_equal(m->outputs[0].path, "-y.mp4");
     assert_false(m->output_is_folder);
-    assert_true(m->are_default);
     assert_int_equal(m->rendition_count, 2);
     assert_true(m->renditions[0].asked.crf < 0);
     assert_int_equal(m->renditions[1].asked.track, -1);
@@ -509,7 +508,10 @@ static void walk_value(struct walk *walk, json_t *value, const char *name)
         size_t count = 0;
         const char *key;
         json_t *member;
-        json_object_foreach(value, key, member) keys[count++] = strdup(key);
+        json_object_foreach(value, key, member)
+        {
+            keys[count++] = strdup(key);
+        }
         for (size_t i = 0; i < count; i++) {
             change_member(walk, value, keys[i]);
             free((char *)keys[i]);
@@ -556,7 +558,9 @@ static void collect(const json_t *schema, json_t *names)
                 const char *name;
                 json_t *ignored;
                 json_object_foreach(value, name, ignored)
+                {
                     json_object_set_new(names, name, json_true());
+                }
             }
             collect(value, names);
         }

@@ -13,12 +13,12 @@
 #include "base/str.h"
 #include "pipeline/hls.h"
 #include "pipeline/hls_priv.h"
+#include "pipeline/publish_note.h"
 #include "pipeline/tracks.h"
 
 enum { TREE_DEPTH_MAX = 8, REPORT_HEAD_BYTES = 4096 };
 
-// Paths
-// ---------------------------------------------------------------------------------------------
+// Paths ------------------------------------------------------------------------------------------
 // Without slashes at the end, but for the root itself.
 static size_t trimmed(const char *path)
 {
@@ -87,8 +87,7 @@ static char *temporary_path(const struct job *job, const char *final, bool insid
     return sr_strf(err, "%s/.splitreel-%.24s", folder, key.text);
 }
 
-// Choosing
-// ------------------------------------------------------------------------------------------
+// Choosing ---------------------------------------------------------------------------------------
 static bool check_file(const struct job *job, const char *final, bool overwrite, struct sr_err *err)
 {
     const size_t bytes = strlen(final);
@@ -142,6 +141,11 @@ static bool add_file(struct job *job, const struct manifest_output *output, size
     if (!file->final)
         return false;
     const bool is_hls = output->type == MANIFEST_HLS;
+    if (!overwrite && exists(file->final)) {
+        if (!publish_note_allows(job, file->final, is_hls, &file->is_ours, err))
+            return false;
+        overwrite = file->is_ours;
+    }
     if (is_hls ? !check_hls(job, output, file->final, overwrite, err)
                : !check_file(job, file->final, overwrite, err))
         return false;
@@ -152,6 +156,16 @@ static bool add_file(struct job *job, const struct manifest_output *output, size
     }
     file->temporary = temporary_path(job, file->final, is_hls && is_folder(file->final), err);
     return file->temporary != NULL;
+}
+
+// Of the first audio track that the output uses.
+static const char *audio_id(const struct job *job, const struct manifest_output *output)
+{
+    for (size_t a = 0; a < job->audio_count; a++) {
+        if (tracks_uses(output, job->audios[a].rendition))
+            return job->audios[a].id;
+    }
+    return "audio";
 }
 
 bool places_choose(struct job *job, bool overwrite, struct sr_err *err)
@@ -173,7 +187,7 @@ bool places_choose(struct job *job, bool overwrite, struct sr_err *err)
             if (!add_file(job, output, v, job_video_id(job, v), overwrite, err))
                 return false;
         }
-        if (videos == 0 && !add_file(job, output, SIZE_MAX, job->audios[0].id, overwrite, err))
+        if (videos == 0 && !add_file(job, output, SIZE_MAX, audio_id(job, output), overwrite, err))
             return false;
     }
     return true;
@@ -217,8 +231,7 @@ bool places_report(const struct job *job, char **ret_path, struct sr_err *err)
     return true;
 }
 
-// Moving
-// --------------------------------------------------------------------------------------------
+// Moving -----------------------------------------------------------------------------------------
 static bool sync_parent(const char *path, struct sr_err *err)
 {
     sr_auto(char) char *folder = places_parent(path, err);

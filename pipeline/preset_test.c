@@ -14,7 +14,6 @@ static void every_template_makes_a_manifest(void **state)
                                            "output", "out/", "template", *name);
         sr_assert_ok(manifest_take(document, NULL, NULL, &manifest, &err), err);
         assert_true(manifest->output_is_folder);
-        assert_true(manifest->are_default);
         assert_true(manifest->rendition_count >= 2);
         assert_int_equal(manifest->outputs[0].use_count,
                          manifest->rendition_count);  // nothing is encoded in vain

@@ -17,6 +17,7 @@ struct making {
     const struct job *job;
     struct report *report;
     json_t *faults, *damage;
+    int64_t first_damage_us;
 };
 
 void report_done(struct report *report)
@@ -60,7 +61,7 @@ static int64_t ticks_us(int64_t ticks, uint32_t timescale)
 // Earliest and latest presentation time; the document lists samples in decode order.
 static void first_and_last(const struct track_part *part, int64_t *ret_first, int64_t *ret_last)
 {
-    int64_t first = part->start_pts, last = part->start_pts;
+    int64_t first = part->start_pts, last = first;
     for (size_t i = 0; i < part->sample_count; i++) {
         const int64_t pts = part->samples[i].pts;
         first = i == 0 || pts < first ? pts : first;
@@ -70,8 +71,7 @@ static void first_and_last(const struct track_part *part, int64_t *ret_first, in
     *ret_last = last;
 }
 
-// Accounts
-// ------------------------------------------------------------------------------------------
+// Accounts ---------------------------------------------------------------------------------------
 static bool account_json(const struct track_account *account, json_t **ret_json, struct sr_err *err)
 {
     sr_auto(json) json_t *json = json_object();
@@ -104,9 +104,11 @@ static bool add_damage(struct making *making, const struct track_account *accoun
     for (size_t i = 0; i < account->damage_count; i++) {
         const struct track_damage *const damage = &account->damage[i];
         const int64_t us = job_out_us(making->job, damage->pts, base);
-        if (report->first_damage[0] == '\0')
+        if (report->first_damage[0] == '\0' || us < making->first_damage_us) {
+            making->first_damage_us = us;
             (void)snprintf(report->first_damage, sizeof(report->first_damage),
                            "stream %d at %.3f s: %s", stream, (double)us / 1e6, damage->reason);
+        }
         if (json_array_size(making->damage) >= DAMAGE_LISTED_MAX)
             break;
         json_t *const item = json_object();
@@ -220,10 +222,11 @@ static bool seam_json(struct making *making, size_t v, size_t s, json_t *list, s
 static bool video_json(struct making *making, size_t v, json_t *list, struct sr_err *err)
 {
     const struct job *const job = making->job;
-    json_t *const item = json_object(), *const segments = json_array();
-    if (!jx_append(list, item, err) ||
-        !jx_put(item, "id", json_string(job_video_id(job, v)), err) ||
-        !jx_put(item, "segments", segments, err))
+    json_t *const item = json_object();
+    if (!jx_append(list, item, err) || !jx_put(item, "id", json_string(job_video_id(job, v)), err))
+        return false;
+    json_t *const segments = json_array();
+    if (!jx_put(item, "segments", segments, err))
         return false;
     json_t *const seams = json_array();
     if (!jx_put(item, "seams", seams, err))
@@ -341,9 +344,10 @@ static bool fill(struct making *making, const struct act_verify_found *found, js
         if (!audio_json(making, a, audios, err))
             return false;
     }
+    if (job->video_count > 0 && !total_json(making, root, err))
+        return false;
     json_t *const files = json_array();
-    return (job->video_count == 0 || total_json(making, root, err)) &&
-           jx_put(root, "outputs", files, err) && files_json(job, files, err) &&
+    return jx_put(root, "outputs", files, err) && files_json(job, files, err) &&
            findings_json(making, found, root, err);
 }
 

@@ -12,6 +12,7 @@
 #include "pipeline/act_publish.h"
 #include "pipeline/act_verify.h"
 #include "pipeline/places.h"
+#include "pipeline/publish_note.h"
 #include "pipeline/report.h"
 #include "pipeline/run_tasks.h"
 
@@ -158,6 +159,8 @@ static bool deliver(struct run *run, struct sr_err *err)
     if (!report_make(job, NULL, &early, err) || !check_strict(run, &early, err) ||
         !places_report(job, &report_path, err))
         return false;
+    if (!early.has_passed)
+        return keep_failed_report(run, &early, err);
     set_stage(run->params, RUN_JOINING);
     if (!act_join(job, &joined, err))
         return false;
@@ -183,8 +186,9 @@ static bool deliver(struct run *run, struct sr_err *err)
         .report_path = report_path,
         .report = report.json,
     };
-    if (!act_publish(job, &params, &published, err))
+    if (!publish_note_write(job, err) || !act_publish(job, &params, &published, err))
         return false;
+    publish_note_remove(job);
     run->result->report_path = sr_take(report_path);
     return true;
 }
@@ -210,9 +214,18 @@ static bool prepare(struct run *run, struct sr_err *err)
     return places_report(run->job, &report_path, err);  // before hours of work, not after
 }
 
+// Damage that the index shows is refused before hours of work, the rest after.
+static bool check_strict_early(const struct run *run, struct sr_err *err)
+{
+    const struct packet_table *const table = run->job->table;
+    return !run->params->strict || !table || table->damaged_count == 0 ||
+           sr_fail(err, SR_ERR_INPUT, "%s: %zu packets are damaged, and --strict refuses that",
+                   run->params->manifest->input, table->damaged_count);
+}
+
 static bool work(struct run *run, struct sr_err *err)
 {
-    if (!prepare(run, err))
+    if (!prepare(run, err) || !check_strict_early(run, err))
         return false;
     start_progress(run->params, run->job);
     set_stage(run->params, RUN_ENCODING);
@@ -307,19 +320,15 @@ bool run_job(const struct run_params *params, struct run_result *ret, struct sr_
     sr_cancel_init(&run.hard, params->stop, params->clock, INT64_MAX);
     // What cannot work is refused before a folder is made for it.
     bool done =
-        access(params->manifest->input, R_OK) == 0 || strcmp(params->manifest->input, "") == 0;
-    if (!done) {
-        struct sr_reader reader = { 0 };
-        done = sr_file_reader_open(params->manifest->input, &reader, err);  // says why
-        sr_reader_close(&reader);
-    }
+        access(params->manifest->input, F_OK) == 0 ||
+        sr_fail(err, SR_ERR_NOT_FOUND, "%s: there is no such file", params->manifest->input);
     done = done && open_all(&run, err) && work(&run, err);
     if (run.job)
         act_join_discard(run.job);
     ret->workspace_kept = run.workspace != NULL;
     if (run.workspace && (done ? !params->keep : !has_work(&run)))
         remove_work(&run, done);
-    set_stage(params, RUN_ENDED);
+    set_stage(params, done ? RUN_ENDED : RUN_FAILED);
     job_free(run.job);
     workspace_free(run.workspace);
     sr_budget_free(run.budget);

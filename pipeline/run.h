@@ -17,7 +17,8 @@ enum run_stage {
     RUN_JOINING,
     RUN_VERIFYING,
     RUN_PUBLISHING,
-    RUN_ENDED
+    RUN_ENDED,
+    RUN_FAILED
 };
 enum { RUN_CELLS_MAX = 4096 };
 

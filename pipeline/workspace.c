@@ -19,7 +19,8 @@ enum {
     DOCUMENT_VERSION = 1,
 };
 
-static const char *const note_names[] = { "probe.json", "plan.json", "report.json", NULL };
+static const char *const note_names[] = { "probe.json", "plan.json", "report.json", "publish.json",
+                                          NULL };
 
 struct workspace {
     char *folder;
@@ -34,8 +35,7 @@ static char *path_of(const struct workspace *workspace, const char *name, const 
     return sr_strf(err, "%s/%s%s", workspace->folder, name, suffix);
 }
 
-// The lock
-// ------------------------------------------------------------------------------------------
+// The lock ---------------------------------------------------------------------------------------
 // Whether the name still leads to the file that we hold: the owner before may have removed it while
 // we waited.
 static bool is_still(int fd, const char *path)
@@ -100,8 +100,7 @@ static bool take_lock(struct workspace *workspace, struct sr_err *err)
     return sr_fail(err, SR_ERR_BUSY, "%s changes hands all the time", path);
 }
 
-// Collection
-// ----------------------------------------------------------------------------------------
+// Collection -------------------------------------------------------------------------------------
 static bool is_key(const char *name)
 {
     return strspn(name, "0123456789abcdef") == KEY_LETTERS;
@@ -187,8 +186,7 @@ const char *workspace_folder(const struct workspace *workspace)
     return workspace->folder;
 }
 
-// Results
-// -------------------------------------------------------------------------------------------
+// Results ----------------------------------------------------------------------------------------
 bool workspace_key(const json_t *facts, struct workspace_key *ret_key, struct sr_err *err)
 {
     uint8_t digest[SR_SHA256_BYTES];

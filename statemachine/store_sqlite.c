@@ -92,7 +92,7 @@ static bool sqlite_machine_put(void *self, const struct store_machine *machine,
 static bool machine_here(struct sr_db_stmt *stmt, store_machine_fn fn, void *fn_self,
                          struct sr_err *err)
 {
-    struct store_machine machine;
+    struct store_machine machine = { 0 };
     machine.type = (int)sr_db_i64(stmt, 2);
     machine.revision = sr_db_i64(stmt, 3);
     machine.created_us = sr_db_i64(stmt, 6);
@@ -196,7 +196,7 @@ static bool sqlite_execution_put(void *self, const struct store_execution *execu
 static bool execution_here(struct sr_db_stmt *stmt, store_execution_fn fn, void *fn_self,
                            struct sr_err *err)
 {
-    struct store_execution execution;
+    struct store_execution execution = { 0 };
     execution.id = sr_db_i64(stmt, 0);
     execution.revision = sr_db_i64(stmt, 4);
     execution.status = (int)sr_db_i64(stmt, 5);

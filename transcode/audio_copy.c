@@ -2,24 +2,28 @@
 #include <inttypes.h>
 #include <libavcodec/bsf.h>
 #include <libavutil/intreadwrite.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "transcode/audio_edit.h"
 #include "transcode/audio_part.h"
 #include "transcode/audio_read.h"
 #include "transcode/audio_repair.h"
 #include "transcode/media_err.h"
+#include "transcode/media_restart.h"
 
-// What MP4 can carry and our fragments can describe before the first packet is written.
+// What MP4 can carry and libavformat's muxer can describe before the first packet is written (AC-3
+// and E-AC-3 it cannot).
 static const struct copy_row {
     enum AVCodecID codec;
     const char *filter;  // makes packets that MP4 wants, when the source has no codec header; NULL:
                          // none is needed
     bool needs_header;   // extradata
-    int frame_header_bytes;  // of the first packet, which stand for the codec header
 } copy_rows[] = {
-    { AV_CODEC_ID_AAC, "aac_adtstoasc", true, 0 }, { AV_CODEC_ID_MP3, NULL, false, 0 },
-    { AV_CODEC_ID_AC3, NULL, false, 16 },          { AV_CODEC_ID_OPUS, NULL, true, 0 },
-    { AV_CODEC_ID_FLAC, NULL, true, 0 },
+    { AV_CODEC_ID_AAC, "aac_adtstoasc", true },
+    { AV_CODEC_ID_MP3, NULL, false },
+    { AV_CODEC_ID_OPUS, NULL, true },
+    { AV_CODEC_ID_FLAC, NULL, true },
 };
 
 struct copying {
@@ -30,12 +34,17 @@ struct copying {
     AVBSFContext *filter;
     AVCodecParameters *codec;
     AVPacket *packet;
+    AVCodecParserContext *parser;  // of codecs whose packets differ in length
+    AVCodecContext *parsing;
     struct audio_repair repair;
     int rate;
-    int64_t start_position;   // samples in the source's time: heard first
-    int64_t start_pts;        // the same in output ticks
-    int64_t end, padded_end;  // output ticks: of what is heard, and of the last packet
+    int64_t start_position;  // samples in the source's time: heard first
+    int64_t start_pts;       // the same in output ticks
+    int64_t last, end,
+        padded_end;  // output ticks: the last packet, what is heard of it, and all of it
     bool has_begun, has_heard;
+    bool has_end;
+    int64_t source_end_pts;  // see audio_edit_end()
     struct track_account account;
     struct audio_part part;
 };
@@ -44,6 +53,8 @@ static void copying_done(struct copying *copying)
 {
     audio_part_done(&copying->part);
     av_bsf_free(&copying->filter);
+    av_parser_close(copying->parser);
+    avcodec_free_context(&copying->parsing);
     avcodec_parameters_free(&copying->codec);
     av_packet_free(&copying->packet);
     media_demuxer_close(&copying->demuxer);
@@ -74,6 +85,9 @@ static bool open_source(struct copying *copying, struct sr_err *err)
     copying->stream = copying->demuxer->streams[params->stream_index];
     copying->codec = avcodec_parameters_alloc();
     copying->packet = av_packet_alloc();
+    if (strncmp(copying->demuxer->iformat->name, "mov", 3) == 0)
+        copying->has_end =
+            audio_edit_end(&params->source->reader, copying->stream->id, &copying->source_end_pts);
     if (!copying->codec || !copying->packet ||
         avcodec_parameters_copy(copying->codec, copying->stream->codecpar) < 0)
         return sr_fail(err, SR_ERR_NO_MEMORY, "codec parameters");
@@ -99,32 +113,32 @@ static bool open_source(struct copying *copying, struct sr_err *err)
 static bool find_start(struct copying *copying, struct sr_err *err)
 {
     const struct audio_params *params = copying->params;
-    struct audio_extent extent;
-    if (!audio_extent(params->source, params->probe, params->stream_index, &extent, err))
+    sr_auto(audio_reader) struct audio_reader *reader = NULL;
+    sr_auto(av_frame) AVFrame *frame = NULL;
+    if (!audio_reader_new(params->source, params->probe, params->stream_index, &reader, err))
         return false;
-    if (!extent.has_samples)
-        return sr_fail(err, SR_ERR_INPUT, "no sound that decodes");
-    const AVRational base = { extent.time_base.num, extent.time_base.den };
-    if (!audio_position(extent.start_pts, base, copying->rate, &copying->start_position))
+    switch (audio_reader_next(reader, &frame, err)) {
+    case AUDIO_FAILED: return false;
+    case AUDIO_END: return sr_fail(err, SR_ERR_INPUT, "no sound that decodes");
+    case AUDIO_FRAME: break;
+    }
+    const struct audio_form *form = audio_reader_form(reader);
+    const AVRational base = { form->time_base.num, form->time_base.den };
+    if (!audio_position(form->start_pts, base, copying->rate, &copying->start_position))
         return sr_fail(err, SR_ERR_INPUT, "the sound's start");
-    return audio_part_time(params, extent.start_pts, extent.time_base, copying->rate,
+    copying->start_position -= av_rescale(form->shift_samples, copying->rate, form->rate);
+    return audio_part_time(params, form->start_pts, form->time_base, copying->rate,
                            &copying->start_pts, err);
 }
 
+// The filter gives the codec header with the first packet.
 static bool take_header(struct copying *copying, struct sr_err *err)
 {
-    const uint8_t *header = NULL;
-    size_t bytes = 0;
-    if (copying->filter) {
-        header = av_packet_get_side_data(copying->packet, AV_PKT_DATA_NEW_EXTRADATA, &bytes);
-    } else if (copying->row->frame_header_bytes > 0) {
-        header = copying->packet->data;
-        bytes = (size_t)copying->row->frame_header_bytes;
-        if ((size_t)copying->packet->size < bytes)
-            return sr_fail(err, SR_ERR_INPUT, "a first packet of %d bytes", copying->packet->size);
-    } else {
+    if (!copying->filter)
         return true;
-    }
+    size_t bytes = 0;
+    const uint8_t *const header =
+        av_packet_get_side_data(copying->packet, AV_PKT_DATA_NEW_EXTRADATA, &bytes);
     if (!header || bytes == 0)
         return sr_fail(err, SR_ERR_INPUT, "no codec header in the first packet");
     uint8_t *const copy = av_mallocz(bytes + AV_INPUT_BUFFER_PADDING_SIZE);
@@ -146,9 +160,28 @@ static bool begin(struct copying *copying, int64_t position, struct sr_err *err)
                            copying->start_pts, priming > 0 ? priming : 0, err);
 }
 
+// Samples that a FLAC frame says it has; its container may know them to a millisecond only.
+static int64_t parsed_samples(struct copying *copying)
+{
+    if (!copying->parser) {
+        copying->parser = av_parser_init((int)copying->codec->codec_id);
+        copying->parsing = avcodec_alloc_context3(NULL);
+        if (!copying->parser || !copying->parsing ||
+            avcodec_parameters_to_context(copying->parsing, copying->codec) < 0)
+            return 0;
+        copying->parser->flags |= PARSER_FLAG_COMPLETE_FRAMES;
+    }
+    uint8_t *data;
+    int bytes;
+    copying->parser->duration = 0;
+    av_parser_parse2(copying->parser, copying->parsing, &data, &bytes, copying->packet->data,
+                     copying->packet->size, AV_NOPTS_VALUE, AV_NOPTS_VALUE, 0);
+    return copying->parser->duration;
+}
+
 // Samples of a packet, as the codec has them and as the container says: the last packet of a track
 // may be heard in part.
-static bool packet_samples(const struct copying *copying, int64_t *ret_coded, int64_t *ret_heard)
+static bool packet_samples(struct copying *copying, int64_t *ret_coded, int64_t *ret_heard)
 {
     const AVPacket *const packet = copying->packet;
     const AVRational base = copying->stream->time_base;
@@ -157,6 +190,8 @@ static bool packet_samples(const struct copying *copying, int64_t *ret_coded, in
             ? av_rescale_q(packet->duration, base, (AVRational){ 1, copying->rate })
             : 0;
     int64_t coded = av_get_audio_frame_duration2(copying->codec, packet->size);
+    if (coded <= 0)
+        coded = parsed_samples(copying);
     if (coded <= 0)
         coded = said;
     *ret_coded = coded;
@@ -168,6 +203,21 @@ static bool packet_samples(const struct copying *copying, int64_t *ret_coded, in
     return coded > 0;
 }
 
+// A coarse clock rounds the priming; the first packet or the codec header may know it to the
+// sample.
+static void sharpen_start(struct copying *copying, int64_t position)
+{
+    size_t bytes;
+    const uint8_t *const skip =
+        av_packet_get_side_data(copying->packet, AV_PKT_DATA_SKIP_SAMPLES, &bytes);
+    int64_t priming = copying->codec->initial_padding;
+    if (skip && bytes >= 4)
+        priming = AV_RL32(skip);
+    const int64_t start = position + priming;
+    if (priming > 0 && llabs(start - copying->start_position) <= 2 * copying->repair.tick_samples)
+        copying->start_position = start;
+}
+
 static void list_fault(struct copying *copying, const struct audio_repair_step *step)
 {
     const double ms = (double)step->difference * 1000 / copying->rate;
@@ -177,6 +227,9 @@ static void list_fault(struct copying *copying, const struct audio_repair_step *
     else if (step->fault == AUDIO_FAULT_OVERLAP)
         audio_damage_add(&copying->account, pts, "overlaps what is before it by %.1f ms, left out",
                          -ms);
+    else if (step->fault == AUDIO_FAULT_CLOCK)
+        audio_damage_add(&copying->account, pts,
+                         "the clock stands while the sound goes on, ignored");
     else if (step->fault == AUDIO_FAULT_JUMP)
         audio_damage_add(&copying->account, pts, "the clock jumps by %.1f ms, ignored", ms);
 }
@@ -196,11 +249,12 @@ static bool take_packet(struct copying *copying, struct sr_err *err)
         audio_position(packet->pts, copying->stream->time_base, copying->rate, &position);
     if (!copying->has_begun && !has_position)
         position = copying->start_position;
-    const bool is_discard = packet->flags & AV_PKT_FLAG_DISCARD;
-    if (is_discard && copying->has_heard) {
+    if (packet->flags & AV_PKT_FLAG_DISCARD && copying->has_heard) {
         account->discarded++;  // behind the end of the edit list
         return true;
     }
+    if (!copying->has_begun)
+        sharpen_start(copying, position);
     const struct audio_repair_step step = audio_repair_next(
         &copying->repair, has_position || !copying->has_begun, position, coded, false);
     list_fault(copying, &step);
@@ -219,6 +273,7 @@ static bool take_packet(struct copying *copying, struct sr_err *err)
     packet->pts = packet->dts = from - copying->start_position + copying->start_pts;
     packet->duration = coded;
     packet->flags = AV_PKT_FLAG_KEY;
+    copying->last = packet->pts;
     copying->end = packet->pts + heard;
     copying->padded_end = packet->pts + coded;
     return audio_part_add(&copying->part, packet, err);
@@ -245,6 +300,19 @@ static bool filter_packet(struct copying *copying, struct sr_err *err)
     return true;
 }
 
+// The last packet is heard as far as the media lasts, if an edit list ends before it by rounding
+// alone.
+static void fit_end(struct copying *copying)
+{
+    int64_t position;
+    if (!copying->has_end || !audio_position(copying->source_end_pts, copying->stream->time_base,
+                                             copying->rate, &position))
+        return;
+    const int64_t end = position - copying->start_position + copying->start_pts;
+    if (end > copying->last && end <= copying->padded_end)
+        copying->end = end;
+}
+
 bool audio_copy(const struct audio_params *params, struct track_part *ret_part, struct sr_err *err)
 {
     sr_auto(copying) struct copying copying = { .params = params };
@@ -253,9 +321,12 @@ bool audio_copy(const struct audio_params *params, struct track_part *ret_part, 
     const AVRational base = copying.stream->time_base;
     copying.repair.rate = copying.rate;
     copying.repair.tick_samples = av_rescale_rnd(copying.rate, base.num, base.den, AV_ROUND_UP);
+    struct media_restart restart = { 0 };
     enum media_read read;
     while ((read = media_demuxer_read(copying.demuxer, copying.packet, err)) == MEDIA_READ_PACKET) {
         const bool is_ours = copying.packet->stream_index == params->stream_index;
+        if (is_ours)
+            media_restart_apply(&restart, params->source->restarts, base, copying.packet);
         if (!sr_cancel_check(params->source->cancel, err) ||
             (is_ours && copying.packet->size > 0 && !filter_packet(&copying, err)))
             return false;
@@ -263,6 +334,7 @@ bool audio_copy(const struct audio_params *params, struct track_part *ret_part, 
     }
     if (read == MEDIA_READ_FAILED)
         return false;
+    fit_end(&copying);
     const int64_t heard = copying.end - copying.start_pts;
     if (!copying.has_begun || heard <= 0)
         return sr_fail(err, SR_ERR_INPUT, "no sound to copy");

@@ -3,10 +3,14 @@
 #include <inttypes.h>
 #include <libswresample/swresample.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "transcode/audio_edit.h"
+#include "transcode/audio_lead.h"
 #include "transcode/audio_repair.h"
 #include "transcode/media_cpu.h"
 #include "transcode/media_err.h"
+#include "transcode/media_restart.h"
 
 enum { SILENCE_SAMPLES = 4096 };
 
@@ -16,13 +20,17 @@ struct audio_reader {
     AVCodecContext *decoder;
     AVPacket *packet;
     AVStream *stream;
+    struct audio_lead lead;
+    struct media_restart restart;
     struct audio_form form;
     struct audio_repair repair;
     struct SwrContext *converter;  // of frames unlike the first one
     AVFrame *unlike;               // what the converter is open for
-    AVFrame *held;         // decoded, waits for its successor: the last one may have to be cut
-    AVFrame *ready;        // to give, after `silence`
-    int64_t silence;       // samples to give
+    AVFrame *held;    // decoded, waits for its successor: the last one may have to be cut
+    AVFrame *ready;   // to give, after `silence`
+    int64_t silence;  // samples to give
+    bool has_end;
+    int64_t end_pts;       // that the edit list misses only because it is coarse
     int64_t last_samples;  // of a decoded frame: how long a lost one was
     bool has_form, is_draining, has_drained, is_strict;
     struct {
@@ -97,6 +105,10 @@ static bool open_decoder(struct audio_reader *reader, struct sr_err *err)
     reader->decoder->pkt_timebase = reader->stream->time_base;
     reader->decoder->thread_count = 1;
     reader->decoder->flags |= AV_CODEC_FLAG_BITEXACT;
+    // Raw ADTS tells of no priming: all of it is presented, also what the decoder knows of some
+    // encoders.
+    if (strcmp(reader->demuxer->iformat->name, "aac") == 0)
+        reader->decoder->flags2 |= AV_CODEC_FLAG2_SKIP_MANUAL;
     media_scalar_lock();
     result = avcodec_open2(reader->decoder, codec, NULL);
     media_scalar_unlock();
@@ -115,6 +127,10 @@ bool audio_reader_new(const struct media_source *source, const struct probe *pro
     reader->stream = reader->demuxer->streams[stream_index];
     if (!open_decoder(reader, err))
         return sr_err_wrap(err, "stream %d", stream_index);
+    if (strncmp(reader->demuxer->iformat->name, "mov", 3) == 0)
+        reader->has_end = audio_edit_end(&source->reader, reader->stream->id, &reader->end_pts);
+    if (!audio_lead_fill(&reader->lead, reader->demuxer, reader->stream, source->cancel, err))
+        return false;
     *ret_reader = sr_take(reader);
     return true;
 }
@@ -127,6 +143,7 @@ void audio_reader_free(struct audio_reader *reader)
     av_frame_free(&reader->ready);
     av_frame_free(&reader->unlike);
     swr_free(&reader->converter);
+    audio_lead_done(&reader->lead);
     av_packet_free(&reader->packet);
     avcodec_free_context(&reader->decoder);
     media_demuxer_close(&reader->demuxer);
@@ -187,6 +204,23 @@ static bool is_same_form(const struct audio_form *form, const AVFrame *frame)
            av_channel_layout_compare(&frame->ch_layout, &form->layout) == 0;
 }
 
+// The track begins where most of its first packets say.
+static void begin_times(struct audio_reader *reader, int64_t pts)
+{
+    const AVRational base = reader->stream->time_base;
+    const int rate = reader->form.rate;
+    int64_t position;
+    reader->form.shift_samples = audio_lead_shift(&reader->lead, reader->stream, rate);
+    if (reader->form.shift_samples == 0 || !audio_position(pts, base, rate, &position))
+        return;
+    reader->repair.has_begun = true;
+    reader->repair.expected = position + reader->form.shift_samples;
+    reader->form.start_pts =
+        pts + av_rescale_q(reader->form.shift_samples, (AVRational){ 1, rate }, base);
+    audio_damage_add(&reader->account, pts, "times go to and fro; the track begins %.1f ms later",
+                     (double)reader->form.shift_samples * 1000 / rate);
+}
+
 static bool learn_form(struct audio_reader *reader, const AVFrame *frame, struct sr_err *err)
 {
     if (frame->sample_rate < 1000 || frame->sample_rate > 768000 ||
@@ -206,6 +240,7 @@ static bool learn_form(struct audio_reader *reader, const AVFrame *frame, struct
     if (av_channel_layout_copy(&reader->form.layout, &frame->ch_layout) < 0)
         return sr_fail(err, SR_ERR_NO_MEMORY, "a channel layout");
     reader->has_form = true;
+    begin_times(reader, frame->pts);
     reader->repair.rate = frame->sample_rate;
     reader->repair.tick_samples =
         av_rescale_rnd(frame->sample_rate, base.num, base.den, AV_ROUND_UP);
@@ -274,6 +309,9 @@ static void list_fault(struct audio_reader *reader, const struct audio_repair_st
                          ms);
     else if (step->fault == AUDIO_FAULT_OVERLAP)
         audio_damage_add(&reader->account, pts, "overlaps what is before it by %.1f ms, cut", -ms);
+    else if (step->fault == AUDIO_FAULT_CLOCK)
+        audio_damage_add(&reader->account, pts,
+                         "the clock stands while the sound goes on, ignored");
     else if (step->fault == AUDIO_FAULT_JUMP)
         audio_damage_add(&reader->account, pts, "the clock jumps by %.1f ms, ignored", ms);
 }
@@ -299,6 +337,10 @@ static bool take_frame(struct audio_reader *reader, AVFrame *taken, struct sr_er
     reader->sent.frames++;
     if (frame->nb_samples <= 0)
         return true;
+    // PCM often says how many channels, not which: then they are the usual ones, as ffmpeg takes
+    // them.
+    if (frame->ch_layout.order == AV_CHANNEL_ORDER_UNSPEC)
+        av_channel_layout_default(&frame->ch_layout, frame->ch_layout.nb_channels);
     if (!reader->has_form && !learn_form(reader, frame, err))
         return false;
     if (!is_same_form(&reader->form, frame) && !conform(reader, &frame, err))
@@ -407,7 +449,8 @@ static bool feed(struct audio_reader *reader, struct sr_err *err)
         return false;
     for (;;) {
         av_packet_unref(reader->packet);
-        const enum media_read read = media_demuxer_read(reader->demuxer, reader->packet, err);
+        const enum media_read read =
+            audio_lead_read(&reader->lead, reader->demuxer, reader->packet, err);
         if (read == MEDIA_READ_FAILED)
             return false;
         if (read == MEDIA_READ_END) {
@@ -416,8 +459,11 @@ static bool feed(struct audio_reader *reader, struct sr_err *err)
             return result >= 0 || result == AVERROR_EOF ||
                    media_fail(err, result, "drain the decoder");
         }
-        if (reader->packet->stream_index == reader->stream->index)
-            return send(reader, err);
+        if (reader->packet->stream_index != reader->stream->index)
+            continue;
+        media_restart_apply(&reader->restart, reader->source->restarts, reader->stream->time_base,
+                            reader->packet);
+        return send(reader, err);
     }
 }
 
@@ -426,10 +472,13 @@ static bool feed(struct audio_reader *reader, struct sr_err *err)
 static void cut_end(struct audio_reader *reader)
 {
     AVFrame *const last = reader->held;
-    if (!last || last->pkt_duration <= 0 || reader->repair.tick_samples > 1 || reader->unlike)
+    if (!last || reader->repair.tick_samples > 1 || reader->unlike)
         return;
-    const int64_t samples = av_rescale_q(last->pkt_duration, reader->stream->time_base,
-                                         (AVRational){ 1, reader->form.rate });
+    int64_t ticks = last->pkt_duration;
+    if (reader->has_end && last->pts != AV_NOPTS_VALUE)
+        ticks = reader->end_pts - last->pts;
+    const int64_t samples =
+        av_rescale_q(ticks, reader->stream->time_base, (AVRational){ 1, reader->form.rate });
     if (samples > 0 && samples < last->nb_samples)
         last->nb_samples = (int)samples;
 }

@@ -17,6 +17,8 @@ struct audio_form {
     AVChannelLayout layout;  // borrowed: lives as long as the reader
     int64_t start_pts;       // ticks of `time_base`: of the first sample
     struct media_rational time_base;
+    int64_t shift_samples;  // start_pts is so much later than the first frame's own time: most
+                            // packets say so
 };
 
 // Opens its own demuxer, with every other stream discarded, and its decoder (one thread, without

@@ -16,17 +16,28 @@ struct audio_repair {
     int64_t expected;      // position of the next sample
     int64_t offset;        // added to positions since a jump
     bool has_begun;
-    bool is_cutting;  // an overlap is cut to its end, not to the tolerance
+    bool is_cutting;                      // an overlap is cut to its end, not to the tolerance
+    int64_t last_position, last_samples;  // of the piece before
+    int stalled;  // pieces in a row whose time moved on by less than a quarter of the piece before
 };
 
 enum {
     AUDIO_TOLERANCE_MS_MIN = 40,
     AUDIO_TOLERANCE_MS_MAX = 100,
-    AUDIO_HOLE_S_MAX = 3600,   // a longer hole, and
-    AUDIO_OVERLAP_S_MAX = 10,  // a longer way back, is another clock: the sound goes on
+    // Longer holes and longer ways back are another clock: the sound goes on.
+    AUDIO_HOLE_S_MAX = 3600,
+    AUDIO_OVERLAP_S_MAX = 10,
+    // So many stalled pieces, and the clock counts something else: it is not believed.
+    AUDIO_STALLED_MAX = 2,
 };
 
-enum audio_fault { AUDIO_FAULT_NONE, AUDIO_FAULT_HOLE, AUDIO_FAULT_OVERLAP, AUDIO_FAULT_JUMP };
+enum audio_fault {
+    AUDIO_FAULT_NONE,
+    AUDIO_FAULT_HOLE,
+    AUDIO_FAULT_OVERLAP,
+    AUDIO_FAULT_JUMP,
+    AUDIO_FAULT_CLOCK,  // stands still
+};
 
 struct audio_repair_step {
     enum audio_fault fault;

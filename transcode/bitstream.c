@@ -303,7 +303,7 @@ static struct bitstream_facts inspect_mpeg(const struct bitstream_format *format
 
 struct bitstream_format bitstream_format_of(const struct AVCodecParameters *codec)
 {
-    struct bitstream_format format = { .codec_id = codec->codec_id,
+    struct bitstream_format format = { .codec_id = (int)codec->codec_id,
                                        .has_headers = codec->extradata_size > 0 };
     const AVCodecDescriptor *descriptor = avcodec_descriptor_get(codec->codec_id);
     switch (codec->codec_id) {

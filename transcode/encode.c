@@ -19,6 +19,7 @@ struct encoder {
     AVFrame *frame;  // a reference to the caller's picture with our own time and type
     int64_t shift_ticks;
     uint64_t picture_count, packet_count;
+    int64_t last_pts;
 };
 
 const struct encode_codec *encode_codec_find(const char *name)
@@ -161,6 +162,9 @@ bool encoder_add(struct encoder *encoder, const AVFrame *picture, int64_t pts, b
 {
     assert(picture->width == encoder->codec->width && picture->height == encoder->codec->height);
     assert(picture->format == encoder->codec->pix_fmt);
+    if (encoder->picture_count > 0 && pts <= encoder->last_pts)
+        return sr_fail(err, SR_ERR_INTERNAL, "picture at %" PRId64 " after one at %" PRId64, pts,
+                       encoder->last_pts);
     if (av_frame_ref(encoder->frame, picture) < 0)
         return sr_fail(err, SR_ERR_NO_MEMORY, "picture for the encoder");
     make_ours(encoder, pts, force_key || encoder->picture_count == 0);
@@ -172,6 +176,7 @@ bool encoder_add(struct encoder *encoder, const AVFrame *picture, int64_t pts, b
         return sr_fail_native(err, SR_ERR_INTERNAL, failed, "%s refuses picture %" PRIu64,
                               encoder->row->encoder, encoder->picture_count);
     encoder->picture_count++;
+    encoder->last_pts = pts;
     return true;
 }
 

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <libavcodec/avcodec.h>
 #include <libavutil/mastering_display_metadata.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,6 +109,7 @@ static bool open_muxer(struct fragment_writer *writer, struct sr_err *err)
     writer->muxer->pb = writer->io;
     writer->muxer->flags |= AVFMT_FLAG_CUSTOM_IO | AVFMT_FLAG_BITEXACT;
     writer->muxer->flags &= ~AVFMT_FLAG_AUTO_BSF;
+    writer->muxer->strict_std_compliance = FF_COMPLIANCE_EXPERIMENTAL;  // FLAC in MP4, in FFmpeg 5.1
     writer->muxer->avoid_negative_ts = AVFMT_AVOID_NEG_TS_DISABLED;
     if (!add_stream(writer, err))
         return false;

@@ -13,14 +13,25 @@ struct media_rational {
     int num, den;
 };
 
+// Where a source's clock went back and started again (recordings joined byte for byte): ticks to
+// add from each such place on, in order. Found on the video stream; the other streams go back at
+// the same places.
+enum { MEDIA_RESTARTS_MAX = 16 };
+struct media_restarts {
+    size_t count;
+    int64_t offset[MEDIA_RESTARTS_MAX];
+    struct media_rational time_base;
+};
+
 // Where media comes from. Borrowed by every call that takes it; one may be used by many threads.
 struct media_source {
     struct sr_reader reader;
     const char *name;  // for messages: path or URL without its query
     const char
         *format;  // demuxer the caller insists on ("hls" stays refused); NULL: found by content
-    const struct sr_cancel *cancel;  // NULL: never
-    const struct sr_log *log;        // NULL: silent
+    const struct sr_cancel *cancel;         // NULL: never
+    const struct sr_log *log;               // NULL: silent
+    const struct media_restarts *restarts;  // of its clock, for sound; NULL: none known
 };
 
 enum media_kind { MEDIA_VIDEO, MEDIA_AUDIO, MEDIA_SUBTITLE, MEDIA_DATA, MEDIA_ATTACHMENT };

@@ -207,8 +207,12 @@ static bool check_streams(const AVFormatContext *demuxer, struct sr_err *err)
     if (demuxer->nb_streams > MEDIA_STREAMS_MAX)
         return sr_fail(err, SR_ERR_LIMIT, "has %u streams, at most %d are taken",
                        demuxer->nb_streams, MEDIA_STREAMS_MAX);
+    const bool is_mov = strncmp(demuxer->iformat->name, "mov", 3) == 0;
     for (unsigned i = 0; i < demuxer->nb_streams; i++) {
         const AVCodecParameters *const codec = demuxer->streams[i]->codecpar;
+        // libavformat 59 takes an error for an index then: each fragment costs it 2^30 steps.
+        if (is_mov && demuxer->streams[i]->id < 0)
+            return sr_fail(err, SR_ERR_INPUT, "stream %u: its track has no number", i);
         if (codec->codec_type == AVMEDIA_TYPE_VIDEO &&
             (codec->width > MEDIA_SIDE_MAX || codec->height > MEDIA_SIDE_MAX))
             return sr_fail(err, SR_ERR_LIMIT,
@@ -234,8 +238,9 @@ static bool open_failed(const AVIOContext *avio, int ret, const char *format, st
     if (strstr(first, "exceeds max_streams"))
         return sr_fail_native(err, SR_ERR_LIMIT, ret, "more than %d streams", MEDIA_STREAMS_MAX);
     // Numbers like EINVAL and EBUSY come from the format's arithmetic here, never from a disk: that
-    // is ours.
-    if (ret != AVERROR(ENOMEM) && ret != AVERROR_PATCHWELCOME)
+    // is ours. Some demuxers say ENOMEM for sizes that make no sense, but then they say so in words
+    // as well.
+    if ((ret != AVERROR(ENOMEM) || first[0]) && ret != AVERROR_PATCHWELCOME)
         ret = AVERROR_INVALIDDATA;
     return media_fail(err, ret, "cannot be opened as %.*s%s%s%s", (int)strcspn(format, ","), format,
                       first[0] ? " (" : "", first, first[0] ? ")" : "");

@@ -350,9 +350,23 @@ static void a_hole_is_our_bug(void **state)
     free(data);
 }
 
+// Found by the probe fuzzer: libavformat would count to 2^30 for each fragment of such a file.
+static void a_track_without_number(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+    struct media_source source = { .name = "tests/fuzz/corpus/probe/track-without-number.mp4" };
+    sr_auto(sr_reader) struct sr_reader reader = { 0 };
+    sr_assert_ok(sr_file_reader_open(source.name, &reader, &err), err);
+    source.reader = reader;
+    sr_auto(media_demuxer) AVFormatContext *demuxer = NULL;
+    sr_assert_fails(media_demuxer_open(&source, &demuxer, &err), SR_ERR_INPUT, err);
+    sr_assert_contains(err.message, "track has no number");
+}
+
 int main(void)
 {
-    static struct CMUnitTest tests[SR_TEST_COUNT(refusals) + 9];
+    static struct CMUnitTest tests[SR_TEST_COUNT(refusals) + 10];
     size_t count = SR_TEST_ADD(tests, refusals, each_refusal);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_file_is_read);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(every_failing_read_is_reported);
@@ -363,5 +377,6 @@ int main(void)
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(an_output_is_written_and_rewritten);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_failing_writer_is_reported);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_hole_is_our_bug);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_track_without_number);
     return sr_test_run(__FILE__, tests, count);
 }

@@ -150,14 +150,27 @@ static bool lay_out(const struct mux_params *params, struct layout **ret_layout,
     return true;
 }
 
+// Where a track is first seen or heard. A segment may begin before its first picture (pictures that
+// do not decode); an edit that began there would make libavformat move the pictures to the edit's
+// start.
+static int64_t first_shown(const struct track_part *part)
+{
+    if (part->kind != MEDIA_VIDEO)
+        return part->start_pts;
+    int64_t earliest = part->samples[0].pts;
+    for (size_t i = 1; i < part->sample_count; i++)
+        earliest = part->samples[i].pts < earliest ? part->samples[i].pts : earliest;
+    return earliest;
+}
+
 static struct mux_trak describe(const struct layout *layout, size_t index)
 {
     const struct mux_head *head = &layout->heads[index];
     const uint32_t scale = head->first->timescale;
     const int64_t base = head->first->samples[0].dts;
-    const int64_t empty = movie_ticks(head->first->start_pts, scale, layout->timescale);
-    const int64_t length =
-        movie_ticks(head->last->end_pts - head->first->start_pts, scale, layout->timescale);
+    const int64_t start = first_shown(head->first);
+    const int64_t empty = movie_ticks(start, scale, layout->timescale);
+    const int64_t length = movie_ticks(head->last->end_pts - start, scale, layout->timescale);
     return (struct mux_trak){
         .track_id = (uint32_t)index + 1,
         .is_enabled = mux_is_enabled(layout->params->tracks, layout->params->track_count, index),
@@ -166,7 +179,7 @@ static struct mux_trak describe(const struct layout *layout, size_t index)
                           mux_last_ticks(head->last),
         .empty_duration = empty,
         .edit_duration = length,
-        .media_time = head->first->start_pts - base,
+        .media_time = start - base,
     };
 }
 

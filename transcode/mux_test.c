@@ -302,7 +302,7 @@ static void progressive(void **state)
     assert_true(video->disposition & AV_DISPOSITION_DEFAULT);
     assert_true(audio->disposition &
                 AV_DISPOSITION_DEFAULT);  // the first of its kind, when none is
-    avformat_close_input(&demuxer);
+    media_demuxer_close(&demuxer);
 
     // Spec: ISO/IEC 14496-12 8.6.6: an empty edit of a quarter second, then 5000 of 48000 after the priming.
     const uint8_t *const data = (const uint8_t *)sink.bytes.text;
@@ -335,6 +335,34 @@ static void progressive(void **state)
     title_done(&title);
 }
 
+// A segment that begins before its first picture (a broadcast that starts within a GOP), after the
+// sound: nothing moves.
+static void first_picture_is_late(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+    struct title title;
+    struct sink sink = { 0 };
+    struct seen seen[2] = { 0 };
+    make_title(&title);
+    made_done(&title.video[0]);
+    made_done(&title.video[1]);
+    const struct shape shape = { .timescale = 12800,
+                                 .start = 5120,
+                                 .end = 9216,
+                                 .shift = 1024,
+                                 .pts = { 7168, 8704, 8192, 7680 },
+                                 .count = 4 };
+    make(&shape, &title.video[0]);
+    title.tracks[0].part_count = 1;
+    sr_assert_ok(run(mux_mp4, &title, &sink, &err), err);
+    AVFormatContext *demuxer = read_all(sink.bytes.text, sink.bytes.bytes, seen);
+    check_samples(&title, seen);
+    media_demuxer_close(&demuxer);
+    sr_str_done(&sink.bytes);
+    title_done(&title);
+}
+
 static void fragmented(void **state)
 {
     (void)state;
@@ -347,7 +375,7 @@ static void fragmented(void **state)
     AVFormatContext *demuxer = read_all(sink.bytes.text, sink.bytes.bytes, seen);
     check_samples(&title, seen);
     assert_int_equal(demuxer->streams[1]->time_base.den, 48000);
-    avformat_close_input(&demuxer);
+    media_demuxer_close(&demuxer);
 
     // Fragments are in the order of their time and are numbered.
     const uint8_t *const data = (const uint8_t *)sink.bytes.text, *at = data;
@@ -387,7 +415,7 @@ static void init_segment(void **state)
         assert_int_equal(seen[0].count, last->part.sample_count);
         for (size_t i = 0; i < seen[0].count; i++)
             assert_int_equal(seen[0].pts[i], last->part.samples[i].pts);
-        avformat_close_input(&demuxer);
+        media_demuxer_close(&demuxer);
         sr_str_done(&sink.bytes);
     }
     title_done(&title);
@@ -549,9 +577,10 @@ static void draws_on_the_budget(void **state)
 int main(void)
 {
     media_log_init();
-    static struct CMUnitTest tests[SR_TEST_COUNT(bad_rows) + 5];
+    static struct CMUnitTest tests[SR_TEST_COUNT(bad_rows) + 6];
     size_t count = SR_TEST_ADD(tests, bad_rows, each_bad);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(progressive);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(first_picture_is_late);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(fragmented);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(init_segment);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(cancelled);

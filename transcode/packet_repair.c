@@ -28,17 +28,18 @@ static bool bridge_restarts(struct packet_table *table, int64_t step, struct sr_
     const int64_t slack = av_rescale_q(500, (AVRational){ 1, 1000 },
                                        (AVRational){ table->time_base.num, table->time_base.den });
     int64_t offset = 0, last = INT64_MIN, latest = INT64_MIN;
+    table->restarts.time_base = table->time_base;
     for (size_t i = 0; i < table->count; i++) {
         struct packet *packet = &table->packets[i];
         const int64_t clock = packet->dts != AV_NOPTS_VALUE ? packet->dts : packet->pts;
         if (clock != AV_NOPTS_VALUE && last != INT64_MIN && clock + offset < last - slack &&
             !(packet->flags & PACKET_DISCARD) && packet->dts != AV_NOPTS_VALUE) {
-            if (table->restart_count == PACKET_TABLE_RESTARTS_MAX)
+            if (table->restarts.count == MEDIA_RESTARTS_MAX)
                 return sr_fail(err, SR_ERR_LIMIT, "its clock starts again more than %d times",
-                               PACKET_TABLE_RESTARTS_MAX);
+                               MEDIA_RESTARTS_MAX);
             const int64_t lead = packet->pts != AV_NOPTS_VALUE ? packet->pts - clock : 0;
             offset = latest + step - clock - lead;
-            table->restart_offset[table->restart_count++] = offset;
+            table->restarts.offset[table->restarts.count++] = offset;
         }
         if (packet->dts != AV_NOPTS_VALUE)
             packet->dts += offset;
@@ -179,17 +180,20 @@ static bool snap_to_rate(struct packet_table *table, const int64_t *times, size_
         if (off < -1 || off > 1)
             return false;
     }
-    const AVRational fine = { 1, rate.num };
+    // A clock that counts both, so that the first picture keeps its distance to the sound.
+    const int common = (int)av_gcd(rate.num, 1000);
+    const AVRational fine = { 1, rate.num / common * 1000 };
+    const int64_t frame_ticks = (int64_t)rate.den * (fine.den / rate.num);
     const int64_t start = av_rescale_q(times[0], millisecond, fine);
     for (size_t i = 0; i < table->count; i++) {
         struct packet *packet = &table->packets[i];
         const int64_t number =
             av_rescale_q_rnd(packet->pts - times[0], millisecond, step, AV_ROUND_NEAR_INF);
-        packet->pts = start + number * rate.den;
+        packet->pts = start + number * frame_ticks;
         packet->dts = av_rescale_q(packet->dts, millisecond, fine);
     }
-    table->time_base = (struct media_rational){ 1, rate.num };
-    table->frame_ticks = rate.den;
+    table->time_base = (struct media_rational){ fine.num, fine.den };
+    table->frame_ticks = frame_ticks;
     return true;
 }
 

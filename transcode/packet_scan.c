@@ -22,7 +22,7 @@ static bool field_pairing_init(struct field_pairing *pairing, const AVCodecParam
 {
     if (parameters->codec_id != AV_CODEC_ID_H264)
         return true;
-    pairing->parser = av_parser_init(parameters->codec_id);
+    pairing->parser = av_parser_init((int)parameters->codec_id);
     pairing->codec = avcodec_alloc_context3(NULL);
     if (!pairing->parser || !pairing->codec)
         return sr_fail(err, SR_ERR_NO_MEMORY, "H.264 parser");
@@ -40,7 +40,7 @@ static bool completes_picture(struct field_pairing *pairing, const AVPacket *pac
     int out_bytes = 0;
     (void)av_parser_parse2(pairing->parser, pairing->codec, &out, &out_bytes, packet->data,
                            packet->size, packet->pts, packet->dts, packet->pos);
-    const int structure = pairing->parser->picture_structure;
+    const int structure = (int)pairing->parser->picture_structure;
     const bool is_field = structure == AV_PICTURE_STRUCTURE_TOP_FIELD ||
                           structure == AV_PICTURE_STRUCTURE_BOTTOM_FIELD;
     const bool completes = is_field && pairing->waiting && pairing->waiting != structure;

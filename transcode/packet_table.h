@@ -27,7 +27,7 @@ struct packet {
     uint32_t flags;  // enum packet_flag
 };
 
-enum { PACKET_TABLE_PACKETS_MAX = 1 << 26, PACKET_TABLE_RESTARTS_MAX = 16 };
+enum { PACKET_TABLE_PACKETS_MAX = 1 << 26 };
 
 struct packet_table {
     int stream_index;
@@ -50,11 +50,7 @@ struct packet_table {
                            // first packet only
     size_t repaired_count;  // packets whose time was missing, repeated or went back
     size_t damaged_count;   // flagged CORRUPT
-    size_t restart_count;   // times its clock went back and what follows was moved on (joined
-                            // recordings), in order:
-    int64_t
-        restart_offset[PACKET_TABLE_RESTARTS_MAX];  // ticks of `time_base` to add from there on;
-                                                    // the other streams of the source need the same
+    struct media_restarts restarts;
     uint8_t *x264_sei;  // SEI NAL unit that names the x264 build of the first picture; NULL: none
     size_t x264_sei_bytes;
 };

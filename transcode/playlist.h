@@ -1,4 +1,5 @@
-// transcode/playlist.h - HLS playlists. Spec: RFC 8216 and draft-pantos-hls-rfc8216bis (CMAF, EXT-X-INDEPENDENT-SEGMENTS).
+// transcode/playlist.h - HLS playlists. Spec: RFC 8216 and draft-pantos-hls-rfc8216bis (CMAF,
+// EXT-X-INDEPENDENT-SEGMENTS).
 #pragma once
 
 #include "base/str.h"
@@ -18,7 +19,8 @@ struct playlist_media {
 };
 
 // VOD media playlist; EXT-X-TARGETDURATION is the longest segment rounded to the nearest second.
-SR_MUST_USE bool playlist_media_write(const struct playlist_media *media, struct sr_str *out, struct sr_err *err);
+SR_MUST_USE bool playlist_media_write(const struct playlist_media *media, struct sr_str *out,
+                                      struct sr_err *err);
 
 struct playlist_variant {
     const char *uri;
@@ -39,11 +41,15 @@ struct playlist_master {
     const struct playlist_variant *variants;
     const struct playlist_audio *audios;  // one group, "audio"
 };
-// BANDWIDTH is the video's peak plus the audio's (a segment too short to be a peak of its own counts with its neighbour);
-// AVERAGE-BANDWIDTH is over the title; both in bits per second, rounded up. Names of audio renditions differ; the first default one counts.
-// Errors (both writers): INVALID (a text that a playlist cannot hold, no segment, no duration), NO_MEMORY.
-SR_MUST_USE bool playlist_master_write(const struct playlist_master *master, struct sr_str *out, struct sr_err *err);
+// BANDWIDTH is the video's peak plus the audio's (a segment too short to be a peak of its own
+// counts with its neighbour); AVERAGE-BANDWIDTH is over the title; both in bits per second, rounded
+// up. Names of audio renditions differ; the first default one counts. Errors (both writers):
+// INVALID (a text that a playlist cannot hold, no segment, no duration), NO_MEMORY.
+SR_MUST_USE bool playlist_master_write(const struct playlist_master *master, struct sr_str *out,
+                                       struct sr_err *err);
 
-// RFC 6381 name from an init segment's sample entry (avcC, esds, hvcC, av1C, vpcC...): "avc1.640028".
+// RFC 6381 name from an init segment's sample entry (avcC, esds, hvcC, av1C, vpcC...):
+// "avc1.640028".
 // Errors: INVALID (not an init segment), UNSUPPORTED (a codec without a name here).
-SR_MUST_USE bool playlist_codec_name(const uint8_t *init, size_t bytes, char name[64], struct sr_err *err);
+SR_MUST_USE bool playlist_codec_name(const uint8_t *init, size_t bytes, char name[64],
+                                     struct sr_err *err);

@@ -94,6 +94,9 @@ static bool fill(AVFormatContext *demuxer, const struct media_source *source, st
 {
     (void)snprintf(probe->format, sizeof(probe->format), "%s", demuxer->iformat->name);
     probe->bytes = sr_reader_size(&source->reader);
+    probe->is_fragmented = strncmp(demuxer->iformat->name, "mov", 3) == 0;
+    for (unsigned i = 0; i < demuxer->nb_streams; i++)
+        probe->is_fragmented &= demuxer->streams[i]->nb_frames == 0;
     probe->duration_us = demuxer->duration != AV_NOPTS_VALUE && demuxer->duration > 0
                              ? demuxer->duration
                              : INT64_MIN;

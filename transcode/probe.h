@@ -16,7 +16,8 @@ struct probe {
     char format[64];                // libavformat's short names of the demuxer
     int64_t duration_us, start_us;  // INT64_MIN: unknown, or not to be believed
     uint64_t bytes;
-    int video_index;  // default video stream in `streams`, never a cover; -1: none
+    bool is_fragmented;  // ISO BMFF whose samples are in fragments, not in tables
+    int video_index;     // default video stream in `streams`, never a cover; -1: none
     size_t stream_count;
     struct media_stream *streams;  // streams[i].index is i
     size_t oddity_count;

@@ -157,6 +157,7 @@ bool probe_json(const struct probe *probe, json_t **ret_json, struct sr_err *err
     const int video = probe->video_index;
     if (!jx_put(json, "format", json_string(probe->format), err) ||
         !jx_put(json, "bytes", json_integer((json_int_t)probe->bytes), err) ||
+        !jx_put(json, "fragmented", json_boolean(probe->is_fragmented), err) ||
         !jx_put(json, "duration_us", known_int(probe->duration_us), err) ||
         !jx_put(json, "start_us", known_int(probe->start_us), err) ||
         !jx_put(json, "video_stream", video >= 0 ? json_integer(video) : json_null(), err) ||

@@ -97,7 +97,10 @@ static bool decode_for_hdr(struct look *look, AVPacket *packet, struct sr_err *e
     const int sent = avcodec_send_packet(look->decoder, packet);
     if (sent == AVERROR(ENOMEM))
         return media_fail(err, sent, "a decoder");
-    if (avcodec_receive_frame(look->decoder, frame) == 0) {
+    const int received = avcodec_receive_frame(look->decoder, frame);
+    if (received == AVERROR(ENOMEM))
+        return media_fail(err, received, "a decoder");
+    if (received == 0) {
         take_hdr(look, frame);
         avcodec_free_context(&look->decoder);
     }

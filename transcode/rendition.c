@@ -83,7 +83,7 @@ static bool check_names(struct draft *draft, struct sr_err *err)
     draft->codec = encode_codec_find(asked->codec);
     if (!draft->codec) {
         const char *names[16] = { 0 };
-        for (size_t i = 0; encode_codecs[i].name && i < 15; i++)
+        for (size_t i = 0; i < 15 && encode_codecs[i].name; i++)
             names[i] = encode_codecs[i].name;
         return fail_choice("codec", asked->codec, names, err);
     }

@@ -1,8 +1,6 @@
 // transcode/rendition.h - one encoding that a job asks for, and what it comes to for a given source.
 #pragma once
 
-#include <jansson.h>
-
 #include "base/jx.h"
 #include "transcode/media.h"
 #include "transcode/packet_table.h"

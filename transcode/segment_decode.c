@@ -254,9 +254,9 @@ static bool feed(struct segment_decoder *decoder, struct sr_err *err)
     if (read == MEDIA_READ_END || decoder->packet->pts >= (int64_t)decoder->end_packet) {
         av_packet_unref(decoder->packet);
         decoder->is_draining = true;
-        (void)avcodec_send_packet(decoder->codec,
-                                  NULL);  // cannot fail in a way that receiving does not show
-        return true;
+        // What else it may meet, receiving shows; without memory nothing would come out any more.
+        return avcodec_send_packet(decoder->codec, NULL) != AVERROR(ENOMEM) ||
+               sr_fail(err, SR_ERR_NO_MEMORY, "decoder");
     }
     const size_t number = (size_t)decoder->packet->pts;
     const struct bitstream_facts facts =

@@ -4,8 +4,6 @@
 // lies in it. A video rendition has one part per segment, an audio track one part in all.
 #pragma once
 
-#include <jansson.h>
-
 #include "base/auto.h"
 #include "base/jx.h"
 #include "transcode/media.h"

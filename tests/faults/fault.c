@@ -11,25 +11,28 @@
 // The wrappers have no argument to carry this in.
 static struct {
     atomic_bool is_counting;
-    _Atomic uint32_t count;
-    uint32_t number;
+    _Atomic uint32_t threads;  // that have made a call
+    struct fault_call call;    // set before counting starts
     struct fault_log *log;
     const char *_Atomic failed;
 } fault;
 
-void fault_begin(uint32_t number, struct fault_log *log)
+static _Thread_local struct {
+    bool is_known;
+    uint32_t thread, count;
+} own;
+
+void fault_begin(struct fault_call call, struct fault_log *log)
 {
-    fault.number = number;
+    assert(atomic_load(&fault.threads) == 0);
+    fault.call = call;
     fault.log = log;
-    atomic_store(&fault.count, 0);
-    atomic_store(&fault.failed, NULL);
     atomic_store(&fault.is_counting, true);
 }
 
-uint32_t fault_end(void)
+void fault_end(void)
 {
     atomic_store(&fault.is_counting, false);
-    return atomic_load(&fault.count);
 }
 
 const char *fault_failed(void)
@@ -41,13 +44,18 @@ bool fault_now(const char *name)
 {
     if (!atomic_load(&fault.is_counting))
         return false;
-    const uint32_t number = atomic_fetch_add(&fault.count, 1) + 1;
-    if (fault.log) {
-        assert(number <= FAULT_CALLS_MAX);
-        fault.log->names[number - 1] = name;
-        fault.log->count = number;
+    if (!own.is_known) {
+        own.is_known = true;
+        own.thread = atomic_fetch_add(&fault.threads, 1);
+        assert(own.thread < FAULT_THREADS_MAX);
     }
-    if (number != fault.number)
+    own.count++;
+    if (fault.log) {
+        assert(own.count <= FAULT_CALLS_MAX);
+        fault.log->names[own.thread][own.count - 1] = name;
+        fault.log->counts[own.thread] = own.count;
+    }
+    if (own.thread != fault.call.thread || own.count != fault.call.number)
         return false;
     atomic_store(&fault.failed, name);
     if (getenv("FAULT_TRACE"))

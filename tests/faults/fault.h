@@ -5,22 +5,27 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { FAULT_CALLS_MAX = 1 << 20 };
+enum { FAULT_THREADS_MAX = 4, FAULT_CALLS_MAX = 1 << 18 };
 
-// Where calls are noted, by their number - 1. In shared memory, so that a parent process can read
-// it.
-struct fault_log {
-    _Atomic uint32_t count;
-    const char *names[FAULT_CALLS_MAX];  // literals of this program
+// The `number`-th call, from 1, of a thread. Threads count from 0 in the order of their first
+// calls: as long as that is always the same, so are the numbers, whatever runs at the same time.
+struct fault_call {
+    uint32_t thread, number;
 };
 
-// Counts wrapped calls from 1 on, notes each in `log` (NULL: nowhere), lets the `number`-th one
-// fail (0: none).
-// Threads: one at a time; the calls may come from any.
-void fault_begin(uint32_t number, struct fault_log *log);
-// Calls go through uncounted again. Gives how many there were.
-uint32_t fault_end(void);
-// The call that was made to fail; NULL: none yet.
+// The names of the calls that were made, by thread and number - 1: literals of this program. In
+// shared memory a parent process can read it.
+struct fault_log {
+    uint32_t counts[FAULT_THREADS_MAX];
+    const char *names[FAULT_THREADS_MAX][FAULT_CALLS_MAX];
+};
+
+// From now on wrapped calls are counted, noted in `log` (NULL: nowhere), and `call` fails (number
+// 0: none does). Once in a process; the calling thread is number 0.
+void fault_begin(struct fault_call call, struct fault_log *log);
+// Calls go through uncounted again; no other thread may be left.
+void fault_end(void);
+// The name of the call that was made to fail; NULL: it was not made.
 const char *fault_failed(void);
 
 // For wrappers: counts a call, and says whether it must fail.

@@ -18,7 +18,9 @@
 #include "base/queue.h"
 #include "base/str.h"
 #include "base/thread.h"
+#include "tests/faults/job_run.h"
 #include "tests/faults/sweep.h"
+#include "transcode/media_log.h"
 
 // What everything stands on ----------------------------------------------------------------------
 static void pass_on(void *arg)
@@ -64,9 +66,8 @@ static bool run_base(const char *folder, struct sr_err *err)
 
 static const char *const base_published[] = { "x/y/out.txt", NULL };
 
-static const struct sweep_job jobs[] = {
-    { "base", run_base, base_published },
-};
+static const struct sweep_job job_base = { "base", run_base, base_published, 10, false };
+static const struct sweep_job *const jobs[] = { &job_base, &job_run_mp4, &job_run_hls };
 
 // Jobs with a fault of their own, which must be found ---------------------------------------------
 static const char *const bad_published[] = { "out.txt", NULL };
@@ -151,13 +152,13 @@ static bool differs_each_time(const char *folder, struct sr_err *err)
 }
 
 static const struct sweep_job bad_jobs[] = {
-    { "leaks", leaks, bad_published },
-    { "does not look at a result", does_not_look, bad_published },
-    { "publishes halves", publishes_halves, bad_published },
-    { "claims success", claims_success, bad_published },
-    { "has no words", has_no_words, bad_published },
-    { "cannot run again", cannot_again, bad_published },
-    { "differs each time", differs_each_time, bad_published },
+    { "leaks", leaks, bad_published, 100, false },
+    { "does not look at a result", does_not_look, bad_published, 100, false },
+    { "publishes halves", publishes_halves, bad_published, 100, false },
+    { "claims success", claims_success, bad_published, 100, false },
+    { "has no words", has_no_words, bad_published, 100, false },
+    { "cannot run again", cannot_again, bad_published, 100, false },
+    { "differs each time", differs_each_time, bad_published, 100, false },
 };
 
 // The sweep finds the fault of a bad job: prints `ok` if so.
@@ -207,6 +208,18 @@ static bool is_wanted(const char *name, char *const *wanted)
     return !*wanted;
 }
 
+// The path of a file in the program's own folder.
+static char *beside(const char *program, const char *name)
+{
+    struct sr_err err = { 0 };
+    const char *const slash = strrchr(program, '/');
+    char *const path =
+        sr_strf(&err, "%.*s%s", slash ? (int)(slash + 1 - program) : 0, program, name);
+    if (!path)
+        abort();
+    return path;
+}
+
 int main(int argc, char **argv)
 {
     struct sweep_params params = { .calls_max = 150, .seed = 1, .processes = 2 };
@@ -226,12 +239,15 @@ int main(int argc, char **argv)
             usage();
     }
     fault_wrap_jansson();
+    media_log_init();
+    sr_auto(char) char *source = beside(argv[0], "tiny.mp4");
+    job_run_source(source);
     bool ok = true;
     for (size_t j = 0; j < sizeof(bad_jobs) / sizeof(bad_jobs[0]) && i == argc; j++)
         ok = finds(&bad_jobs[j]) && ok;
     for (size_t j = 0; j < sizeof(jobs) / sizeof(jobs[0]); j++) {
-        params.job = &jobs[j];
-        if (is_wanted(jobs[j].name, argv + i))
+        params.job = jobs[j];
+        if (is_wanted(jobs[j]->name, argv + i))
             ok = sweep_run(&params) && ok;
     }
     return ok ? 0 : 1;

@@ -17,11 +17,13 @@ struct sweep_job {
     // The names in `folder` that must not be there unless complete; ends with NULL. Anything else
     // may be left over by a failed run, and must be gone after the successful one.
     const char *const *published;
+    unsigned sample_percent;  // its share of a sample
+    bool samples_each;        // a sample holds the first call of each function
 };
 
 struct sweep_params {
     const struct sweep_job *job;
-    uint32_t calls_max;  // a sample of so many; 0: every call
+    uint32_t calls_max;  // a sample of so many over all jobs; 0: every call
     uint32_t seed;       // of the sample
     uint32_t only;       // this call alone; 0: no such wish
     int processes;       // at once

@@ -13,6 +13,7 @@
 #include <libavfilter/buffersrc.h>
 #include <libavformat/avformat.h>
 #include <libavutil/audio_fifo.h>
+#include <libavutil/mastering_display_metadata.h>
 #include <libavutil/opt.h>
 #include <libswresample/swresample.h>
 #include <libswscale/swscale.h>
@@ -87,6 +88,8 @@ WRAP(int, lstat, (const char *path, struct stat *about), (path, about), BY_ERRNO
 WRAP(int, mkdir, (const char *path, mode_t mode), (path, mode), BY_ERRNO(ENOSPC));
 WRAP(int, rmdir, (const char *path), (path), BY_ERRNO(EIO));
 WRAP(int, unlink, (const char *path), (path), BY_ERRNO(EIO));
+WRAP(int, remove, (const char *path), (path), BY_ERRNO(EIO));
+WRAP(char *, mkdtemp, (char *path), (path), (errno = EIO, NULL));
 WRAP(int, rename, (const char *from, const char *to), (from, to), BY_ERRNO(EIO));
 WRAP(int, renameat2, (int at, const char *from, int to_at, const char *to, unsigned flags), (at, from, to_at, to, flags), BY_ERRNO(EIO));
 WRAP(int, utimensat, (int at, const char *path, const struct timespec times[2], int flags), (at, path, times, flags), BY_ERRNO(EIO));
@@ -114,6 +117,9 @@ WRAP(int, EVP_Digest, (const void *from, size_t from_bytes, unsigned char *to, u
 // libavutil
 WRAP(void *, av_malloc, (size_t bytes), (bytes), NULL);
 WRAP(void *, av_mallocz, (size_t bytes), (bytes), NULL);
+WRAP(char *, av_strdup, (const char *text), (text), NULL);
+WRAP(AVContentLightMetadata *, av_content_light_metadata_alloc, (size_t *bytes), (bytes), NULL);
+WRAP(AVMasteringDisplayMetadata *, av_mastering_display_metadata_alloc, (void), (), NULL);
 WRAP(int, av_dict_set, (AVDictionary **to, const char *key, const char *value, int flags), (to, key, value, flags), NO_MEMORY);
 WRAP(int, av_dict_set_int, (AVDictionary **to, const char *key, int64_t value, int flags), (to, key, value, flags), NO_MEMORY);
 WRAP(AVFrame *, av_frame_alloc, (void), (), NULL);
@@ -171,10 +177,13 @@ WRAP(AVFilterContext *, avfilter_graph_alloc_filter, (AVFilterGraph *graph, cons
 WRAP(int, avfilter_graph_create_filter, (AVFilterContext **to, const AVFilter *filter, const char *name, const char *args, void *opaque, AVFilterGraph *graph), (to, filter, name, args, opaque, graph), NO_MEMORY);
 WRAP(int, avfilter_link, (AVFilterContext *from, unsigned from_pad, AVFilterContext *to, unsigned to_pad), (from, from_pad, to, to_pad), NO_MEMORY);
 WRAP(int, avfilter_graph_config, (AVFilterGraph *graph, void *log), (graph, log), NO_MEMORY);
+WRAP(int, av_buffersrc_add_frame, (AVFilterContext *filter, AVFrame *frame), (filter, frame), NO_MEMORY);
 WRAP(int, av_buffersrc_add_frame_flags, (AVFilterContext *filter, AVFrame *frame, int flags), (filter, frame, flags), NO_MEMORY);
 WRAP(int, av_buffersink_get_frame, (AVFilterContext *filter, AVFrame *frame), (filter, frame), NO_MEMORY);
 
 // libswresample, libswscale
+WRAP(struct SwsContext *, sws_getCachedContext, (struct SwsContext *old, int from_width, int from_height, enum AVPixelFormat from_format, int to_width, int to_height, enum AVPixelFormat to_format, int flags, SwsFilter *from_filter, SwsFilter *to_filter, const double *param), (old, from_width, from_height, from_format, to_width, to_height, to_format, flags, from_filter, to_filter, param), (sws_freeContext(old), NULL));
+WRAP(int, sws_scale, (struct SwsContext *sws, const uint8_t *const from[], const int from_lines[], int y, int height, uint8_t *const to[], const int to_lines[]), (sws, from, from_lines, y, height, to, to_lines), NO_MEMORY);
 WRAP(int, swr_alloc_set_opts2, (SwrContext **to, AVChannelLayout *to_layout, enum AVSampleFormat to_format, int to_rate, AVChannelLayout *from_layout, enum AVSampleFormat from_format, int from_rate, int log_offset, void *log), (to, to_layout, to_format, to_rate, from_layout, from_format, from_rate, log_offset, log), NO_MEMORY);
 WRAP(int, swr_init, (SwrContext *swr), (swr), NO_MEMORY);
 WRAP(int, swr_convert, (SwrContext *swr, uint8_t **to, int to_samples, const uint8_t **from, int from_samples), (swr, to, to_samples, from, from_samples), NO_MEMORY);

@@ -1,13 +1,20 @@
 // A definition from anybody: checked, and when it is found valid parsed and started.
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
+#include <string.h>
 
 #include "base/jx.h"
 #include "statemachine/asl_exec.h"
 #include "statemachine/asl_parse.h"
+#include "tests/fuzz/fuzz.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
+const char fuzz_name[] = "asl_def";
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    (void)argc;
+    (void)argv;
+    return 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     struct sr_err err = { 0 };
@@ -16,8 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     sr_auto(asl_exec) struct asl_exec *exec = NULL;
     sr_auto(asl_effects) struct asl_effects effects = { 0 };
     if (!asl_parse_text((const char *)data, bytes, ASL_STANDARD, &faults, &def, &err)) {
-        if (err.code != SR_ERR_NO_MEMORY)
-            abort();  // what the checker lets through must parse
+        FUZZ_CHECK(err.code == SR_ERR_NO_MEMORY);  // what the checker lets through must parse
         return 0;
     }
     if (!def)
@@ -31,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     if (!asl_exec_apply(exec,
                         &(struct asl_input){ .kind = ASL_INPUT_START, .value = input, .now_us = 1 },
                         &effects, &err) &&
-        err.code != SR_ERR_NO_MEMORY && err.code != SR_ERR_LIMIT)
-        abort();
+        err.code != SR_ERR_LIMIT)
+        FUZZ_CHECK(err.code == SR_ERR_NO_MEMORY);
     return 0;
 }

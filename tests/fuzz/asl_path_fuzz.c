@@ -1,14 +1,20 @@
 // A path or an intrinsic function from anybody, read from a small document.
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/jx.h"
 #include "base/str.h"
 #include "statemachine/asl_template.h"
+#include "tests/fuzz/fuzz.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
+const char fuzz_name[] = "asl_path";
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    (void)argc;
+    (void)argv;
+    return 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     struct sr_err err = { 0 };
@@ -23,7 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
         return 0;
     const struct asl_scope scope = { .input = input };
     struct asl_random random = { 1 };
-    if (asl_template_apply(template, &scope, &random, &value, &failure) && !value)
-        abort();
+    const bool applied = asl_template_apply(template, &scope, &random, &value, &failure);
+    FUZZ_CHECK(applied == (value != NULL));
     return 0;
 }

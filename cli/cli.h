@@ -1,0 +1,22 @@
+// cli/cli.h - what every verb gets, and the verbs.
+#pragma once
+
+#include "base/cancel.h"
+#include "base/err.h"
+
+struct cli {
+    int argc;  // words after the verb
+    char **argv;
+    const struct sr_cancel *stop;  // set by the first SIGINT or SIGTERM
+    int (*signal_number)(void);    // the one that came; 0: none
+};
+
+// Each gives the exit status. Errors have been shown by then.
+int cmd_run(const struct cli *cli);
+int cmd_plan(const struct cli *cli);
+int cmd_probe(const struct cli *cli);
+int cmd_verify(const struct cli *cli);
+
+// Shows "splitreel: message" on stderr and gives the exit status of the error, or of the signal
+// when it was interrupted.
+int cli_fail(const struct cli *cli, const struct sr_err *err);

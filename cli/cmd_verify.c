@@ -1,0 +1,153 @@
+// `splitreel verify`: any file against the source it was made from.
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/str.h"
+#include "cli/cli.h"
+#include "cli/options.h"
+#include "pipeline/quantity.h"
+#include "pipeline/source.h"
+#include "transcode/verify.h"
+
+enum { ID_OUTPUT, ID_AGAINST, ID_FULL, ID_RATE, ID_SEGMENT, ID_JSON, ID_HELP };
+
+static const struct option_row rows[] = {
+    { "i", "FILE", ID_OUTPUT, "the file to check; or just its name" },
+    { "against", "SOURCE", ID_AGAINST, "what it was made from" },
+    { "full", NULL, ID_FULL, "decode both and compare every picture and sample" },
+    { "r", "RATE", ID_RATE, "the frame rate that was asked for; none unless said" },
+    { "segment", "LENGTH", ID_SEGMENT, "to name segments in what is found" },
+    { "json", NULL, ID_JSON, "as JSON" },
+    { "help", NULL, ID_HELP, "this text" },
+    { "h", NULL, ID_HELP, NULL },
+    { NULL, NULL, 0, NULL },
+};
+
+struct request {
+    const char *output, *against;
+    bool full, json, help;
+    struct media_rational fps;
+    int64_t segment_us;
+};
+
+static bool take(struct request *request, int id, const char *value, struct sr_err *err)
+{
+    switch (id) {
+    case ID_OUTPUT:
+        if (request->output)
+            return sr_fail(err, SR_ERR_INVALID, "one file at a time: \"%.80s\" and \"%.80s\"",
+                           request->output, value);
+        request->output = value;
+        return true;
+    case ID_AGAINST: request->against = value; return true;
+    case ID_FULL: request->full = true; return true;
+    case ID_JSON: request->json = true; return true;
+    case ID_RATE:
+        return quantity_rate(value, &request->fps) ||
+               sr_fail(err, SR_ERR_INVALID, "-r %.40s: want frames per second as 25 or 30000/1001",
+                       value);
+    case ID_SEGMENT:
+        return quantity_us(value, &request->segment_us) ||
+               sr_fail(err, SR_ERR_INVALID, "--segment %.40s: want a length as 10s or 500ms",
+                       value);
+    default: request->help = true; return true;
+    }
+}
+
+static bool parse(const struct cli *cli, struct request *ret, struct sr_err *err)
+{
+    struct options words = { .argc = cli->argc, .argv = cli->argv, .rows = rows };
+    for (;;) {
+        const struct option_row *row = NULL;
+        const char *value = NULL;
+        const enum options_next next = options_next(&words, &row, &value, err);
+        if (next == OPTIONS_FAILED)
+            return false;
+        if (next == OPTIONS_END)
+            break;
+        if (!take(ret, next == OPTIONS_OPERAND ? ID_OUTPUT : row->id, value, err))
+            return false;
+    }
+    if (ret->help || (ret->output && ret->against))
+        return true;
+    return sr_fail(err, SR_ERR_INVALID,
+                   ret->output ? "no source: name it with --against" : "no file to check: name it");
+}
+
+static void print_table(const struct request *request, const struct verify_result *result)
+{
+    for (size_t i = 0; i < result->finding_count && i < VERIFY_FINDINGS_MAX; i++)
+        (void)printf("%s\n", result->findings[i].message);
+    (void)printf("%s: %s: %llu frames, %llu audio samples, %llu frames decoded\n", request->output,
+                 result->verdict == VERIFY_PASS ? "PASS" : "FAIL",
+                 (unsigned long long)result->frames_seen, (unsigned long long)result->samples_seen,
+                 (unsigned long long)result->frames_decoded);
+}
+
+static bool compare(const struct cli *cli, const struct request *request,
+                    struct verify_result *result, struct sr_err *err)
+{
+    sr_auto(sr_reader) struct sr_reader output = { 0 }, against = { 0 };
+    struct source_identity identity;
+    if (!source_open(request->output, &output, &identity, err))
+        return sr_err_wrap(err, "%s", request->output);
+    if (!source_open(request->against, &against, &identity, err))
+        return sr_err_wrap(err, "%s", request->against);
+    const struct media_source made = { .reader = output,
+                                       .name = request->output,
+                                       .cancel = cli->stop };
+    const struct media_source source = { .reader = against,
+                                         .name = request->against,
+                                         .cancel = cli->stop };
+    const struct verify_full_params params = {
+        .output = &made,
+        .source = &source,
+        .decode_all = request->full,
+        .fps = request->fps,
+        .segment_us = request->segment_us,
+    };
+    return verify_against_source(&params, result, err);
+}
+
+static bool print(const struct request *request, const struct verify_result *result,
+                  struct sr_err *err)
+{
+    sr_auto(json) json_t *json = NULL;
+    sr_auto(char) char *text = NULL;
+    if (!request->json) {
+        print_table(request, result);
+        return true;
+    }
+    return verify_json(result, &json, err) && jx_dump(json, true, &text, err) &&
+           ((printf("%s\n", text) >= 0 && fflush(stdout) == 0) ||
+            sr_fail(err, SR_ERR_STORAGE, "standard output"));
+}
+
+static bool verify(const struct cli *cli, const struct request *request, struct sr_err *err)
+{
+    struct verify_result *const result = calloc(1, sizeof(*result));
+    if (!result)
+        return sr_fail(err, SR_ERR_NO_MEMORY, "a verdict");
+    bool done = compare(cli, request, result, err) && print(request, result, err);
+    if (done && result->verdict == VERIFY_FAIL)
+        done = sr_fail(err, SR_ERR_VERIFY, "%.80s is not what %.80s demands", request->output,
+                       request->against);
+    free(result);
+    return done;
+}
+
+int cmd_verify(const struct cli *cli)
+{
+    struct sr_err err = { 0 };
+    struct request request = { 0 };
+    if (!parse(cli, &request, &err))
+        return cli_fail(cli, &err);
+    if (request.help) {
+        (void)printf(
+            "splitreel verify OUT --against SOURCE [--full] [--json] - is every picture and sample there, in order, at its "
+            "time?\n\n");
+        options_print(rows, stdout);
+        return 0;
+    }
+    return verify(cli, &request, &err) ? 0 : cli_fail(cli, &err);
+}

@@ -1,0 +1,121 @@
+// splitreel: verbs, signals, exit status.
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/jx.h"
+#include "cli/cli.h"
+#include "transcode/media_log.h"
+#include "transcode/segment_transcode.h"
+
+#ifndef SPLITREEL_VERSION
+#define SPLITREEL_VERSION "0.1.0"
+#endif
+
+// The one mutable global of the program: a signal handler has no other way to speak.
+static struct sr_cancel stop;
+static volatile sig_atomic_t signal_number;
+
+static const struct verb {
+    const char *name;
+    int (*run)(const struct cli *cli);
+    const char *help;
+} verbs[] = {
+    { "run", cmd_run, "transcode a file in parallel, exactly" },
+    { "plan", cmd_plan, "show where a file would be cut, and what would be made of it" },
+    { "probe", cmd_probe, "show what is in a file, and what is odd about it" },
+    { "verify", cmd_verify, "check an output against its source" },
+};
+enum { VERB_COUNT = sizeof(verbs) / sizeof(verbs[0]) };
+
+// First time: end soon and keep the work. Second time: end now; what is half-written is never taken
+// for whole.
+static void on_signal(int number)
+{
+    if (signal_number)
+        _exit(128 + number);
+    signal_number = number;
+    sr_cancel_set(&stop);
+}
+
+static int get_signal(void)
+{
+    return signal_number;
+}
+
+static void watch_signals(void)
+{
+    struct sigaction action = { .sa_handler = on_signal };
+    (void)sigemptyset(&action.sa_mask);      // cannot fail with these arguments
+    (void)sigaction(SIGINT, &action, NULL);  // nor can these
+    (void)sigaction(SIGTERM, &action, NULL);
+    action.sa_handler = SIG_IGN;  // a closed pipe is an error of write()
+    (void)sigaction(SIGPIPE, &action, NULL);
+}
+
+int cli_fail(const struct cli *cli, const struct sr_err *err)
+{
+    const int number = cli->signal_number();
+    const bool was_stopped = number && err->code == SR_ERR_CANCELLED;
+    (void)fprintf(stderr, "splitreel: %s\n", was_stopped ? "interrupted" : err->message);
+    return was_stopped ? 128 + number : sr_err_row(err->code)->exit_status;
+}
+
+static void help(FILE *file)
+{
+    (void)fprintf(file, "splitreel - transcodes one video in parallel, exactly\n\n"
+                        "  splitreel run film.mov -o film.mp4\n\n");
+    for (size_t i = 0; i < VERB_COUNT; i++)
+        (void)fprintf(file, "  %-10s%s\n", verbs[i].name, verbs[i].help);
+    (void)fprintf(file, "\n`splitreel VERB --help` explains a verb.\n");
+}
+
+static int fail_verb(const char *word)
+{
+    const char *names[VERB_COUNT + 1];
+    for (size_t i = 0; i < VERB_COUNT; i++)
+        names[i] = verbs[i].name;
+    names[VERB_COUNT] = NULL;
+    const char *const near = jx_nearest(word, names);
+    (void)fprintf(
+        stderr,
+        "splitreel: there is no verb \"%.40s\"; the nearest is %s; `splitreel --help` lists them\n",
+        word, near ? near : "run");
+    return 2;
+}
+
+static bool is_word(const char *word, const char *name)
+{
+    return strcmp(word, name) == 0 ||
+           (strncmp(word, "--", 2) == 0 && strcmp(word + 2, name) == 0) ||
+           (word[0] == '-' && strcmp(word + 1, name) == 0);
+}
+
+int main(int argc, char **argv)
+{
+    sr_cancel_init(&stop, NULL, sr_clock_system(), INT64_MAX);
+    watch_signals();
+    media_log_init();
+    if (argc < 2) {
+        help(stderr);
+        return 2;
+    }
+    const struct cli cli = {
+        .argc = argc - 2, .argv = argv + 2, .stop = &stop, .signal_number = get_signal
+    };
+    for (size_t i = 0; i < VERB_COUNT; i++) {
+        if (strcmp(argv[1], verbs[i].name) == 0)
+            return verbs[i].run(&cli);
+    }
+    if (is_word(argv[1], "help") || strcmp(argv[1], "-h") == 0) {
+        help(stdout);
+        return 0;
+    }
+    if (is_word(argv[1], "version")) {
+        (void)printf("splitreel %s (%s)\n", SPLITREEL_VERSION, segment_transcode_build());
+        return 0;
+    }
+    return fail_verb(argv[1]);
+}

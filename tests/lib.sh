@@ -1,0 +1,63 @@
+# shellcheck shell=bash
+# tests/lib.sh - what the scenario scripts share: read by them, not run.
+#
+# SPLITREEL is the binary, FIXTURES the folder of media. Each scenario works in a folder of its own,
+# $work, removed at its end. A test is a function whose name is the test's: `try NAME function ...`.
+set -u
+SPLITREEL=${SPLITREEL:-$PWD/build/splitreel}
+FIXTURES=$(realpath "${FIXTURES:-build/fixtures}")
+export SPLITREEL FIXTURES
+work=$(mktemp -d /tmp/splitreel-scenario-XXXXXX)
+trap 'rm -rf -- "$work"' EXIT
+failures=0
+
+fast=(-preset ultrafast --progress none)
+
+# What a test says before it fails.
+complain() { printf '  %s\n' "$*"; return 1; }
+
+# try NAME COMMAND...: runs it in $work in a shell of its own and prints the verdict.
+try()
+{
+    local name=$1 said
+    shift
+    if said=$(cd "$work" && "$@" 2>&1); then
+        echo "ok $name"
+    else
+        echo "not ok $name"
+        printf '%s\n' "$said" | tail -n 20
+        failures=$((failures + 1))
+    fi
+}
+
+# status WANT COMMAND...: runs it, keeps stdout and stderr in out.txt and err.txt, compares the status.
+status()
+{
+    local want=$1 got
+    shift
+    "$@" >out.txt 2>err.txt
+    got=$?
+    [ "$got" -eq "$want" ] || { tail -n 8 err.txt; complain "exit status $got, want $want: $*"; }
+}
+
+says() { grep -qF -- "$1" "${2:-err.txt}" || { cat "${2:-err.txt}"; complain "does not say: $1"; }; }
+is_absent() { [ ! -e "$1" ] || complain "$1 is there"; }
+is_there() { [ -s "$1" ] || complain "$1 is not there"; }
+same() { cmp -- "$1" "$2" || complain "$1 and $2 differ"; }
+# Nothing half-made beside what was asked for.
+is_clean() { [ -z "$(find . -name '*.part' -o -name '.splitreel*')" ] || { find .; complain 'left something'; }; }
+
+# pictures FILE [OPTION...]: how many a stock decoder sees.
+pictures()
+{
+    local file=$1
+    shift
+    ffprobe -v error "$@" -select_streams v:0 -count_frames -show_entries stream=nb_read_frames -of csv=p=0 \
+        -- "$file" | grep -oE '^[0-9]+' | head -n 1
+}
+
+finish()
+{
+    [ "$failures" -eq 0 ]
+    exit
+}
