@@ -141,7 +141,8 @@ static bool run_document(const struct conformance_file *file, const char *text, 
         return fprintf(stderr, "%s: %s\n", file->name, error.text) < 0;
     size_t i;
     json_t *item;
-    json_array_foreach(json_object_get(document, "tests"), i, item) {
+    json_array_foreach(json_object_get(document, "tests"), i, item)
+    {
         run_case(file, item, verbose, tally);
     }
     return true;
