@@ -101,7 +101,7 @@ static bool parse_definition(struct test *test)
                          : single ? SINGLE_STATE
                                   : test->def->flow->start;
     test->state = asl_flow_find_deep(test->def->flow, wanted);
-    return test->state || refuse(test, "State not found in the definition");
+    return test->state || refuse(test, "State not found in definition");
 }
 
 // --- the mock and the context object ---
@@ -119,6 +119,9 @@ static bool check_result(struct test *test)
     if ((state->type == ASL_MAP || state->type == ASL_PARALLEL) && !writes &&
         !json_is_array(test->mock_result))
         return refuse(test, "Mocked result must be an array.");
+    if (state->type == ASL_PARALLEL && json_array_size(test->mock_result) != state->parallel.count)
+        return refuse(test, "Mocked result must contain the same number of items as number of "
+                            "Parallel branches.");
     sr_auto(char) char *reason = NULL;
     if (state->type == ASL_TASK &&
         !asl_mock_fits(&state->task.resource, test->mock_result, mode, &reason))
@@ -132,12 +135,6 @@ static bool check_mock(struct test *test)
     const json_t *result = json_object_get(mock, "result");
     const enum asl_state_type type = test->state->type;
     test->mock_error = json_object_get(mock, "errorOutput");
-    if (result && test->mock_error)
-        return refuse(
-            test,
-            "A test mock should have only one of the following fields: [result, errorOutput].");
-    if (mock && json_is_true(get(test, "revealSecrets")))
-        return refuse(test, "TestState does not support RevealSecrets when a mock is specified.");
     if (mock && type != ASL_TASK && type != ASL_MAP && type != ASL_PARALLEL)
         return asl_fail(test->refusal, "ValidationException",
                         "State type '%s' is not supported when a mock is specified",
@@ -147,6 +144,12 @@ static bool check_mock(struct test *test)
             test->refusal, "InvalidDefinition",
             "TestState API does not support Map or Parallel states. Supported state types include: [Task, "
             "Wait, Pass, Succeed, Fail, Choice]");
+    if (mock && json_is_true(get(test, "revealSecrets")))
+        return refuse(test, "TestState does not support RevealSecrets when a mock is specified.");
+    if (result && test->mock_error)
+        return refuse(
+            test,
+            "A test mock should have only one of the following fields: [result, errorOutput].");
     if (!mock && type == ASL_TASK)
         return refuse(test, "A mock must be specified for a Task state");
     if (!result)

@@ -38,7 +38,7 @@ static const struct row {
       "Invalid input: it must be valid JSON" },
     { "no such state",
       "{'definition':{'StartAt':'S','States':{'S':{'Type':'Succeed'}}},'stateName':'T'}",
-      "State not found in the definition" },
+      "State not found in definition" },
 };
 
 // Single quotes stand for double ones.
