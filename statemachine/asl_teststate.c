@@ -193,6 +193,28 @@ static bool check_context(struct test *test)
     return true;
 }
 
+static bool is_inside_map(const struct asl_flow *flow, const char *name)
+{
+    for (size_t i = 0; i < flow->count; i++) {
+        const struct asl_state *state = &flow->states[i];
+        if (state->type == ASL_MAP && asl_flow_find_deep(state->map.processor, name))
+            return true;
+        for (size_t b = 0; state->type == ASL_PARALLEL && b < state->parallel.count; b++) {
+            if (is_inside_map(state->parallel.branches[b], name))
+                return true;
+        }
+    }
+    return false;
+}
+
+// Spec: TestState "Automatic Context population": a state inside a Map is in its first iteration.
+static bool add_iteration(struct test *test)
+{
+    return !is_inside_map(test->def->flow, test->state->name) ||
+           jx_put(test->context, "Map",
+                  json_pack("{s:{s:i, s:O}}", "Item", "Index", 0, "Value", test->input), test->err);
+}
+
 static bool make_context(struct test *test)
 {
     const struct asl_teststate_params *params = test->params;
@@ -211,7 +233,7 @@ static bool make_context(struct test *test)
         get(test, "roleArn"), "StartTime", now, "StateMachine", "Id", params->machine_arn, "Name",
         params->machine_name, "State", "Name", SINGLE_STATE, "EnteredTime", now, "RetryCount",
         retries ? json_integer(0) : NULL);
-    return test->context || no_memory(test);
+    return test->context ? add_iteration(test) : no_memory(test);
 }
 
 static bool parse_values(struct test *test)

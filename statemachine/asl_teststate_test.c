@@ -34,6 +34,10 @@ static const struct row {
       "Mock result schema validation error: Required field 'ExecutionArn' is missing" },
     { "a task without a mock", "{'definition':{'Type':'Task','Resource':'foo:bar','End':true}}",
       "A mock must be specified for a Task state" },
+    { "a state inside a Map",
+      "{'definition':{'StartAt':'M','States':{'M':{'Type':'Map','End':true,'ItemProcessor':{'StartAt':'P','States':{'P':{"
+      "'Type':'Pass','Parameters':{'v.$':'$$.Map.Item.Value'},'End':true}}}}}},'stateName':'P','input':'7'}",
+      "{'status':'SUCCEEDED','output':'{\\'v\\':7}'}" },
     { "no JSON", "{'definition':{'Type':'Pass','End':true},'input':'{'}",
       "Invalid input: it must be valid JSON" },
     { "no such state",
