@@ -92,7 +92,8 @@ UNITS := $(FOLDERS) tests
 SOURCES := $(foreach f,$(UNITS),$(sort $(wildcard $(f)/*.c))) $(sort $(wildcard tests/*/*.c))
 ARCHIVES := $(call archives_of,$(FOLDERS))
 TESTS := $(foreach f,base net statemachine storage transcode pipeline service cli tests,$(call tests_of,$(f)))
-TSAN_TESTS := $(foreach f,base net storage pipeline,$(call tests_of,$(f))) $(B)/tests/threads_test
+TSAN_TESTS := $(foreach f,base net storage pipeline,$(call tests_of,$(f))) $(B)/tests/threads_test \
+    $(B)/statemachine/engine_thread_test
 SWEEP := $(B)/tests/faults/sweep
 FUZZERS := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/*_fuzz.c))
 REPLAYS := $(patsubst %_fuzz.c,$(B)/%_replay,$(wildcard tests/fuzz/*_fuzz.c))
@@ -103,7 +104,7 @@ SCENARIOS := $(sort $(wildcard tests/*_test.sh))
 .SECONDARY:
 MINUTES ?= 30
 .PHONY: all binary help test check soak corpus faults tsan fuzz fuzz-run lint tidy format install fixtures bench clean FORCE \
-    run-tests run-check run-faults run-tsan build-fuzz
+    run-tests run-check run-faults run-tsan build-fuzz conformance sim bench-engine
 
 all: $(ARCHIVES) $(BINARY) compile_commands.json
 
@@ -117,6 +118,8 @@ help:
 	@echo 'make tsan       the tests with threads under TSan'
 	@echo 'make fuzz       the fuzzers in tests/fuzz (clang), into build/fuzz'
 	@echo 'make fuzz-run   each of them for SECONDS=$(SECONDS)'
+	@echo 'make conformance CASES=DIR  recorded cases, one line per file; V=1 names the failures'
+	@echo 'make sim        random flows: SEED=, TRANSITIONS='
 	@echo 'make lint       formatting, static checks, layers, headers with both compilers'
 	@echo 'make format     rewrite the sources as .clang-format says'
 	@echo 'make fixtures   media for the tests, into build/fixtures'
@@ -239,6 +242,20 @@ fuzz-run: fuzz
 	    tests/fuzz/run.sh $$fuzzer $(SECONDS) || exit; \
 	done
 
+# Recorded cases: make conformance CASES=DIR, with V=1 the names of those that fail.
+conformance: $(B)/tests/conformance
+	@$< $(if $(V),-v) $(CASES)
+
+# Random flows through the fold: make sim SEED=7 TRANSITIONS=1000000
+SEED ?= 1
+TRANSITIONS ?= 1000000
+sim: $(B)/statemachine/asl_sim_test
+	@SIM_SEED=$(SEED) SIM_TRANSITIONS=$(TRANSITIONS) $<
+
+$(B)/tests/conformance: $(B)/tests/conformance.o $(call archives_of,$(BELOW_tests))
+	@$(SAY) LINK $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_all)
+
 # Static checks --------------------------------------------------------------------------------
 C_FILES = $(shell git ls-files -- '*.c' '*.h')
 
@@ -290,6 +307,19 @@ corpus: binary
 
 bench: all
 	@if [ -x bench/run.sh ]; then bench/run.sh; else echo 'bench/run.sh is not there'; fi
+
+# The engine alone, on disk, in a new file.
+bench-engine: $(B)/bench/engine
+	@rm -f $(B)/bench/engine.db*; $< $(B)/bench/engine.db; status=$$?; rm -f $(B)/bench/engine.db*; exit $$status
+
+$(B)/bench/%.o: bench/%.c $(B)/flags
+	@mkdir -p $(@D)
+	@$(SAY) CC $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(HEADERS_tests) -MMD -MP -c -o $@ $<
+
+$(B)/bench/engine: $(B)/bench/engine.o $(call archives_of,$(BELOW_statemachine))
+	@$(SAY) LINK $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call libs_for,statemachine)
 
 clean:
 	rm -rf build compile_commands.json

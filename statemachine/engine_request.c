@@ -1,0 +1,309 @@
+// What is asked of an engine, one function per kind of request.
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/id.h"
+#include "base/jx.h"
+#include "base/str.h"
+#include "statemachine/asl_parse.h"
+#include "statemachine/engine_priv.h"
+
+static bool put_machine(struct engine *engine, struct engine_job *job, struct sr_err *err)
+{
+    const struct engine_request *request = &job->request;
+    sr_auto(asl_def) struct asl_def *def = NULL;
+    int64_t revision;
+    if (!asl_parse_text(request->text, strlen(request->text), request->type, &job->faults, &def,
+                        err))
+        return false;
+    if (!def)
+        return sr_fail(err, SR_ERR_INVALID, "%s: %s", job->faults.items[0].code,
+                       job->faults.items[0].message);
+    job->arn = sr_strf(err, "%s:stateMachine:%s", engine->arn_prefix, request->name);
+    job->started_us = engine->now_us;
+    const struct store_machine machine = { .arn = job->arn,
+                                           .name = request->name,
+                                           .definition = request->text,
+                                           .role = request->role,
+                                           .type = (int)request->type,
+                                           .created_us = engine->now_us };
+    return job->arn &&
+           engine->store->ops->machine_put(engine->store->self, &machine, &revision, err);
+}
+
+struct found {
+    int64_t id, revision, started_us, parent;
+    uint64_t parent_op;
+    int status;
+    char *input, *name;
+};
+
+static bool found_execution(void *self, const struct store_execution *execution, struct sr_err *err)
+{
+    struct found *found = self;
+    *found = (struct found){ .id = execution->id,
+                             .status = execution->status,
+                             .started_us = execution->started_us,
+                             .parent = execution->parent,
+                             .parent_op = execution->parent_op,
+                             .input = strdup(execution->input) };
+    return found->input || sr_fail(err, SR_ERR_NO_MEMORY, "an execution");
+}
+
+static bool found_machine(void *self, const struct store_machine *machine, struct sr_err *err)
+{
+    struct found *found = self;
+    *found = (struct found){ .revision = machine->revision, .name = strdup(machine->name) };
+    return found->name || sr_fail(err, SR_ERR_NO_MEMORY, "a state machine");
+}
+
+static bool name_execution(struct engine *engine, const char *given, char name[128],
+                           struct sr_err *err)
+{
+    if (given)
+        return sr_format(name, 128, "%s", given) ||
+               sr_fail(err, SR_ERR_INVALID, "a name of more than 127 bytes");
+    uint8_t random[SR_ID_RANDOM_BYTES];
+    const uint64_t drawn[2] = { asl_random_next(&engine->random),
+                                asl_random_next(&engine->random) };
+    memcpy(random, drawn, sizeof random);
+    sr_id_format(engine->now_us, random, name);
+    return true;
+}
+
+// Spec: StartExecution is idempotent: the same name and input while the first one runs is no second one.
+static bool same_start(struct engine *engine, struct engine_job *job, const char *input,
+                       bool *ret_same, struct sr_err *err)
+{
+    struct found found = { 0 };
+    struct sr_err missing = { 0 };
+    *ret_same = false;
+    if (!engine->store->ops->execution_get(engine->store->self, job->arn, found_execution, &found,
+                                           &missing)) {
+        if (missing.code == SR_ERR_NOT_FOUND)
+            return true;
+        *err = missing;
+        return false;
+    }
+    const struct engine_ref *parent = &job->request.ref;  // the same task again, after a crash
+    *ret_same =
+        (found.status == ASL_RUNNING && strcmp(found.input, input) == 0) ||
+        (parent->execution && found.parent == parent->execution && found.parent_op == parent->op);
+    job->started_us = found.started_us;
+    job->execution = found.id;
+    free(found.input);
+    return *ret_same || sr_fail(err, SR_ERR_CONFLICT, "Execution Already Exists: '%s'", job->arn);
+}
+
+static bool start(struct engine *engine, struct engine_job *job, struct sr_err *err)
+{
+    const struct engine_request *request = &job->request;
+    const struct store *store = engine->store;
+    const char *input = request->text ? request->text : "{}";
+    struct found machine = { 0 };
+    sr_auto(json) json_t *value = NULL;
+    char name[128];
+    bool same;
+    if (strlen(input) > ASL_PAYLOAD_BYTES_MAX)
+        return sr_fail(err, SR_ERR_TOO_LARGE, "an input of more than %d bytes",
+                       ASL_PAYLOAD_BYTES_MAX);
+    if (!jx_parse(input, strlen(input), false, &value, err) ||
+        !name_execution(engine, request->name, name, err) ||
+        !store->ops->machine_get(store->self, request->arn, found_machine, &machine, err))
+        return false;
+    job->arn = sr_strf(err, "%s:execution:%s:%s", engine->arn_prefix, machine.name, name);
+    free(machine.name);
+    if (!job->arn || !same_start(engine, job, input, &same, err))
+        return false;
+    if (same)
+        return !request->ended ||
+               engine_watch(engine, job->execution, request->ended, request->ended_self, err);
+    const struct store_execution execution = { .arn = job->arn,
+                                               .name = name,
+                                               .machine = request->arn,
+                                               .revision = machine.revision,
+                                               .status = ASL_RUNNING,
+                                               .input = input,
+                                               .started_us = engine->now_us,
+                                               .parent = request->ref.execution,
+                                               .parent_op = request->ref.op };
+    job->started_us = engine->now_us;
+    if (!store->ops->execution_put(store->self, &execution, &job->execution, err) ||
+        (request->ended &&
+         !engine_watch(engine, job->execution, request->ended, request->ended_self, err)))
+        return false;
+    return engine_run_apply(engine, job->execution,
+                            &(struct asl_input){ .kind = ASL_INPUT_START, .value = value }, err);
+}
+
+static bool to_execution(struct engine *engine, struct engine_job *job, enum asl_input_kind kind,
+                         struct sr_err *err)
+{
+    struct found found = { 0 };
+    const struct engine_request *request = &job->request;
+    if (!engine->store->ops->execution_get(engine->store->self, request->arn, found_execution,
+                                           &found, err))
+        return false;
+    free(found.input);
+    const bool runs = found.status == ASL_RUNNING;
+    if (kind == ASL_INPUT_REDRIVE && (runs || found.status == ASL_SUCCEEDED))
+        return sr_fail(err, SR_ERR_CONFLICT, "Execution is %s and cannot be redriven",
+                       asl_status_name((enum asl_status)found.status));
+    if (kind == ASL_INPUT_STOP && !runs)
+        return true;  // it has ended: nothing is left to stop
+    const struct asl_input input = { .kind = kind,
+                                     .error = request->error,
+                                     .cause = request->cause };
+    return engine_run_apply(engine, found.id, &input, err);
+}
+
+// Tokens are "EXECUTION-ARN.OP.MAC"; the one that was given out is in the table.
+static bool find_token(struct engine *engine, const char *token, struct store_task **ret_task,
+                       struct sr_err *err)
+{
+    struct found found = { 0 };
+    struct sr_err missing = { 0 };
+    const char *mac = strrchr(token, '.');
+    const char *op = mac ? memrchr(token, '.', (size_t)(mac - token)) : NULL;
+    char *end;
+    const uint64_t number = op ? strtoull(op + 1, &end, 10) : 0;
+    if (!op || end != mac || !number)
+        return sr_fail(err, SR_ERR_INVALID, "Invalid Token: 'Invalid token'");
+    sr_auto(char) char *arn = strndup(token, (size_t)(op - token));
+    if (!arn)
+        return sr_fail(err, SR_ERR_NO_MEMORY, "a token");
+    if (!engine->store->ops->execution_get(engine->store->self, arn, found_execution, &found,
+                                           &missing))
+        return missing.code == SR_ERR_NOT_FOUND
+                   ? sr_fail(err, SR_ERR_INVALID, "Invalid Token: 'Invalid token'")
+                   : sr_fail(err, missing.code, "%s", missing.message);
+    free(found.input);
+    struct store_task *task = engine_table_get(&engine->tasks, found.id, number);
+    if (!task)
+        return sr_fail(err, SR_ERR_NOT_FOUND,
+                       "Task Timed Out: 'Provided task does not exist anymore'");
+    unsigned differs = strlen(task->token) != strlen(token);
+    for (size_t i = 0; task->token[i] && token[i]; i++)  // as long for every wrong one
+        differs |= (unsigned char)task->token[i] ^ (unsigned char)token[i];
+    if (differs)
+        return sr_fail(err, SR_ERR_INVALID, "Invalid Token: 'Invalid token'");
+    *ret_task = task;
+    return true;
+}
+
+static bool by_token(struct engine *engine, struct engine_job *job, struct sr_err *err)
+{
+    const struct engine_request *request = &job->request;
+    struct store_task *task = NULL;
+    sr_auto(json) json_t *value = NULL;
+    if (!find_token(engine, request->token, &task, err))
+        return false;
+    if (request->kind == ENGINE_SUCCEED &&
+        (!request->text || !jx_parse(request->text, strlen(request->text), false, &value, err)))
+        return sr_fail(err, SR_ERR_INVALID, "Invalid Output: 'Invalid JSON'");
+    if (request->kind == ENGINE_HEARTBEAT) {
+        if (!task->heartbeat_s)
+            return true;
+        task->heartbeat_at_us = engine->now_us + task->heartbeat_s * 1000000;
+        return engine->store->ops->task_put(engine->store->self, task, err);
+    }
+    const struct asl_input input = {
+        .kind = request->kind == ENGINE_SUCCEED ? ASL_INPUT_TASK_SUCCEEDED : ASL_INPUT_TASK_FAILED,
+        .op = task->op,
+        .value = value,
+        .error = request->error,
+        .cause = request->cause,
+    };
+    return engine_run_apply(engine, task->execution, &input, err);
+}
+
+bool engine_is_store_fault(enum sr_err_code code)
+{
+    return code == SR_ERR_STORAGE || code == SR_ERR_BUSY || code == SR_ERR_NO_MEMORY;
+}
+
+// For inputs that nobody asks for: an execution that cannot go on is stopped, so that it does not
+// stop the others.
+bool engine_run_apply_or_stop(struct engine *engine, int64_t execution,
+                              const struct asl_input *input, struct sr_err *err)
+{
+    if (engine_run_apply(engine, execution, input, err))
+        return true;
+    if (engine_is_store_fault(err->code))
+        return false;
+    const struct sr_err why = *err;
+    const struct asl_input stop = { .kind = ASL_INPUT_STOP,
+                                    .error = ASL_ERROR_RUNTIME,
+                                    .cause = why.message };
+    return engine_run_apply(engine, execution, &stop, err) || !engine_is_store_fault(err->code);
+}
+
+static enum asl_input_kind answer_kind(const struct store_task *task, bool failed)
+{
+    static const char token[] = ".waitForTaskToken";
+    const size_t bytes = strlen(task->resource);
+    if (task->kind == STORE_TASK_READER)
+        return failed ? ASL_INPUT_ITEMS_FAILED : ASL_INPUT_ITEMS;
+    if (task->kind == STORE_TASK_WRITER)
+        return failed ? ASL_INPUT_RESULTS_FAILED : ASL_INPUT_RESULTS_WRITTEN;
+    if (failed)
+        return ASL_INPUT_TASK_FAILED;
+    const bool waits =
+        bytes >= sizeof token && strcmp(task->resource + bytes - (sizeof token - 1), token) == 0;
+    return waits ? ASL_INPUT_TASK_SUBMITTED : ASL_INPUT_TASK_SUCCEEDED;
+}
+
+static bool handler_answer(struct engine *engine, struct engine_job *job, struct sr_err *err)
+{
+    const struct engine_request *request = &job->request;
+    struct store_task *task =
+        engine_table_get(&engine->tasks, request->ref.execution, request->ref.op);
+    sr_auto(json) json_t *value = NULL;
+    if (!task)
+        return true;  // answered before, or cancelled
+    bool failed = request->failed;
+    const char *error = request->error, *cause = request->cause;
+    if (!failed &&
+        (!request->text || !jx_parse(request->text, strlen(request->text), false, &value, err))) {
+        failed = true;
+        error = ASL_ERROR_TASK_FAILED;
+        cause = "The result is not JSON";
+    }
+    const struct asl_input input = { .kind = answer_kind(task, failed),
+                                     .op = task->op,
+                                     .value = value,
+                                     .error = error,
+                                     .cause = cause };
+    if (input.kind == ASL_INPUT_TASK_SUBMITTED) {
+        if (task->taken)
+            return true;  // handed over before a crash
+        task->taken = true;
+        if (!engine->store->ops->task_put(engine->store->self, task, err))
+            return false;
+    }
+    return engine_run_apply_or_stop(engine, task->execution, &input, err);
+}
+
+static bool poll(struct engine *engine, struct engine_job *job, struct sr_err *err)
+{
+    const struct engine_request *request = &job->request;
+    if (request->poll.until_us < engine->poll_next_us)
+        engine->poll_next_us = request->poll.until_us;
+    return engine_activities_ask(engine->activities, request->arn, &request->poll, err);
+}
+
+bool engine_handle(struct engine *engine, struct engine_job *job, struct sr_err *err)
+{
+    switch (job->request.kind) {
+    case ENGINE_PUT_MACHINE: return put_machine(engine, job, err);
+    case ENGINE_START: return start(engine, job, err);
+    case ENGINE_STOP: return to_execution(engine, job, ASL_INPUT_STOP, err);
+    case ENGINE_REDRIVE: return to_execution(engine, job, ASL_INPUT_REDRIVE, err);
+    case ENGINE_SUCCEED:
+    case ENGINE_FAIL:
+    case ENGINE_HEARTBEAT: return by_token(engine, job, err);
+    case ENGINE_POLL: return poll(engine, job, err);
+    case ENGINE_ANSWER: return handler_answer(engine, job, err);
+    }
+    return true;
+}

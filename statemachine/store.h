@@ -1,0 +1,123 @@
+// statemachine/store.h - interface of what is durable: state machines, executions, their logs,
+// tasks and timers.
+#pragma once
+
+#include <stdint.h>
+
+#include "base/auto.h"
+#include "base/err.h"
+
+struct store_machine {
+    const char *arn, *name, *definition, *role;
+    int type;  // enum asl_machine_type
+    int64_t revision;
+    int64_t created_us;
+};
+
+struct store_execution {
+    int64_t id;
+    const char *arn, *name, *machine;
+    int64_t revision;
+    int status;                                  // enum asl_status
+    const char *input, *output, *error, *cause;  // JSON texts; NULL: none
+    int64_t started_us, stopped_us;              // stopped_us 0: not yet
+    int64_t parent;                              // 0: none
+    uint64_t parent_op;
+};
+
+enum store_task_kind {
+    STORE_TASK_HANDLER,
+    STORE_TASK_ACTIVITY,
+    STORE_TASK_READER,
+    STORE_TASK_WRITER
+};
+
+struct store_task {
+    int64_t execution;
+    uint64_t op;
+    enum store_task_kind kind;
+    const char *resource, *payload, *token;
+    int64_t created_us;
+    int64_t timeout_at_us;    // 0: none
+    int64_t heartbeat_s;      // 0: none
+    int64_t heartbeat_at_us;  // 0: not running
+    bool taken;
+};
+
+struct store_timer {
+    int64_t execution;
+    uint64_t op;
+    int64_t at_us;
+};
+
+// What a reading function is handed; strings are borrowed for the call. False stops the reading
+// with `err`.
+typedef bool (*store_machine_fn)(void *self, const struct store_machine *machine,
+                                 struct sr_err *err);
+typedef bool (*store_execution_fn)(void *self, const struct store_execution *execution,
+                                   struct sr_err *err);
+typedef bool (*store_log_fn)(void *self, int64_t seq, const char *entry, struct sr_err *err);
+typedef bool (*store_task_fn)(void *self, const struct store_task *task, struct sr_err *err);
+typedef bool (*store_timer_fn)(void *self, const struct store_timer *timer, struct sr_err *err);
+
+// Every change happens between begin and commit; when commit returns true it is on disk.
+// Transactions nest: an inner one is whole or not at all, and durable with the outermost.
+// Errors:  CONFLICT (exists), NOT_FOUND, BUSY, STORAGE.
+// Threads: one at a time; a second reader opens a store of its own and sees only what is committed.
+struct store_ops {
+    bool (*begin)(void *self, struct sr_err *err);
+    bool (*commit)(void *self, struct sr_err *err);
+    void (*rollback)(void *self);  // the innermost
+    // Adds a revision, and the machine if it is new. *ret_revision is its number.
+    bool (*machine_put)(void *self, const struct store_machine *machine, int64_t *ret_revision,
+                        struct sr_err *err);
+    bool (*machine_get)(void *self, const char *arn, store_machine_fn fn, void *fn_self,
+                        struct sr_err *err);
+    // By revision: `definition`, `arn`, `name`, `type`, `role` as they were.
+    bool (*revision_get)(void *self, int64_t revision, store_machine_fn fn, void *fn_self,
+                         struct sr_err *err);
+    bool (*execution_put)(void *self, const struct store_execution *execution, int64_t *ret_id,
+                          struct sr_err *err);
+    bool (*machine_each)(void *self, const char *after_arn, store_machine_fn fn, void *fn_self,
+                         struct sr_err *err);
+    // Of one machine, newest first; `status` -1: any. Only those started before `before_us`, or
+    // then and with a smaller id.
+    bool (*execution_each)(void *self, const char *machine, int status, int64_t before_us,
+                           int64_t before_id, store_execution_fn fn, void *fn_self,
+                           struct sr_err *err);
+    bool (*execution_get)(void *self, const char *arn, store_execution_fn fn, void *fn_self,
+                          struct sr_err *err);
+    bool (*execution_get_id)(void *self, int64_t id, store_execution_fn fn, void *fn_self,
+                             struct sr_err *err);
+    // Sets status, output, error, cause and stopped_us.
+    bool (*execution_status)(void *self, const struct store_execution *execution,
+                             struct sr_err *err);
+    bool (*log_append)(void *self, int64_t execution, int64_t seq, const char *entry,
+                       struct sr_err *err);
+    bool (*log_each)(void *self, int64_t execution, store_log_fn fn, void *fn_self,
+                     struct sr_err *err);
+    bool (*task_put)(void *self, const struct store_task *task,
+                     struct sr_err *err);  // adds or replaces
+    bool (*task_drop)(void *self, int64_t execution, uint64_t op, struct sr_err *err);
+    bool (*task_each)(void *self, store_task_fn fn, void *fn_self,
+                      struct sr_err *err);  // oldest first
+    bool (*timer_put)(void *self, const struct store_timer *timer, struct sr_err *err);
+    bool (*timer_drop)(void *self, int64_t execution, uint64_t op, struct sr_err *err);
+    bool (*timer_each)(void *self, store_timer_fn fn, void *fn_self, struct sr_err *err);
+    // Everything that an ended execution waited for.
+    bool (*waits_drop)(void *self, int64_t execution, struct sr_err *err);
+    void (*close)(void *self);
+};
+
+struct store {
+    const struct store_ops *ops;
+    void *self;
+};
+
+static inline void store_close(struct store *store)
+{
+    if (store->ops)
+        store->ops->close(store->self);
+    *store = (struct store){ 0 };
+}
+SR_DEFINE_AUTO_VALUE(store, struct store, store_close);

@@ -1,0 +1,500 @@
+#include "statemachine/store_sqlite.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/db.h"
+#include "base/embed.h"
+
+SR_EMBED(store_sqlite_0001, "statemachine/migrations/0001_init.sql");
+
+enum { STORE_TX_DEPTH_MAX = 8, STORE_BUSY_US_MAX = 10000000 };
+
+struct sqlite {
+    struct sr_db *db;
+    struct sr_db_tx tx[STORE_TX_DEPTH_MAX];
+    size_t depth;
+};
+
+typedef struct sr_db_stmt *stmt_pointer;
+
+static bool sqlite_begin(void *self, struct sr_err *err)
+{
+    struct sqlite *sqlite = self;
+    if (sqlite->depth == STORE_TX_DEPTH_MAX)
+        return sr_fail(err, SR_ERR_INTERNAL, "transactions nested more than %d deep",
+                       STORE_TX_DEPTH_MAX);
+    if (!sr_db_begin(sqlite->db, &sqlite->tx[sqlite->depth], err))
+        return false;
+    sqlite->depth++;
+    return true;
+}
+
+static void sqlite_rollback(void *self)
+{
+    struct sqlite *sqlite = self;
+    if (sqlite->depth)
+        sr_db_rollback(&sqlite->tx[--sqlite->depth]);
+}
+
+static bool sqlite_commit(void *self, struct sr_err *err)
+{
+    struct sqlite *sqlite = self;
+    if (!sr_db_commit(&sqlite->tx[sqlite->depth - 1], err))
+        return false;
+    sqlite->depth--;
+    return true;
+}
+
+// A value that may be absent: 0 is SQL's NULL.
+static void bind_some(struct sr_db_stmt *stmt, int number, int64_t value)
+{
+    if (value)
+        sr_db_bind_i64(stmt, number, value);
+    else
+        sr_db_bind_null(stmt, number);
+}
+
+static bool sqlite_machine_put(void *self, const struct store_machine *machine,
+                               int64_t *ret_revision, struct sr_err *err)
+{
+    struct sqlite *sqlite = self;
+    sr_auto(sr_db_stmt) stmt_pointer revision = NULL, put = NULL;
+    if (!sr_db_prepare(
+            sqlite->db,
+            "INSERT INTO revision(machine, definition, role, created_us) VALUES(?1, ?2, ?3, ?4)",
+            &revision, err))
+        return false;
+    sr_db_bind_text(revision, 1, machine->arn);
+    sr_db_bind_text(revision, 2, machine->definition);
+    sr_db_bind_text(revision, 3, machine->role);
+    sr_db_bind_i64(revision, 4, machine->created_us);
+    if (!sr_db_run(revision, err))
+        return false;
+    const int64_t number = sr_db_last_rowid(sqlite->db);
+    if (!sr_db_prepare(
+            sqlite->db,
+            "INSERT INTO machine(arn, name, type, revision, created_us) VALUES(?1, ?2, ?3, ?4, ?5) "
+            "ON CONFLICT(arn) DO UPDATE SET revision = excluded.revision",
+            &put, err))
+        return false;
+    sr_db_bind_text(put, 1, machine->arn);
+    sr_db_bind_text(put, 2, machine->name);
+    sr_db_bind_i64(put, 3, machine->type);
+    sr_db_bind_i64(put, 4, number);
+    sr_db_bind_i64(put, 5, machine->created_us);
+    if (!sr_db_run(put, err))
+        return false;
+    *ret_revision = number;
+    return true;
+}
+
+static bool machine_here(struct sr_db_stmt *stmt, store_machine_fn fn, void *fn_self,
+                         struct sr_err *err)
+{
+    struct store_machine machine = { 0 };
+    machine.type = (int)sr_db_i64(stmt, 2);
+    machine.revision = sr_db_i64(stmt, 3);
+    machine.created_us = sr_db_i64(stmt, 6);
+    return sr_db_text(stmt, 0, &machine.arn, err) && sr_db_text(stmt, 1, &machine.name, err) &&
+           sr_db_text(stmt, 4, &machine.definition, err) &&
+           sr_db_text(stmt, 5, &machine.role, err) && fn(fn_self, &machine, err);
+}
+
+static bool machine_row(struct sr_db_stmt *stmt, store_machine_fn fn, void *fn_self,
+                        const char *what, struct sr_err *err)
+{
+    bool row;
+    if (!sr_db_step(stmt, &row, err))
+        return false;
+    return row ? machine_here(stmt, fn, fn_self, err)
+               : sr_fail(err, SR_ERR_NOT_FOUND, "no state machine %s", what);
+}
+
+static bool sqlite_machine_each(void *self, const char *after_arn, store_machine_fn fn,
+                                void *fn_self, struct sr_err *err)
+{
+    struct sqlite *sqlite = self;
+    sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
+    if (!sr_db_prepare(
+            sqlite->db,
+            "SELECT m.arn, m.name, m.type, r.id, r.definition, r.role, m.created_us FROM machine m "
+            "JOIN revision r ON r.id = m.revision WHERE m.arn > ?1 ORDER BY m.arn",
+            &stmt, err))
+        return false;
+    sr_db_bind_text(stmt, 1, after_arn ? after_arn : "");
+    for (bool row = true;;) {
+        if (!sr_db_step(stmt, &row, err))
+            return false;
+        if (!row)
+            return true;
+        if (!machine_here(stmt, fn, fn_self, err))
+            return false;
+    }
+}
+
+static bool sqlite_machine_get(void *self, const char *arn, store_machine_fn fn, void *fn_self,
+                               struct sr_err *err)
+{
+    struct sqlite *sqlite = self;
+    sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
+    if (!sr_db_prepare(
+            sqlite->db,
+            "SELECT m.arn, m.name, m.type, r.id, r.definition, r.role, m.created_us FROM machine m "
+            "JOIN revision r ON r.id = m.revision WHERE m.arn = ?1",
+            &stmt, err))
+        return false;
+    sr_db_bind_text(stmt, 1, arn);
+    return machine_row(stmt, fn, fn_self, arn, err);
+}
+
+static bool sqlite_revision_get(void *self, int64_t revision, store_machine_fn fn, void *fn_self,
+                                struct sr_err *err)
+{
+    struct sqlite *sqlite = self;
+    sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
+    if (!sr_db_prepare(
+            sqlite->db,
+            "SELECT m.arn, m.name, m.type, r.id, r.definition, r.role, m.created_us FROM revision r "
+            "JOIN machine m ON m.arn = r.machine WHERE r.id = ?1",
+            &stmt, err))
+        return false;
+    sr_db_bind_i64(stmt, 1, revision);
+    return machine_row(stmt, fn, fn_self, "of that revision", err);
+}
+
+static bool sqlite_execution_put(void *self, const struct store_execution *execution,
+                                 int64_t *ret_id, struct sr_err *err)
+{
+    struct sqlite *sqlite = self;
+    sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
+    if (!sr_db_prepare(
+            sqlite->db,
+            "INSERT INTO execution(arn, name, machine, revision, status, input, started_us, parent, parent_op) "
+            "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            &stmt, err))
+        return false;
+    sr_db_bind_text(stmt, 1, execution->arn);
+    sr_db_bind_text(stmt, 2, execution->name);
+    sr_db_bind_text(stmt, 3, execution->machine);
+    sr_db_bind_i64(stmt, 4, execution->revision);
+    sr_db_bind_i64(stmt, 5, execution->status);
+    sr_db_bind_text(stmt, 6, execution->input);
+    sr_db_bind_i64(stmt, 7, execution->started_us);
+    bind_some(stmt, 8, execution->parent);
+    bind_some(stmt, 9, (int64_t)execution->parent_op);
+    if (!sr_db_run(stmt, err))
+        return false;
+    *ret_id = sr_db_last_rowid(sqlite->db);
+    return true;
+}
+
+#define EXECUTION_COLUMNS                                                                                            \
+    "SELECT id, arn, name, machine, revision, status, input, output, error, cause, started_us, stopped_us, parent, " \
+    "parent_op FROM execution "
+
+static bool execution_here(struct sr_db_stmt *stmt, store_execution_fn fn, void *fn_self,
+                           struct sr_err *err)
+{
+    struct store_execution execution = { 0 };
+    execution.id = sr_db_i64(stmt, 0);
+    execution.revision = sr_db_i64(stmt, 4);
+    execution.status = (int)sr_db_i64(stmt, 5);
+    execution.started_us = sr_db_i64(stmt, 10);
+    execution.stopped_us = sr_db_i64(stmt, 11);
+    execution.parent = sr_db_i64(stmt, 12);
+    execution.parent_op = (uint64_t)sr_db_i64(stmt, 13);
+    return sr_db_text(stmt, 1, &execution.arn, err) && sr_db_text(stmt, 2, &execution.name, err) &&
+           sr_db_text(stmt, 3, &execution.machine, err) &&
+           sr_db_text(stmt, 6, &execution.input, err) &&
+           sr_db_text(stmt, 7, &execution.output, err) &&
+           sr_db_text(stmt, 8, &execution.error, err) &&
+           sr_db_text(stmt, 9, &execution.cause, err) && fn(fn_self, &execution, err);
+}
+
+static bool execution_row(struct sr_db_stmt *stmt, store_execution_fn fn, void *fn_self,
+                          struct sr_err *err)
+{
+    bool row;
+    if (!sr_db_step(stmt, &row, err))
+        return false;
+    return row ? execution_here(stmt, fn, fn_self, err)
+               : sr_fail(err, SR_ERR_NOT_FOUND, "no such execution");
+}
+
+static bool sqlite_execution_each(void *self, const char *machine, int status, int64_t before_us,
+                                  int64_t before_id, store_execution_fn fn, void *fn_self,
+                                  struct sr_err *err)
+{
+    struct sqlite *sqlite = self;
+    sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
+    if (!sr_db_prepare(
+            sqlite->db,
+            EXECUTION_COLUMNS
+            "WHERE machine = ?1 AND (?2 < 0 OR status = ?2) AND (started_us, id) < (?3, ?4) "
+            "ORDER BY started_us DESC, id DESC",
+            &stmt, err))
+        return false;
+    sr_db_bind_text(stmt, 1, machine);
+    sr_db_bind_i64(stmt, 2, status);
+    sr_db_bind_i64(stmt, 3, before_us);
+    sr_db_bind_i64(stmt, 4, before_id);
+    for (bool row = true;;) {
+        if (!sr_db_step(stmt, &row, err))
+            return false;
+        if (!row)
+            return true;
+        if (!execution_here(stmt, fn, fn_self, err))
+            return false;
+    }
+}
+
+static bool sqlite_execution_get(void *self, const char *arn, store_execution_fn fn, void *fn_self,
+                                 struct sr_err *err)
+{
+    struct sqlite *sqlite = self;
+    sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
+    if (!sr_db_prepare(sqlite->db, EXECUTION_COLUMNS "WHERE arn = ?1", &stmt, err))
+        return false;
+    sr_db_bind_text(stmt, 1, arn);
+    return execution_row(stmt, fn, fn_self, err);
+}
+
+static bool sqlite_execution_get_id(void *self, int64_t id, store_execution_fn fn, void *fn_self,
+                                    struct sr_err *err)
+{
+    struct sqlite *sqlite = self;
+    sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
+    if (!sr_db_prepare(sqlite->db, EXECUTION_COLUMNS "WHERE id = ?1", &stmt, err))
+        return false;
+    sr_db_bind_i64(stmt, 1, id);
+    return execution_row(stmt, fn, fn_self, err);
+}
+
+static bool sqlite_execution_status(void *self, const struct store_execution *execution,
+                                    struct sr_err *err)
+{
+    struct sqlite *sqlite = self;
+    sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
+    if (!sr_db_prepare(
+            sqlite->db,
+            "UPDATE execution SET status = ?2, output = ?3, error = ?4, cause = ?5, stopped_us = ?6 "
+            "WHERE id = ?1",
+            &stmt, err))
+        return false;
+    sr_db_bind_i64(stmt, 1, execution->id);
+    sr_db_bind_i64(stmt, 2, execution->status);
+    sr_db_bind_text(stmt, 3, execution->output);
+    sr_db_bind_text(stmt, 4, execution->error);
+    sr_db_bind_text(stmt, 5, execution->cause);
+    bind_some(stmt, 6, execution->stopped_us);
+    return sr_db_run(stmt, err);
+}
+
+static bool sqlite_log_append(void *self, int64_t execution, int64_t seq, const char *entry,
+                              struct sr_err *err)
+{
+    struct sqlite *sqlite = self;
+    sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
+    if (!sr_db_prepare(sqlite->db, "INSERT INTO log(execution, seq, entry) VALUES(?1, ?2, ?3)",
+                       &stmt, err))
+        return false;
+    sr_db_bind_i64(stmt, 1, execution);
+    sr_db_bind_i64(stmt, 2, seq);
+    sr_db_bind_text(stmt, 3, entry);
+    return sr_db_run(stmt, err);
+}
+
+static bool sqlite_log_each(void *self, int64_t execution, store_log_fn fn, void *fn_self,
+                            struct sr_err *err)
+{
+    struct sqlite *sqlite = self;
+    sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
+    if (!sr_db_prepare(sqlite->db, "SELECT seq, entry FROM log WHERE execution = ?1 ORDER BY seq",
+                       &stmt, err))
+        return false;
+    sr_db_bind_i64(stmt, 1, execution);
+    for (bool row = true;;) {
+        const char *entry;
+        if (!sr_db_step(stmt, &row, err))
+            return false;
+        if (!row)
+            return true;
+        if (!sr_db_text(stmt, 1, &entry, err) || !fn(fn_self, sr_db_i64(stmt, 0), entry, err))
+            return false;
+    }
+}
+
+static bool sqlite_task_put(void *self, const struct store_task *task, struct sr_err *err)
+{
+    struct sqlite *sqlite = self;
+    sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
+    if (!sr_db_prepare(
+            sqlite->db,
+            "INSERT OR REPLACE INTO task(execution, op, kind, resource, payload, token, created_us, "
+            "timeout_at_us, heartbeat_s, heartbeat_at_us, taken) "
+            "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            &stmt, err))
+        return false;
+    sr_db_bind_i64(stmt, 1, task->execution);
+    sr_db_bind_i64(stmt, 2, (int64_t)task->op);
+    sr_db_bind_i64(stmt, 3, task->kind);
+    sr_db_bind_text(stmt, 4, task->resource);
+    sr_db_bind_text(stmt, 5, task->payload);
+    sr_db_bind_text(stmt, 6, task->token);
+    sr_db_bind_i64(stmt, 7, task->created_us);
+    bind_some(stmt, 8, task->timeout_at_us);
+    sr_db_bind_i64(stmt, 9, task->heartbeat_s);
+    bind_some(stmt, 10, task->heartbeat_at_us);
+    sr_db_bind_i64(stmt, 11, task->taken);
+    return sr_db_run(stmt, err);
+}
+
+static bool drop(struct sqlite *sqlite, const char *sql, int64_t execution, uint64_t op,
+                 bool has_op, struct sr_err *err)
+{
+    sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
+    if (!sr_db_prepare(sqlite->db, sql, &stmt, err))
+        return false;
+    sr_db_bind_i64(stmt, 1, execution);
+    if (has_op)
+        sr_db_bind_i64(stmt, 2, (int64_t)op);
+    return sr_db_run(stmt, err);
+}
+
+static bool sqlite_task_drop(void *self, int64_t execution, uint64_t op, struct sr_err *err)
+{
+    return drop(self, "DELETE FROM task WHERE execution = ?1 AND op = ?2", execution, op, true,
+                err);
+}
+
+static bool sqlite_timer_drop(void *self, int64_t execution, uint64_t op, struct sr_err *err)
+{
+    return drop(self, "DELETE FROM timer WHERE execution = ?1 AND op = ?2", execution, op, true,
+                err);
+}
+
+static bool sqlite_waits_drop(void *self, int64_t execution, struct sr_err *err)
+{
+    return drop(self, "DELETE FROM task WHERE execution = ?1", execution, 0, false, err) &&
+           drop(self, "DELETE FROM timer WHERE execution = ?1", execution, 0, false, err);
+}
+
+static bool sqlite_task_each(void *self, store_task_fn fn, void *fn_self, struct sr_err *err)
+{
+    struct sqlite *sqlite = self;
+    sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
+    if (!sr_db_prepare(
+            sqlite->db,
+            "SELECT execution, op, kind, resource, payload, token, created_us, timeout_at_us, heartbeat_s, "
+            "heartbeat_at_us, taken FROM task ORDER BY created_us, execution, op",
+            &stmt, err))
+        return false;
+    for (bool row = true;;) {
+        if (!sr_db_step(stmt, &row, err))
+            return false;
+        if (!row)
+            return true;
+        struct store_task task = {
+            .execution = sr_db_i64(stmt, 0),
+            .op = (uint64_t)sr_db_i64(stmt, 1),
+            .kind = (enum store_task_kind)sr_db_i64(stmt, 2),
+            .created_us = sr_db_i64(stmt, 6),
+            .timeout_at_us = sr_db_i64(stmt, 7),
+            .heartbeat_s = sr_db_i64(stmt, 8),
+            .heartbeat_at_us = sr_db_i64(stmt, 9),
+            .taken = sr_db_i64(stmt, 10) != 0,
+        };
+        if (!sr_db_text(stmt, 3, &task.resource, err) || !sr_db_text(stmt, 4, &task.payload, err) ||
+            !sr_db_text(stmt, 5, &task.token, err) || !fn(fn_self, &task, err))
+            return false;
+    }
+}
+
+static bool sqlite_timer_put(void *self, const struct store_timer *timer, struct sr_err *err)
+{
+    struct sqlite *sqlite = self;
+    sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
+    if (!sr_db_prepare(sqlite->db,
+                       "INSERT OR REPLACE INTO timer(execution, op, at_us) VALUES(?1, ?2, ?3)",
+                       &stmt, err))
+        return false;
+    sr_db_bind_i64(stmt, 1, timer->execution);
+    sr_db_bind_i64(stmt, 2, (int64_t)timer->op);
+    sr_db_bind_i64(stmt, 3, timer->at_us);
+    return sr_db_run(stmt, err);
+}
+
+static bool sqlite_timer_each(void *self, store_timer_fn fn, void *fn_self, struct sr_err *err)
+{
+    struct sqlite *sqlite = self;
+    sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
+    if (!sr_db_prepare(sqlite->db,
+                       "SELECT execution, op, at_us FROM timer ORDER BY at_us, execution, op",
+                       &stmt, err))
+        return false;
+    for (bool row = true;;) {
+        if (!sr_db_step(stmt, &row, err))
+            return false;
+        if (!row)
+            return true;
+        const struct store_timer timer = { sr_db_i64(stmt, 0), (uint64_t)sr_db_i64(stmt, 1),
+                                           sr_db_i64(stmt, 2) };
+        if (!fn(fn_self, &timer, err))
+            return false;
+    }
+}
+
+static void sqlite_close(void *self)
+{
+    struct sqlite *sqlite = self;
+    while (sqlite->depth)
+        sqlite_rollback(sqlite);
+    sr_db_close(sqlite->db);
+    free(sqlite);
+}
+
+static const struct store_ops sqlite_ops = {
+    .begin = sqlite_begin,
+    .commit = sqlite_commit,
+    .rollback = sqlite_rollback,
+    .machine_put = sqlite_machine_put,
+    .machine_get = sqlite_machine_get,
+    .revision_get = sqlite_revision_get,
+    .machine_each = sqlite_machine_each,
+    .execution_each = sqlite_execution_each,
+    .execution_put = sqlite_execution_put,
+    .execution_get = sqlite_execution_get,
+    .execution_get_id = sqlite_execution_get_id,
+    .execution_status = sqlite_execution_status,
+    .log_append = sqlite_log_append,
+    .log_each = sqlite_log_each,
+    .task_put = sqlite_task_put,
+    .task_drop = sqlite_task_drop,
+    .task_each = sqlite_task_each,
+    .timer_put = sqlite_timer_put,
+    .timer_drop = sqlite_timer_drop,
+    .timer_each = sqlite_timer_each,
+    .waits_drop = sqlite_waits_drop,
+    .close = sqlite_close,
+};
+
+bool store_sqlite_open(const char *path, struct store *ret_store, struct sr_err *err)
+{
+    const struct sr_db_migration migrations[] = {
+        { "0001_init", store_sqlite_0001, strlen(store_sqlite_0001) },
+    };
+    const struct sr_db_params params = { .path = path,
+                                         .migrations = migrations,
+                                         .migration_count = sizeof migrations / sizeof *migrations,
+                                         .busy_us_max = STORE_BUSY_US_MAX };
+    struct sqlite *sqlite = calloc(1, sizeof *sqlite);
+    if (!sqlite)
+        return sr_fail(err, SR_ERR_NO_MEMORY, "a store");
+    if (!sr_db_open(&params, &sqlite->db, err)) {
+        free(sqlite);
+        return false;
+    }
+    *ret_store = (struct store){ &sqlite_ops, sqlite };
+    return true;
+}

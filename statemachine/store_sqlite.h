@@ -1,0 +1,8 @@
+// statemachine/store_sqlite.h - the store in one SQLite file: write-ahead log, every commit on disk
+// when it returns.
+#pragma once
+
+#include "statemachine/store.h"
+
+// Opens or creates the file, migrates it. Errors: those of sr_db_open().
+SR_MUST_USE bool store_sqlite_open(const char *path, struct store *ret_store, struct sr_err *err);
