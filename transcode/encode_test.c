@@ -55,7 +55,7 @@ static void keys_are_where_they_are_asked_for(void **state)
 {
     (void)state;
     const struct rendition_video video = test_video_rendition();
-    struct encode_params params = { &video, 1, true };
+    struct encode_params params = { .video = &video, .threads = 1, .only_forced_keys = true };
     struct stream stream = encode(&params, 300, 40, 70);
     assert_int_equal(stream.keys, 2);
     assert_true(stream.key[70]);
@@ -72,7 +72,9 @@ static void same_pictures_same_bytes(void **state)
     video.asked.maxrate_bps = 300000;
     video.asked.bufsize_bits = 600000;
     for (int threads = 1; threads <= 2; threads++) {
-        const struct encode_params params = { &video, threads, true };
+        const struct encode_params params = { .video = &video,
+                                              .threads = threads,
+                                              .only_forced_keys = true };
         const struct stream first = encode(&params, 60, 30, 25);
         assert_int_equal(encode(&params, 60, 30, 25).sum, first.sum);
         const int flags = av_get_cpu_flags();
@@ -88,7 +90,7 @@ static void maxrate_is_obeyed(void **state)
     (void)state;
     struct rendition_video video = test_video_rendition();
     video.asked.crf = 10;
-    struct encode_params params = { &video, 1, true };
+    struct encode_params params = { .video = &video, .threads = 1, .only_forced_keys = true };
     const size_t free_bytes = encode(&params, 100, 1000, -1).bytes;
     video.asked.maxrate_bps = 200000;
     video.asked.bufsize_bits = 200000;
@@ -117,7 +119,7 @@ static void nonsense_is_refused(void **state)
     strcpy(video.asked.preset, row->preset);
     strcpy(video.asked.profile, row->profile);
     strcpy(video.pixel_format, row->format);
-    const struct encode_params params = { &video, 1, true };
+    const struct encode_params params = { .video = &video, .threads = 1, .only_forced_keys = true };
     struct encoder *encoder = NULL;
     sr_assert_fails(encoder_open(&params, &encoder, &err), row->code, err);
     assert_null(encoder);
@@ -128,7 +130,7 @@ static void times_that_do_not_rise_are_found(void **state)
     (void)state;
     struct sr_err err = { 0 };
     const struct rendition_video video = test_video_rendition();
-    const struct encode_params params = { &video, 1, true };
+    const struct encode_params params = { .video = &video, .threads = 1, .only_forced_keys = true };
     sr_auto(encoder) struct encoder *encoder = NULL;
     sr_assert_ok(encoder_open(&params, &encoder, &err), err);
     sr_auto(av_frame) AVFrame *frame = test_video_picture(AV_PIX_FMT_YUV420P, 160, 96, 0);
@@ -147,7 +149,9 @@ static void every_codec_keeps_its_promises(void **state)
         struct rendition_video video = test_video_rendition();
         strcpy(video.asked.codec, row->name);
         strcpy(video.asked.preset, row->preset);
-        const struct encode_params params = { &video, 1, true };
+        const struct encode_params params = { .video = &video,
+                                              .threads = 1,
+                                              .only_forced_keys = true };
         const struct stream stream = encode(&params, 40, 20, 13);
         assert_int_equal(stream.keys, 2);
         assert_true(stream.key[13]);
@@ -175,7 +179,7 @@ static void shift_is_the_reordering(void **state)
     (void)state;
     struct sr_err err;
     struct rendition_video video = test_video_rendition();
-    struct encode_params params = { &video, 1, true };
+    struct encode_params params = { .video = &video, .threads = 1, .only_forced_keys = true };
     sr_auto(encoder) struct encoder *pyramid = NULL;
     sr_assert_ok(encoder_open(&params, &pyramid, &err), err);
     assert_int_equal(encoder_shift_ticks(pyramid), 2 * 512);

@@ -52,7 +52,9 @@ static struct made make(const struct plan *plan)
     sr_auto(sr_writer) struct sr_writer out = { 0 };
     sr_assert_ok(sr_memory_writer_open(&made.file.data, &made.file.count, &out, &err), err);
     sr_auto(encoder) struct encoder *encoder = NULL;
-    const struct encode_params options = { &plan->video, 1, true };
+    const struct encode_params options = { .video = &plan->video,
+                                           .threads = 1,
+                                           .only_forced_keys = true };
     sr_assert_ok(encoder_open(&options, &encoder, &err), err);
     sr_auto(fragment_writer) struct fragment_writer *writer = NULL;
     const struct fragment_params params = {
