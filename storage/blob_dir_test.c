@@ -7,7 +7,6 @@
 
 #include "base/str.h"
 #include "base/test.h"
-#include "storage/blob_conformance.h"
 
 struct place {
     char folder[64];
@@ -173,13 +172,5 @@ int main(void)
         cmocka_unit_test(no_way_out),       cmocka_unit_test(changed_in_place),
         cmocka_unit_test(writer_is_atomic), cmocka_unit_test(foreign_files),
     };
-    int failed = sr_test_run("blob_dir", tests, SR_TEST_COUNT(tests));
-    struct place place = begin();
-    struct blob_conformance store = { .name = "folder",
-                                      .blob = place.blob,
-                                      .lacks = BLOB_LACKS_NESTING };
-    failed += blob_conformance_run(&store);
-    assert_int_equal(count_files(place.folder), 0);
-    end(&place);
-    return failed;
+    return sr_test_run("blob_dir", tests, SR_TEST_COUNT(tests));
 }

@@ -2,7 +2,7 @@
 // A server whose packages are missing is skipped. With S3_ENDPOINT, AWS_ACCESS_KEY_ID and
 // AWS_SECRET_ACCESS_KEY set, that server is tested instead and none is started.
 #include "base/test.h"
-#include "storage/blob_conformance.h"
+#include "tests/blob_conformance.h"
 #include "storage/blob_s3.h"
 #include "tests/s3_server.h"
 

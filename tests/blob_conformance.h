@@ -1,4 +1,4 @@
-// storage/blob_conformance.h - what every store must do, as tests that run over any of them.
+// tests/blob_conformance.h - what every store must do, as tests that run over any of them.
 #pragma once
 
 #include "storage/blob.h"

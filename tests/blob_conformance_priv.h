@@ -1,7 +1,7 @@
-// storage/blob_conformance_priv.h - what the files of the conformance tests share.
+// tests/blob_conformance_priv.h - what the files of the conformance tests share.
 #pragma once
 
-#include "storage/blob_conformance.h"
+#include "tests/blob_conformance.h"
 
 #define ROOT "conformance/"
 

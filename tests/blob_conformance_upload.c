@@ -1,7 +1,7 @@
 #include "base/str.h"
 #include "base/test.h"
 #include "storage/blob_compose.h"
-#include "storage/blob_conformance_priv.h"
+#include "tests/blob_conformance_priv.h"
 
 // Bytes that differ everywhere, so that a piece in the wrong place is seen.
 static char *pattern(size_t bytes, unsigned seed)

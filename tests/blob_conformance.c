@@ -1,8 +1,8 @@
-#include "storage/blob_conformance.h"
+#include "tests/blob_conformance.h"
 
 #include "base/str.h"
 #include "base/test.h"
-#include "storage/blob_conformance_priv.h"
+#include "tests/blob_conformance_priv.h"
 
 struct blob_conformance *blob_conformance_store(void **state)
 {
