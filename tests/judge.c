@@ -296,9 +296,9 @@ static void open_streams(struct judging *judging)
 {
     for (int i = 0; i < (int)judging->format->nb_streams; i++) {
         AVStream *const stream = judging->format->streams[i];
-        judging->audio_of[i] = -1;
-        if (i >= 32)
+        if (i >= (int)(sizeof(judging->audio_of) / sizeof(judging->audio_of[0])))
             continue;
+        judging->audio_of[i] = -1;
         if (stream->disposition & AV_DISPOSITION_ATTACHED_PIC)
             judging->judge->attached_pictures++;
         else if (stream->codecpar->codec_type == AVMEDIA_TYPE_VIDEO)

@@ -316,9 +316,7 @@ static bool place(struct segment_decoder *decoder, const AVFrame *frame,
     }
     decoder->last_pts = pts;
     decoder->has_last = true;
-    *ret = (struct segment_picture){ .pts = pts,
-                                     .duration = table->frame_ticks,
-                                     .is_context = is_context };
+    *ret = (struct segment_picture){ .pts = pts, .is_context = is_context };
     return true;
 }
 

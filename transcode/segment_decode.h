@@ -21,9 +21,8 @@ struct segment_decode_params {
 };
 
 struct segment_picture {
-    int64_t pts;       // ticks of the table's time base
-    int64_t duration;  // to the next picture of the table, or the last one's own
-    bool is_context;   // outside the interval: feed temporal filters, never encode
+    int64_t pts;      // ticks of the table's time base
+    bool is_context;  // outside the interval: feed temporal filters, never encode
 };
 
 // Opens its own demuxer and decoder (one thread: frame threads are not deterministic on damaged
