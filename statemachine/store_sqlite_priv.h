@@ -48,3 +48,32 @@ bool store_sqlite_child_count(void *self, int64_t execution, uint64_t run, store
                               void *fn_self, struct sr_err *err);
 bool store_sqlite_collect(void *self, int64_t before_us, int64_t row_max, bool *ret_more,
                           struct sr_err *err);
+// store_sqlite_registry.c: see store.h.
+bool store_sqlite_count(void *self, enum store_kind kind, const char *machine, int64_t *ret_count,
+                        struct sr_err *err);
+bool store_sqlite_machine_drop(void *self, const char *arn, struct sr_err *err);
+bool store_sqlite_version_put(void *self, const struct store_version *version, int64_t *ret_number,
+                              struct sr_err *err);
+bool store_sqlite_version_get(void *self, const char *arn, store_version_fn fn, void *fn_self,
+                              struct sr_err *err);
+bool store_sqlite_version_each(void *self, const char *machine, int64_t before, store_version_fn fn,
+                               void *fn_self, struct sr_err *err);
+bool store_sqlite_version_drop(void *self, const char *arn, struct sr_err *err);
+bool store_sqlite_alias_put(void *self, const struct store_alias *alias, struct sr_err *err);
+bool store_sqlite_alias_get(void *self, const char *arn, store_alias_fn fn, void *fn_self,
+                            struct sr_err *err);
+bool store_sqlite_alias_each(void *self, const char *machine, const char *after, store_alias_fn fn,
+                             void *fn_self, struct sr_err *err);
+bool store_sqlite_alias_drop(void *self, const char *arn, struct sr_err *err);
+bool store_sqlite_tag_put(void *self, const char *resource, const char *key, const char *value,
+                          struct sr_err *err);
+bool store_sqlite_tag_drop(void *self, const char *resource, const char *key, struct sr_err *err);
+bool store_sqlite_tag_each(void *self, const char *resource, store_tag_fn fn, void *fn_self,
+                           struct sr_err *err);
+bool store_sqlite_activity_put(void *self, const struct store_activity *activity,
+                               struct sr_err *err);
+bool store_sqlite_activity_get(void *self, const char *arn, store_activity_fn fn, void *fn_self,
+                               struct sr_err *err);
+bool store_sqlite_activity_each(void *self, const char *after, store_activity_fn fn, void *fn_self,
+                                struct sr_err *err);
+bool store_sqlite_activity_drop(void *self, const char *arn, struct sr_err *err);
