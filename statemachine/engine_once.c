@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/str.h"
 #include "statemachine/asl_parse.h"
@@ -198,7 +199,10 @@ bool engine_once(const struct engine_once_params *params, struct engine_once_res
         sr_clock_fake_init(&once.fake, sr_clock_wall_us(clock));
         once.clock = &once.fake.clock;
     }
+    const char *path = params->database ? params->database : ":memory:";
+    if (params->database && access(path, F_OK) == 0)
+        return sr_fail(err, SR_ERR_EXISTS, "%.120s is there already", path);
     ret_result->events = json_array();
-    return jx_made(ret_result->events, err) && store_sqlite_open(":memory:", &store, err) &&
+    return jx_made(ret_result->events, err) && store_sqlite_open(path, &store, err) &&
            run(&once, &store, def, err);
 }

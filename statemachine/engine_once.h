@@ -1,5 +1,5 @@
 // statemachine/engine_once.h - one execution of a definition in this process, from its start to its
-// end, on a store in memory.
+// end.
 #pragma once
 
 #include "base/auto.h"
@@ -15,6 +15,7 @@ struct engine_once_params {
     const json_t *mock;              // task results (engine_mock.h); NULL: none
     const struct sr_clock *clock;    // NULL: the system's
     bool fast;                       // time jumps to what is due next instead of being waited for
+    const char *database;            // a new file for the store; NULL: it is in memory
     const struct sr_cancel *cancel;  // may be NULL
 };
 
@@ -29,7 +30,7 @@ SR_DEFINE_AUTO_VALUE(engine_once_result, struct engine_once_result, engine_once_
 
 // Tasks are answered from `mock` alone. The same parameters and clock give the same history.
 // Owns:    *ret_result begins as all zero and is the caller's, for engine_once_result_done().
-// Errors:  INVALID (input, mock, or a task without a result; names the state), CONFLICT (it waits for something
+// Errors:  EXISTS (the database), INVALID (input, mock, or a task without a result; names the state), CONFLICT (it waits for something
 //          that cannot come), CANCELLED, NO_MEMORY.
 // Threads: any; nothing else runs.
 SR_MUST_USE bool engine_once(const struct engine_once_params *params,
