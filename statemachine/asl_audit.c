@@ -37,7 +37,6 @@ struct past {
 struct asl_audit {
     size_t count, room;
     struct past *pasts;
-    int64_t time_us;
     uint64_t event_count;
 };
 
@@ -239,8 +238,6 @@ bool asl_audit_event(struct asl_audit *audit, const struct asl_event *event, str
         return refuse(event, "its number is not the next one", err);
     if (event->previous >= event->id)
         return refuse(event, "names an event after itself as the previous one", err);
-    if (event->time_us < audit->time_us)
-        return refuse(event, "is before the event before it", err);
     if ((event->id == 1) != (seen.kind == KIND_START))
         return refuse(event, "is not how a history begins", err);
     const bool ended = past->count && past->events[past->count - 1].kind == KIND_END;
@@ -250,7 +247,6 @@ bool asl_audit_event(struct asl_audit *audit, const struct asl_event *event, str
         !remember(past, seen, err))
         return false;
     past->last_type = event->type;
-    audit->time_us = event->time_us;
     audit->event_count++;
     return true;
 }

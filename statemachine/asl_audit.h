@@ -12,9 +12,10 @@ void asl_audit_free(struct asl_audit *audit);
 SR_DEFINE_AUTO(asl_audit, struct asl_audit, asl_audit_free);
 
 // The next event, in the order in which they were written. What is looked at: ids without a gap,
-// time that does not go back, one start, nothing after the end but a redrive, a task that is
-// scheduled before it is started, started before it is answered and answered once, a state that is
-// entered before it is left, and nothing that goes on in two ways where a flow does not fork.
+// one start, nothing after the end but a redrive, a task that is scheduled before it is started,
+// started before it is answered and answered once, a state that is entered before it is left, and
+// nothing that goes on in two ways where a flow does not fork. Not times: a machine's clock may be
+// set back.
 // Errors: VERIFY naming the event, NO_MEMORY.
 SR_MUST_USE bool asl_audit_event(struct asl_audit *audit, const struct asl_event *event,
                                  struct sr_err *err);
