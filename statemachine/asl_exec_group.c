@@ -308,6 +308,7 @@ bool asl_group_exceeded(struct asl_exec *exec, struct asl_thread *thread, struct
 {
     if (!abort_siblings(exec, thread, failed))
         return false;
+    thread->group->stopped = true;
     sr_auto(asl_failure) struct asl_failure threshold = { 0 };
     (void)asl_fail_catchable(&threshold, ASL_ERROR_THRESHOLD,
                              "The specified tolerated failure threshold was exceeded");
@@ -357,6 +358,7 @@ bool asl_group_child_failed(struct asl_exec *exec, struct asl_thread *child,
     }
     if (!abort_siblings(exec, thread, child))
         return false;
+    thread->group->stopped = true;
     thread->last_id = child->last_id;
     // The failure outlives the child: asl_thread_fail() frees the group.
     sr_auto(asl_failure) struct asl_failure own = { .terminal = failure->terminal,

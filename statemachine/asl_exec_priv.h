@@ -49,6 +49,7 @@ struct asl_group {
     uint64_t run;             // distributed: the op of its map run; 0: none
     int64_t redrive_count;
     bool over;                 // the map run has ended
+    bool stopped;              // one has failed, and the others were aborted
     struct asl_thread *first;  // live children
 };
 

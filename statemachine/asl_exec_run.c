@@ -195,6 +195,7 @@ bool asl_thread_redrive(struct asl_exec *exec, struct asl_thread *thread)
         return true;
     }
     thread->phase = ASL_PHASE_CHILDREN;
+    group->stopped = false;
     if (group->run && !redrive_run(exec, thread))
         return false;
     asl_exec_ready(exec, thread);  // before its children: first of all the group goes on

@@ -87,7 +87,8 @@ void asl_thread_free(struct asl_exec *exec, struct asl_thread *thread)
 
 bool asl_thread_abort(struct asl_exec *exec, struct asl_thread *thread, bool events)
 {
-    const bool inner_events = events && !asl_thread_in_child(thread);
+    const bool stopped = thread->group && thread->group->stopped;  // and that was told
+    const bool inner_events = events && !stopped && !asl_thread_in_child(thread);
     for (struct asl_thread *child = thread->group ? thread->group->first : NULL; child;
          child = child->after) {
         if (!asl_thread_abort(exec, child, inner_events))
