@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/db.h"
-#include "statemachine/store.h"
+#include "statemachine/store_sqlite.h"
 
 enum { STORE_TX_DEPTH_MAX = 8 };
 
