@@ -562,6 +562,7 @@ static void map_runs(void **state)
     assert_string_equal(text_of(&world, "error"), "E");
     assert_string_equal(text_of(&world, "mapRunArn"), run);
     assert_string_equal(text_of(&world, "stateMachineArn"), MACHINE);
+    assert_string_equal(text_of(&world, "redriveStatus"), "REDRIVABLE_BY_MAP_RUN");
     call_ok(&world, "GetExecutionHistory", request);
     assert_int_equal(count_of(&world, "events"), 6);
     call_ok(&world, "DescribeStateMachineForExecution", request);

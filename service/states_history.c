@@ -12,15 +12,16 @@ void states_execution_done(struct states_execution *execution)
 
 // --- finding one ---
 
-// Spec: RedriveExecution: what has failed, timed out or was aborted can be redriven.
-static bool put_redrive(json_t *json, enum asl_status status, int64_t count, int64_t at_us,
-                        struct sr_err *err)
+// Spec: RedriveExecution: what has failed, timed out or was aborted can be redriven; a child
+// execution (`how` REDRIVABLE_BY_MAP_RUN) only together with its map run.
+static bool put_redrive(json_t *json, const char *how, enum asl_status status, int64_t count,
+                        int64_t at_us, struct sr_err *err)
 {
     const bool may = status != ASL_RUNNING && status != ASL_SUCCEEDED;
     sr_auto(char) char *reason =
         sr_strf(err, "Execution is %s and cannot be redriven", asl_status_name(status));
     return reason && jx_put(json, "redriveCount", json_integer((json_int_t)count), err) &&
-           jx_put(json, "redriveStatus", json_string(may ? "REDRIVABLE" : "NOT_REDRIVABLE"), err) &&
+           jx_put(json, "redriveStatus", json_string(may ? how : "NOT_REDRIVABLE"), err) &&
            (may || jx_put(json, "redriveStatusReason", json_string(reason), err)) &&
            (!at_us || jx_put(json, "redriveDate", states_time(at_us), err));
 }
@@ -71,7 +72,8 @@ static bool found_execution(void *self, const struct store_execution *execution,
         !put_data(json, "output", execution->output, data, err) ||
         (fails && execution->error && !jx_put(json, "error", json_string(execution->error), err)) ||
         (fails && execution->cause && !jx_put(json, "cause", json_string(execution->cause), err)) ||
-        !put_redrive(json, status, execution->redrive_count, execution->redriven_us, err))
+        !put_redrive(json, "REDRIVABLE", status, execution->redrive_count, execution->redriven_us,
+                     err))
         return false;
     finding->found->json = sr_take(json);
     return true;
@@ -97,7 +99,8 @@ static bool found_child(void *self, const struct store_child *child, struct sr_e
                   states_time(child->started_us), "itemCount", (json_int_t)child->items);
     if (!jx_made(json, err) ||
         (child->stopped_us && !jx_put(json, "stopDate", states_time(child->stopped_us), err)) ||
-        !put_redrive(json, status, child->redrive_count, child->redriven_us, err))
+        !put_redrive(json, "REDRIVABLE_BY_MAP_RUN", status, child->redrive_count,
+                     child->redriven_us, err))
         return false;
     finding->found->json = sr_take(json);
     return true;
