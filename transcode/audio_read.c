@@ -75,15 +75,10 @@ bool audio_demuxer_open(const struct media_source *source, const struct probe *p
         return sr_fail(err, SR_ERR_INVALID, "stream %d is no sound", stream_index);
     sr_auto(media_demuxer) AVFormatContext *demuxer = NULL;
     if (!media_demuxer_open(source, &demuxer, err) ||
-        !media_demuxer_find_info(demuxer, source, err))
+        !media_demuxer_find_info_of(demuxer, stream_index, source, err))
         return false;
-    if (stream_index < 0 || (unsigned)stream_index >= demuxer->nb_streams ||
-        demuxer->streams[stream_index]->codecpar->codec_type != AVMEDIA_TYPE_AUDIO)
+    if (demuxer->streams[stream_index]->codecpar->codec_type != AVMEDIA_TYPE_AUDIO)
         return sr_fail(err, SR_ERR_INPUT, "stream %d is no sound any more", stream_index);
-    for (unsigned i = 0; i < demuxer->nb_streams; i++) {
-        if (i != (unsigned)stream_index)
-            demuxer->streams[i]->discard = AVDISCARD_ALL;
-    }
     *ret_demuxer = sr_take(demuxer);
     return true;
 }
