@@ -86,4 +86,5 @@ bool blob_s3_upload_finish(void *self, const struct blob_upload *upload,
                            const struct blob_parts *parts, const struct blob_attrs *attrs,
                            char ret_etag[BLOB_ETAG_BYTES], struct sr_err *err);
 bool blob_s3_upload_abort(void *self, const struct blob_upload *upload, struct sr_err *err);
-bool blob_s3_uploads(void *self, const char *prefix, struct blob_uploads *ret, struct sr_err *err);
+bool blob_s3_uploads(void *self, const char *prefix, const struct blob_upload *after,
+                     struct blob_uploads *ret, struct sr_err *err);
