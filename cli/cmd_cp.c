@@ -147,8 +147,12 @@ static bool copy_one(struct cp *cp, const char *from, const char *to, struct sr_
         return store_call_fail(cp->call, target, err);
     const bool done = piped ? blob_cp_from_fd(STDIN_FILENO, &place, &cp->params, &result, err)
                             : blob_cp(&source, &place, &cp->params, &result, err);
-    if (!done)
-        return store_call_fail(cp->call, err->code == SR_ERR_EXISTS || piped ? target : from, err);
+    if (!done && (piped || err->code == SR_ERR_EXISTS))
+        return store_call_fail(cp->call, target, err);
+    if (!done) {
+        cp->call->advice = store_call_advice(target, err);  // either side may be meant
+        return store_call_fail(cp->call, from, err);
+    }
     return !cp->call->json || print_json(from, target, &result, err);
 }
 

@@ -72,7 +72,7 @@ static bool is_http(const char *url)
     return strncasecmp(url, "http://", 7) == 0 || strncasecmp(url, "https://", 8) == 0;
 }
 
-static const char *advice_for(const char *url, const struct sr_err *err)
+const char *store_call_advice(const char *url, const struct sr_err *err)
 {
     const bool s3 = strncasecmp(url, "s3://", 5) == 0;
     switch (err->code) {
@@ -84,6 +84,8 @@ static const char *advice_for(const char *url, const struct sr_err *err)
                     "--no-sign-request asks without"
                   : NULL;
     case SR_ERR_NOT_FOUND:
+        if (s3 && strstr(err->message, "NoSuchBucket"))
+            return "no such bucket there: --endpoint-url, --region and the stores file say where";
         if (s3 && err->native == 0)
             return "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile (--aws-profile), or "
                    "--no-sign-request for what is public";
@@ -111,7 +113,8 @@ bool store_call_fail(struct store_call *call, const char *url, struct sr_err *er
 {
     char shown[URL_SHOWN_BYTES];
     show_url(url, shown);
-    call->advice = advice_for(url, err);
+    if (!call->advice)
+        call->advice = store_call_advice(url, err);
     if (err->code == SR_ERR_EXISTS)
         return sr_fail(err, SR_ERR_EXISTS, "%s is there already", shown);
     return sr_err_wrap(err, "%s", shown);

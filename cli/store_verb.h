@@ -53,7 +53,9 @@ int store_verb_main(const struct cli *cli, const struct store_verb *verb);
 
 // Puts the URL, without its secrets, before the error and notes what may help. Gives false.
 bool store_call_fail(struct store_call *call, const char *url, struct sr_err *err);
-// The same on stderr at once, where others may still succeed.
+// What may help against an error at this URL; NULL: nothing.
+const char *store_call_advice(const char *url, const struct sr_err *err);
+// The same as store_call_fail() on stderr at once, where others may still succeed.
 void store_call_report(struct store_call *call, const char *url, struct sr_err *err);
 
 // Ends standard output's buffer; errors of it are found here.
