@@ -213,7 +213,9 @@ bool blob_s3_upload_abort(void *self, const struct blob_upload *upload, struct s
     sr_auto(sr_str) struct sr_str query = { 0 };
     if (!upload_query(upload, 0, &query, err))
         return false;
-    struct blob_s3_call call = { .method = "DELETE", .key = upload->key, .query = query.text };
+    struct blob_s3_call call = {
+        .method = "DELETE", .key = upload->key, .query = query.text, .cleans_up = true
+    };
     sr_auto(http_response) struct http_response reply = { 0 };
     return blob_s3_run(self, &call, &reply, err);
 }

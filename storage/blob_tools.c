@@ -245,8 +245,10 @@ bool blob_cp(const struct blob_place *from, const struct blob_place *to,
     note_total(params->moved, info.bytes);
     const char *type = params->content_type ? params->content_type : info.content_type;
     const char *cache = params->cache_control ? params->cache_control : info.cache_control;
+    const bool says_nothing =
+        strcmp(type, "application/octet-stream") == 0;  // the target's name may
     const struct blob_attrs attrs = {
-        .content_type = *type ? type : NULL,
+        .content_type = *type && !says_nothing ? type : NULL,
         .cache_control = *cache ? cache : NULL,
         .meta = &info.meta,
         .if_absent = !params->overwrite,
@@ -254,8 +256,9 @@ bool blob_cp(const struct blob_place *from, const struct blob_place *to,
     struct blob_cp_result result = { .bytes = info.bytes };
     if (from->blob.self == to->blob.self && from->blob.ops->copy) {
         result.inside = inside(from, &info, to, &attrs, params, err);
-        // a server that does not copy (parts) still stores what is sent
-        if (!result.inside && err->code != SR_ERR_UNSUPPORTED)
+        // a server that does not copy (parts), or does not find keys which it must decode, still
+        // stores what is sent
+        if (!result.inside && err->code != SR_ERR_UNSUPPORTED && err->code != SR_ERR_NOT_FOUND)
             return false;
     }
     if (!result.inside && !through_memory(from, &info, to, &attrs, params, err))
