@@ -47,6 +47,28 @@ bool blob_s3_check_absent(struct blob_s3 *s3, const char *key, const struct blob
     return err->code == SR_ERR_NOT_FOUND;
 }
 
+// Swift (2.30) answers 501 to the condition. Between our look and its writing another may then come
+// in front of us, which without the server's help nobody can prevent.
+bool blob_s3_run_absent(struct blob_s3 *s3, struct blob_s3_call *call,
+                        const struct blob_attrs *attrs, struct http_response *ret,
+                        struct sr_err *err)
+{
+    const struct blob_s3_call plain = *call;
+    const bool asks = attrs->if_absent && !atomic_load(&s3->no_conditions);
+    if (asks)
+        blob_s3_header(call, "If-None-Match", "*");
+    if (blob_s3_run(s3, call, ret, err))
+        return true;
+    if (asks && err->code == SR_ERR_UNSUPPORTED) {
+        atomic_store(&s3->no_conditions, true);
+        *call = plain;
+        return blob_s3_run(s3, call, ret, err);
+    }
+    if (asks && err->code == SR_ERR_CONFLICT)
+        return sr_fail(err, SR_ERR_EXISTS, "%s is there already", call->key);
+    return false;
+}
+
 // Reading ----------------------------------------------------------------------------------------
 
 static bool copy_header(const struct http_response *reply, const char *name, char *to,
@@ -168,13 +190,9 @@ static bool s3_put(void *self, const struct blob_put *put, char ret_etag[BLOB_ET
     sr_auto(http_response) struct http_response reply = { 0 };
     if (!blob_s3_check_absent(s3, put->key, &put->attrs, err))
         return false;
-    if (put->attrs.if_absent)
-        blob_s3_header(&call, "If-None-Match", "*");
-    bool done = blob_s3_add_attrs(&call, put->key, &put->attrs, texts, err) &&
-                blob_s3_run(s3, &call, &reply, err);
+    const bool done = blob_s3_add_attrs(&call, put->key, &put->attrs, texts, err) &&
+                      blob_s3_run_absent(s3, &call, &put->attrs, &reply, err);
     free_texts(texts);
-    if (!done && put->attrs.if_absent && err->code == SR_ERR_CONFLICT)
-        return sr_fail(err, SR_ERR_EXISTS, "%s is there already", put->key);
     return done && blob_s3_etag(&reply, ret_etag, err);
 }
 
@@ -224,6 +242,26 @@ static bool s3_presign(void *self, const char *method, const char *key, int64_t 
                        char **ret_url, struct sr_err *err)
 {
     return blob_s3_sign_query(self, method, key, expires_s, ret_url, err);
+}
+
+// Styles -----------------------------------------------------------------------------------------
+
+static const char *const styles[] = {
+    [BLOB_S3_STYLE_AUTO] = "auto",
+    [BLOB_S3_STYLE_PATH] = "path",
+    [BLOB_S3_STYLE_VIRTUAL] = "virtual",
+};
+enum { STYLE_COUNT = sizeof(styles) / sizeof(styles[0]) };
+
+bool blob_s3_style_named(const char *name, enum blob_s3_style *ret)
+{
+    for (size_t i = 0; i < STYLE_COUNT; i++) {
+        if (strcmp(name, styles[i]) == 0) {
+            *ret = (enum blob_s3_style)i;
+            return true;
+        }
+    }
+    return false;
 }
 
 // Opening ----------------------------------------------------------------------------------------
