@@ -226,6 +226,26 @@ static bool s3_presign(void *self, const char *method, const char *key, int64_t 
     return blob_s3_sign_query(self, method, key, expires_s, ret_url, err);
 }
 
+// Styles -----------------------------------------------------------------------------------------
+
+static const char *const styles[] = {
+    [BLOB_S3_STYLE_AUTO] = "auto",
+    [BLOB_S3_STYLE_PATH] = "path",
+    [BLOB_S3_STYLE_VIRTUAL] = "virtual",
+};
+enum { STYLE_COUNT = sizeof(styles) / sizeof(styles[0]) };
+
+bool blob_s3_style_named(const char *name, enum blob_s3_style *ret)
+{
+    for (size_t i = 0; i < STYLE_COUNT; i++) {
+        if (strcmp(name, styles[i]) == 0) {
+            *ret = (enum blob_s3_style)i;
+            return true;
+        }
+    }
+    return false;
+}
+
 // Opening ----------------------------------------------------------------------------------------
 
 static void s3_close(void *self)

@@ -11,6 +11,7 @@ struct blob_stores;
 
 // How a bucket is reached. Texts that are NULL come from the environment.
 struct blob_store_config {
+    const char *name;    // s3://NAME/key; NULL: the bucket's
     const char *bucket;  // NULL: every bucket that has no entry of its own
     const char *profile;
     const char

@@ -235,9 +235,10 @@ static void bucket_of_its_own(void **state)
     const struct blob_store_config configs[] = {
         { .bucket = NULL, .endpoint = "http://127.0.0.1:1" },
         { .bucket = "bucket", .endpoint = http_fake_url(scene.fake), .region = "eu-1" },
+        { .name = "named", .bucket = "bucket", .endpoint = "http://127.0.0.1:2" },
     };
     const struct blob_stores_params params = {
-        .store = configs, .store_count = 2, .env = env, .env_self = &scene
+        .store = configs, .store_count = 3, .env = env, .env_self = &scene
     };
     sr_auto(blob_stores) struct blob_stores *stores = NULL;
     sr_assert_ok(blob_stores_new(&params, &stores, &err), err);
@@ -250,6 +251,11 @@ static void bucket_of_its_own(void **state)
     sr_auto(char) char *url = NULL;
     sr_assert_ok(blob_presign(&other.blob, "GET", other.key, 60, &url, &err), err);
     sr_assert_contains(url, "http://127.0.0.1:1/others/x?");
+    sr_auto(blob_place) struct blob_place named = { 0 };
+    sr_auto(char) char *of_named = NULL;
+    sr_assert_ok(blob_stores_open(stores, "s3://named/x", BLOB_PLACE_READ, &named, &err), err);
+    sr_assert_ok(blob_presign(&named.blob, "GET", named.key, 60, &of_named, &err), err);
+    sr_assert_contains(of_named, "http://127.0.0.1:2/bucket/x?");
     end(&scene);
 }
 
