@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "pipeline/objects.h"
 
 #define NOTE_NAME "publish.json"
 enum { NOTE_BYTES_MAX = 1 << 20, HASH_STEP_BYTES = 1 << 18 };
@@ -72,6 +73,12 @@ static bool hash_file(const char *path, char text[SR_SHA256_HEX], struct sr_err 
     return true;
 }
 
+static bool hash(const struct job *job, const char *final, char text[SR_SHA256_HEX],
+                 struct sr_err *err)
+{
+    return remote_is_url(final) ? objects_hash(job, final, text, err) : hash_file(final, text, err);
+}
+
 static const char *find_hash(const struct job *job, const json_t *note, const char *final,
                              struct sr_err *err)
 {
@@ -105,6 +112,6 @@ bool publish_note_allows(const struct job *job, const char *final, bool is_hls, 
         return true;
     const char *const want = find_hash(job, note, final, &why);
     char got[SR_SHA256_HEX];
-    *ret_allows = want && (is_hls || (hash_file(final, got, &why) && strcmp(got, want) == 0));
+    *ret_allows = want && (is_hls || (hash(job, final, got, &why) && strcmp(got, want) == 0));
     return true;
 }

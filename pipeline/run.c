@@ -16,7 +16,7 @@
 #include "pipeline/report.h"
 #include "pipeline/run_tasks.h"
 
-enum { BUDGET_BYTES_MIN = 256 << 20 };
+enum { BUDGET_BYTES_MIN = 256 << 20, CLEAN_UP_US = 10000000 };
 
 void run_result_done(struct run_result *result)
 {
@@ -42,6 +42,25 @@ static uint64_t default_budget(void)
     return half > BUDGET_BYTES_MIN ? half : BUDGET_BYTES_MIN;
 }
 
+// Of an output in a store, on this machine: one folder for each output.
+// Spec: XDG Base Directory: $XDG_CACHE_HOME, which must be absolute, else $HOME/.cache
+static char *cache_workspace(const struct manifest *manifest, struct sr_err *err)
+{
+    const char *const cache = getenv("XDG_CACHE_HOME"), *const home = getenv("HOME");
+    uint8_t digest[SR_SHA256_BYTES];
+    char text[SR_SHA256_HEX];
+    if (!sr_sha256(manifest->output, strlen(manifest->output), digest, err))
+        return NULL;
+    sr_hex(digest, sizeof(digest), text);
+    if (cache && cache[0] == '/')
+        return sr_strf(err, "%s/splitreel/%.24s", cache, text);
+    if (home && home[0] == '/')
+        return sr_strf(err, "%s/.cache/splitreel/%.24s", home, text);
+    (void)sr_fail(err, SR_ERR_INVALID,
+                  "neither HOME nor XDG_CACHE_HOME says where to work; name a --workspace");
+    return NULL;
+}
+
 // The workspace's folder when the user names none. For a pipe there is no "beside": a folder in
 // TMPDIR, this run's alone.
 static char *default_workspace(const struct manifest *manifest, struct sr_err *err)
@@ -57,6 +76,8 @@ static char *default_workspace(const struct manifest *manifest, struct sr_err *e
         }
         return folder;
     }
+    if (remote_is_url(manifest->output))
+        return cache_workspace(manifest, err);
     sr_auto(char) char *parent = places_parent(manifest->output, err);
     if (!parent)
         return NULL;
@@ -98,6 +119,7 @@ struct run {
     bool workspace_is_ours;
     struct workspace *workspace;
     struct sr_budget *budget;
+    struct remote *remote;
     struct job *job;
 };
 
@@ -106,7 +128,7 @@ static bool check_strict(const struct run *run, const struct report *report, str
     if (!run->params->strict || report->damaged == 0)
         return true;
     return sr_fail(err, SR_ERR_INPUT, "%s: the source is damaged, and --strict refuses that: %s",
-                   run->params->manifest->input, report->first_damage);
+                   run->params->manifest->input_shown, report->first_damage);
 }
 
 static bool keep_failed_report(const struct run *run, const struct report *report,
@@ -177,11 +199,10 @@ static bool deliver(struct run *run, struct sr_err *err)
     run->result->report = json_incref(report.json);
     if (!report.has_passed)
         return keep_failed_report(run, &report, err);
-    if (!source_check(run->params->manifest->input, &job->identity, err))
-        return sr_err_wrap(err, "%s", run->params->manifest->input);
+    if (!source_check(run->remote, run->params->manifest->input, &job->identity, err))
+        return sr_err_wrap(err, "%s", job->source.name);
     set_stage(run->params, RUN_PUBLISHING);
     const struct act_publish_params params = {
-        .overwrite = run->params->overwrite,
         .pipe_fd = run->params->pipe_fd,
         .report_path = report_path,
         .report = report.json,
@@ -199,6 +220,7 @@ static bool prepare(struct run *run, struct sr_err *err)
     sr_auto(json) json_t *planned = NULL;
     const struct job_params params = {
         .manifest = run->params->manifest,
+        .remote = run->remote,
         .workspace = run->workspace,
         .budget = run->budget,
         .cancel = &run->hard,
@@ -220,7 +242,7 @@ static bool check_strict_early(const struct run *run, struct sr_err *err)
     const struct packet_table *const table = run->job->table;
     return !run->params->strict || !table || table->damaged_count == 0 ||
            sr_fail(err, SR_ERR_INPUT, "%s: %zu packets are damaged, and --strict refuses that",
-                   run->params->manifest->input, table->damaged_count);
+                   run->params->manifest->input_shown, table->damaged_count);
 }
 
 static bool work(struct run *run, struct sr_err *err)
@@ -308,9 +330,28 @@ static bool open_all(struct run *run, struct sr_err *err)
         .is_ours = run->workspace_is_ours,
         .log = params->log,
     };
-    return sr_budget_new(params->memory_bytes ? params->memory_bytes : default_budget(),
+    const struct remote_params remote = {
+        .stores = params->stores,
+        .cancel = &run->hard,
+        .log = params->log,
+        .reader_count = params->worker_count,
+    };
+    return remote_new(&remote, &run->remote, err) &&
+           sr_budget_new(params->memory_bytes ? params->memory_bytes : default_budget(),
                          &run->budget, err) &&
            workspace_open(&workspace, &run->workspace, err);
+}
+
+// Uploads are given up also by a job that was cancelled: which takes requests, for a while.
+static void clean_up(struct run *run)
+{
+    const struct sr_clock *const clock = run->params->clock;
+    if (sr_cancel_asked(&run->hard) && clock) {
+        run->hard.deadline_us = sr_clock_monotonic_us(clock) + CLEAN_UP_US;
+        run->hard.parent = NULL;
+        atomic_store(&run->hard.flag, false);
+    }
+    act_join_discard(run->job);
 }
 
 bool run_job(const struct run_params *params, struct run_result *ret, struct sr_err *err)
@@ -320,16 +361,17 @@ bool run_job(const struct run_params *params, struct run_result *ret, struct sr_
     sr_cancel_init(&run.hard, params->stop, params->clock, INT64_MAX);
     // What cannot work is refused before a folder is made for it.
     bool done =
-        access(params->manifest->input, F_OK) == 0 ||
+        remote_is_url(params->manifest->input) || access(params->manifest->input, F_OK) == 0 ||
         sr_fail(err, SR_ERR_NOT_FOUND, "%s: there is no such file", params->manifest->input);
     done = done && open_all(&run, err) && work(&run, err);
     if (run.job)
-        act_join_discard(run.job);
+        clean_up(&run);
     ret->workspace_kept = run.workspace != NULL;
     if (run.workspace && (done ? !params->keep : !has_work(&run)))
         remove_work(&run, done);
     set_stage(params, done ? RUN_ENDED : RUN_FAILED);
     job_free(run.job);
+    remote_free(run.remote);
     workspace_free(run.workspace);
     sr_budget_free(run.budget);
     return done;
