@@ -294,7 +294,7 @@ static void remove_work(struct run *run, bool all)
     if (!run->workspace_is_ours)
         return;
     char *const parent = places_parent(run->result->workspace, &err);
-    if (parent && strlen(parent) >= 10 && strcmp(parent + strlen(parent) - 10, ".splitreel") == 0)
+    if (parent && strlen(parent) >= 9 && strcmp(parent + strlen(parent) - 9, "splitreel") == 0)
         (void)rmdir(parent);  // stays while another job's work is in it
     free(parent);
 }
