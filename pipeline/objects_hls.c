@@ -170,20 +170,28 @@ static bool remove_page(const struct blob_place *place, const struct blob_page *
     return count == 0 || blob_remove(&place->blob, keys, count, err);
 }
 
+// Media segments of a track that are ours.
+static size_t count_segments(const struct hls_files *files, const char *id)
+{
+    const size_t bytes = strlen(id);
+    size_t count = 0;
+    for (size_t i = 0; i < files->count; i++) {
+        const char *const name = files->item[i].name;
+        count += strncmp(name, id, bytes) == 0 && name[bytes] == '/' &&
+                 segment_number(name + bytes + 1) > 0;
+    }
+    return count;
+}
+
 // What an earlier, longer output has left behind the last media segment of this one.
 static bool remove_rest(const struct sending *sending, const char *id, struct sr_err *err)
 {
     const struct blob_place *const place = sending->file->place;
     sr_auto(char) char *prefix = sr_strf(err, "%s%s/", place->key, id);
     sr_auto(char) char *token = NULL;
-    size_t kept = 0;
-    char name[32];
-    do
-        (void)sr_format(name, sizeof(name), HLS_SEGMENT, ++kept);
-    while (hls_files_find(sending->file->files, id, name));
-    kept--;
     if (!prefix)
         return false;
+    const size_t kept = count_segments(sending->file->files, id);
     for (bool more = true; more;) {
         const struct blob_list list = { .prefix = prefix, .token = token };
         sr_auto(blob_page) struct blob_page page = { 0 };

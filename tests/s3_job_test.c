@@ -546,6 +546,7 @@ static void requests_of_a_plan(void **state)
     assert_true(job->table->presented_count >= 80000);
     sr_assert_ok(remote_stats(remote, &stats, &err), err);
     const long long requests = json_integer_value(json_object_get(stats, "requests"));
+    printf("requests: %lld\n", requests);
     if (requests > 8)
         fail_msg("%lld requests", requests);
     job_free(sr_take(job));
