@@ -60,6 +60,7 @@ struct how {
     const char *rendition;       // of the video, with single quotes
     bool overwrite, keep, gives_up;
     struct run_progress *progress;
+    const struct sr_cancel *stop;
 };
 
 static char *scratch(const char *name)
@@ -99,6 +100,7 @@ static bool run_with(const struct how *how, const struct manifest *manifest,
         .keep = how->keep,
         .worker_count = 2,
         .pipe_fd = -1,
+        .stop = how->stop,
         .clock = sr_clock_system(),
         .progress = how->progress,
     };
@@ -398,6 +400,34 @@ static void a_source_that_changes(void **state)
     free(changer);
 }
 
+// Spec: an unexplained difference is VERIFY, and nothing is published.
+static void a_part_that_is_damaged(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+    sr_auto(char) char *path = fixture("rotated.mp4");
+    sr_auto(char) char *folder = scratch("damaged");
+    clear("out/");
+    struct how how = { .input = path,
+                       .output = BUCKET "out/d.mp4",
+                       .workspace = "damaged",
+                       .rendition = "{'id':'v','codec':'h264','preset':'ultrafast','crf':5}",
+                       .keep = true };
+    run_ok(&how);
+    clear("out/");
+    // One bit near the end of each part: sizes and headers stay.
+    sr_auto(char) char *command = sr_strf(
+        &err,
+        "cd '%s' && for f in *.m4s; do printf '\\377' | dd of=$f bs=1 conv=notrunc "
+        "seek=$(($(stat -c %%s $f) - 9)) 2>/dev/null; done",
+        folder);
+    assert_int_equal(system(command), 0);
+    sr_auto(run_result) struct run_result result = { 0 };
+    sr_assert_fails(run_it(&how, &result, &err), SR_ERR_VERIFY, err);
+    assert_int_equal(count_below("out/"), 0);
+    assert_int_equal(open_uploads(), 0);
+}
+
 // Faults -----------------------------------------------------------------------------------------
 static const struct fault_row {
     const char *name;
@@ -492,6 +522,47 @@ static void killed(void **state)
     assert_int_equal(open_uploads(), 0);
 }
 
+// Asks to stop as soon as bytes of the output are on their way.
+struct stopper {
+    struct run_progress progress;
+    struct sr_cancel stop;
+};
+static void *stop_it(void *arg)
+{
+    struct stopper *const stopper = arg;
+    while (atomic_load(&stopper->progress.stage) < RUN_ENDED &&
+           fault_proxy_bytes_in(all.proxy) < 2 << 20)
+        (void)poll(NULL, 0, 1);
+    sr_cancel_set(&stopper->stop);
+    return NULL;
+}
+
+static void stopped(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+    sr_auto(char) char *path = fixture("main-60s.mp4");
+    struct stopper *const stopper = calloc(1, sizeof(*stopper));
+    pthread_t thread;
+    clear("out/");
+    sr_cancel_init(&stopper->stop, NULL, sr_clock_system(), INT64_MAX);
+    fault_proxy_plan(all.proxy, (struct fault_plan){ FAULT_LATENCY, 0, 1 });
+    assert_int_equal(pthread_create(&thread, NULL, stop_it, stopper), 0);
+    struct how how = { .input = path,
+                       .output = BUCKET "out/stopped.mp4",
+                       .endpoint = fault_proxy_url(all.proxy),
+                       .rendition = LARGE,
+                       .workspace = "killed",
+                       .progress = &stopper->progress,
+                       .stop = &stopper->stop };
+    sr_auto(run_result) struct run_result result = { 0 };
+    sr_assert_fails(run_it(&how, &result, &err), SR_ERR_CANCELLED, err);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(count_below("out/"), 0);
+    assert_int_equal(open_uploads(), 0);
+    free(stopper);
+}
+
 static int job_only(const char *endpoint, const char *workspace)
 {
     struct sr_err err = { 0 };
@@ -546,7 +617,6 @@ static void requests_of_a_plan(void **state)
     assert_true(job->table->presented_count >= 80000);
     sr_assert_ok(remote_stats(remote, &stats, &err), err);
     const long long requests = json_integer_value(json_object_get(stats, "requests"));
-    printf("requests: %lld\n", requests);
     if (requests > 8)
         fail_msg("%lld requests", requests);
     job_free(sr_take(job));
@@ -577,6 +647,8 @@ int main(int argc, char **argv)
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_source_that_changes);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(requests_of_a_plan);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(killed);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(stopped);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_part_that_is_damaged);
     count += sr_test_add_rows(tests + count, fault_rows, SR_TEST_COUNT(fault_rows),
                               sizeof(fault_rows[0]), through_faults);
     const int failed = sr_test_run(__FILE__, tests, count);
