@@ -27,6 +27,10 @@ static const struct verb {
     { "plan", cmd_plan, "show where a file would be cut, and what would be made of it" },
     { "probe", cmd_probe, "show what is in a file, and what is odd about it" },
     { "verify", cmd_verify, "check an output against its source" },
+    { "ls", cmd_ls, "list a bucket or a folder" },
+    { "cp", cmd_cp, "copy objects from and to any store" },
+    { "cat", cmd_cat, "write an object's bytes to standard output" },
+    { "gc", cmd_gc, "abort uploads that crashes left open" },
 };
 enum { VERB_COUNT = sizeof(verbs) / sizeof(verbs[0]) };
 

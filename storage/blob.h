@@ -85,7 +85,7 @@ SR_DEFINE_AUTO_VALUE(blob_upload, struct blob_upload, blob_upload_done);
 struct blob_uploads {
     struct blob_upload *item;
     size_t count;
-    bool more;  // there are others: abort these and ask again
+    bool more;  // there are others: abort these and ask again, or go on behind the last
 };
 void blob_uploads_done(struct blob_uploads *uploads);
 SR_DEFINE_AUTO_VALUE(blob_uploads, struct blob_uploads, blob_uploads_done);
@@ -157,7 +157,8 @@ struct blob_ops {
                           const struct blob_parts *parts, const struct blob_attrs *attrs,
                           char ret_etag[BLOB_ETAG_BYTES], struct sr_err *err);
     bool (*upload_abort)(void *self, const struct blob_upload *upload, struct sr_err *err);
-    bool (*uploads)(void *self, const char *prefix, struct blob_uploads *ret, struct sr_err *err);
+    bool (*uploads)(void *self, const char *prefix, const struct blob_upload *after,
+                    struct blob_uploads *ret, struct sr_err *err);
     bool (*list)(void *self, const struct blob_list *list, struct blob_page *ret,
                  struct sr_err *err);
     bool (*remove)(void *self, const char *const *keys, size_t count, struct sr_err *err);
@@ -220,6 +221,10 @@ SR_MUST_USE bool blob_upload_abort(const struct blob *blob, const struct blob_up
                                    struct sr_err *err);
 SR_MUST_USE bool blob_uploads(const struct blob *blob, const char *prefix, struct blob_uploads *ret,
                               struct sr_err *err);
+// The next page: those behind `after`, the last of the page before; NULL: from the start.
+SR_MUST_USE bool blob_uploads_after(const struct blob *blob, const char *prefix,
+                                    const struct blob_upload *after, struct blob_uploads *ret,
+                                    struct sr_err *err);
 SR_MUST_USE bool blob_list(const struct blob *blob, const struct blob_list *list,
                            struct blob_page *ret, struct sr_err *err);
 // Keys that are not there are fine.
@@ -237,7 +242,7 @@ SR_MUST_USE bool blob_presign(const struct blob *blob, const char *method, const
                               int64_t expires_s, char **ret_url, struct sr_err *err);
 
 // Aborts every upload below the prefix that began before `before_us` (wall time): what crashes left
-// behind.
+// behind. See blob_gc.h.
 SR_MUST_USE bool blob_abort_stale(const struct blob *blob, const char *prefix, int64_t before_us,
                                   size_t *ret_count, struct sr_err *err);
 

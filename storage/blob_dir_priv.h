@@ -79,7 +79,8 @@ bool blob_dir_upload_finish(void *self, const struct blob_upload *upload,
                             const struct blob_parts *parts, const struct blob_attrs *attrs,
                             char ret_etag[BLOB_ETAG_BYTES], struct sr_err *err);
 bool blob_dir_upload_abort(void *self, const struct blob_upload *upload, struct sr_err *err);
-bool blob_dir_uploads(void *self, const char *prefix, struct blob_uploads *ret, struct sr_err *err);
+bool blob_dir_uploads(void *self, const char *prefix, const struct blob_upload *after,
+                      struct blob_uploads *ret, struct sr_err *err);
 bool blob_dir_open_reader(void *self, const char *key, const char *if_match, struct sr_reader *ret,
                           struct sr_err *err);
 bool blob_dir_open_writer(void *self, const char *key, const struct blob_attrs *attrs,

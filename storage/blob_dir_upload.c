@@ -296,9 +296,15 @@ bool blob_dir_upload_abort(void *self, const struct blob_upload *upload, struct 
     return true;
 }
 
-bool blob_dir_uploads(void *self, const char *prefix, struct blob_uploads *ret, struct sr_err *err)
+// All of them in one page.
+bool blob_dir_uploads(void *self, const char *prefix, const struct blob_upload *after,
+                      struct blob_uploads *ret, struct sr_err *err)
 {
     struct blob_dir *dir = self;
+    if (after) {
+        *ret = (struct blob_uploads){ 0 };
+        return true;
+    }
     sr_auto(blob_uploads) struct blob_uploads uploads = { 0 };
     sr_auto(char) char *path = sr_strf(err, "%s/%s", dir->folder, BLOB_DIR_UPLOADS);
     DIR *folder = path ? opendir(path) : NULL;

@@ -7,7 +7,11 @@
 #include "storage/blob_s3.h"
 #include "storage/s3_xml.h"
 
-enum { BLOB_S3_HEADERS_MAX = 24, BLOB_S3_REPLY_BYTES = 16 << 20 };
+enum {
+    BLOB_S3_HEADERS_MAX = 24,
+    BLOB_S3_REPLY_BYTES = 16 << 20,
+    BLOB_S3_CLEAN_UP_US = 10000000,
+};
 
 struct blob_s3 {
     struct blob_s3_params params;
@@ -29,6 +33,7 @@ struct blob_s3_call {
     bool check_etag;     // the reply's ETag, where it is an MD5, must be the body's
     bool range_may_end;  // 416 is an empty answer
     bool error_in_200;   // the body of a 200 must be read for an error
+    bool cleans_up;      // is made also after the store's user was asked to stop, but not for long
     http_accept_fn accept;
     http_sink_fn sink;
     void *self;  // of accept and sink
@@ -86,4 +91,5 @@ bool blob_s3_upload_finish(void *self, const struct blob_upload *upload,
                            const struct blob_parts *parts, const struct blob_attrs *attrs,
                            char ret_etag[BLOB_ETAG_BYTES], struct sr_err *err);
 bool blob_s3_upload_abort(void *self, const struct blob_upload *upload, struct sr_err *err);
-bool blob_s3_uploads(void *self, const char *prefix, struct blob_uploads *ret, struct sr_err *err);
+bool blob_s3_uploads(void *self, const char *prefix, const struct blob_upload *after,
+                     struct blob_uploads *ret, struct sr_err *err);

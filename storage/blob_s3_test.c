@@ -33,6 +33,7 @@ struct scene {
     atomic_uint unsigned_requests;  // whose signature does not verify
     char region[65];                // that the last was signed for
     char seen[8192];                // "METHOD target\n"
+    struct sr_cancel stop;
     struct sr_mutex lock;
 };
 
@@ -105,7 +106,9 @@ static void begin(struct scene *scene, const struct step *steps, size_t count)
         .http = scene->http,
         .credentials = scene->credentials,
         .clock = &scene->clock.clock,
+        .cancel = &scene->stop,
     };
+    sr_cancel_init(&scene->stop, NULL, NULL, INT64_MAX);
     sr_assert_ok(blob_s3_open(&s3, &scene->blob, &err), err);
 }
 
@@ -436,9 +439,54 @@ static void addressing(void **state)
     }
 }
 
+// Who was asked to stop begins nothing more, but takes away what lies about.
+static void cleans_up_after_stop(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+    static const struct step step = { 204, NULL, NULL };
+    struct scene scene;
+    begin(&scene, &step, 1);
+    char etag[BLOB_ETAG_BYTES], key[] = "k", id[] = "1&2";
+    const struct blob_put put = { .key = "k", .data = "x", .bytes = 1 };
+    const struct blob_upload upload = { .key = key, .id = id };
+    sr_cancel_set(&scene.stop);
+    sr_assert_fails(blob_put(&scene.blob, &put, etag, &err), SR_ERR_CANCELLED, err);
+    sr_assert_ok(blob_upload_abort(&scene.blob, &upload, &err), err);
+    assert_string_equal(scene.seen, "DELETE /bucket/k?uploadId=1%262\n");
+    end(&scene);
+}
+
+// The pages of open uploads: each is asked for behind the last of the one before.
+static void pages_of_uploads(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+#define UPLOADS(more, key, id)                                                                     \
+    "<ListMultipartUploadsResult><IsTruncated>" more "</IsTruncated><Upload><Key>" key             \
+    "</Key><UploadId>" id "</UploadId><Initiated>2020-01-02T03:04:05.000Z</Initiated></Upload>"    \
+    "</ListMultipartUploadsResult>"
+    static const struct step steps[] = { { 200, NULL, UPLOADS("true", "p/a b", "i/1") },
+                                         { 204, NULL, NULL },
+                                         { 200, NULL, UPLOADS("false", "p/c", "i2") },
+                                         { 204, NULL, NULL } };
+    struct scene scene;
+    begin(&scene, steps, SR_TEST_COUNT(steps));
+    size_t count = 0;
+    sr_assert_ok(blob_abort_stale(&scene.blob, "p/", WALL_US, &count, &err), err);
+    assert_int_equal(count, 2);
+    assert_string_equal(
+        scene.seen,
+        "GET /bucket?max-uploads=1000&prefix=p%2F&uploads=\n"
+        "DELETE /bucket/p/a%20b?uploadId=i%2F1\n"
+        "GET /bucket?key-marker=p%2Fa%20b&upload-id-marker=i%2F1&max-uploads=1000&prefix=p%2F&uploads=\n"
+        "DELETE /bucket/p/c?uploadId=i2\n");
+    end(&scene);
+}
+
 int main(void)
 {
-    static struct CMUnitTest tests[SR_TEST_COUNT(rows) + 10];
+    static struct CMUnitTest tests[SR_TEST_COUNT(rows) + 12];
     size_t count = SR_TEST_ADD(tests, rows, each_row);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(heals);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(damaged_on_the_way);
@@ -450,5 +498,7 @@ int main(void)
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(bad_listings);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(bad_parameters);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(addressing);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(cleans_up_after_stop);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(pages_of_uploads);
     return sr_test_run(__FILE__, tests, count);
 }
