@@ -12,9 +12,9 @@
 // is. The flag may be set from a signal handler.
 struct sr_cancel {
     atomic_bool flag;
-    const struct sr_cancel *_Atomic parent;  // its owner may change it, and the deadline, at any time
+    const struct sr_cancel *_Atomic parent;  // its owner may change it while others ask
     const struct sr_clock *clock;
-    _Atomic int64_t deadline_us;  // monotonic; INT64_MAX: none
+    int64_t deadline_us;  // monotonic; INT64_MAX: none
 };
 
 void sr_cancel_init(struct sr_cancel *cancel, const struct sr_cancel *parent,

@@ -80,9 +80,9 @@ static bool print_report(const json_t *report, struct sr_err *err)
             sr_fail(err, SR_ERR_STORAGE, "standard output"));
 }
 
-static bool run(const struct cli *cli, struct job_options *options,
-                const struct manifest *manifest, const struct sr_log *log,
-                struct run_progress *progress, char **ret_advice, struct sr_err *err)
+static bool run(const struct cli *cli, struct job_options *options, const struct manifest *manifest,
+                const struct sr_log *log, struct run_progress *progress, char **ret_advice,
+                struct sr_err *err)
 {
     sr_auto(run_result) struct run_result result = { 0 };
     struct blob_stores_params stores = { .clock = sr_clock_system() };

@@ -64,8 +64,8 @@ bool act_join(struct job *job, json_t **ret_result, struct sr_err *err)
             return sr_err_wrap(err, "%s", file->final ? file->final : "standard output");
         json_t *const item = json_object();
         if (!jx_append(files, item, err) ||
-            !jx_put(item, "temporary",
-                    file->temporary ? jx_string(file->temporary) : json_null(), err) ||
+            !jx_put(item, "temporary", file->temporary ? jx_string(file->temporary) : json_null(),
+                    err) ||
             !jx_put(item, "final", file->final ? jx_string(file->final) : json_null(), err))
             return false;
     }

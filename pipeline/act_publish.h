@@ -7,7 +7,7 @@
 struct act_publish_params {
     int pipe_fd;              // for an output "-"
     const char *report_path;  // NULL: none
-    json_t *report;  // gets "transfer" when a store was used
+    json_t *report;           // gets "transfer" when a store was used
 };
 
 // Needs act_verify, and that it found nothing. Result: {"published": [names]}.

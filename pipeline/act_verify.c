@@ -87,8 +87,8 @@ static bool verify_file(struct job *job, struct job_file *file, struct sr_sha256
            look(job, &reader, file->final ? file->final : "standard output", tracks, found, err);
 }
 
-// One file of an HLS output: "" of the output itself, else of a track; `name` NULL: all media of the
-// track in order. *ret_own, if not NULL, is what the reader reads.
+// One file of an HLS output: "" of the output itself, else of a track; `name` NULL: all media of
+// the track in order. *ret_own, if not NULL, is what the reader reads.
 static bool open_hls(struct job *job, const struct job_file *file, const char *id, const char *name,
                      struct joined **ret_own, struct sr_reader *ret_reader, struct sr_err *err)
 {

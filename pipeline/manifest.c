@@ -136,9 +136,8 @@ static bool check_place(const char *what, bool is_output, const char **place, st
         return true;
     }
     if (!remote_is_url(*place))
-        return sr_fail(err, SR_ERR_UNSUPPORTED,
-                       "%s \"%.*s://...\": there are paths, s3://%s", what, (int)letters, *place,
-                       is_output ? "" : ", http:// and https://");
+        return sr_fail(err, SR_ERR_UNSUPPORTED, "%s \"%.*s://...\": there are paths, s3://%s", what,
+                       (int)letters, *place, is_output ? "" : ", http:// and https://");
     if (is_output && letters != 2)
         return sr_fail(err, SR_ERR_UNSUPPORTED,
                        "%s \"%.*s://...\": http and https can only be read", what, (int)letters,

@@ -112,9 +112,8 @@ static bool check_hls(struct job *job, struct job_file *file, const struct blob_
     struct hls_track track;
     for (size_t i = 0;; i++) {
         const bool more = hls_track(job, file->output, i, &track);
-        sr_auto(char) char *prefix =
-            more ? sr_strf(err, "%s%s/", place->key, track.id)
-                 : sr_strf(err, "%s%s", place->key, HLS_MASTER);
+        sr_auto(char) char *prefix = more ? sr_strf(err, "%s%s/", place->key, track.id)
+                                          : sr_strf(err, "%s%s", place->key, HLS_MASTER);
         sr_auto(blob_page) struct blob_page page = { 0 };
         if (!prefix)
             return false;
@@ -263,10 +262,9 @@ bool objects_publish_report(const struct job *job, const char *url, const char *
     char etag[BLOB_ETAG_BYTES];
     if (!remote_open(job->remote, url, BLOB_PLACE_WRITE, &place, err))
         return false;
-    const struct blob_put put = { .key = place->key,
-                                  .data = text,
-                                  .bytes = bytes,
-                                  .attrs = { .cache_control = CACHE_ASK } };
+    const struct blob_put put = {
+        .key = place->key, .data = text, .bytes = bytes, .attrs = { .cache_control = CACHE_ASK }
+    };
     return blob_put(&place->blob, &put, etag, err) || sr_err_wrap(err, "%s", url);
 }
 

@@ -74,10 +74,10 @@ static bool send_file(const struct sending *sending, const struct hls_file *file
     };
     sr_auto(sr_writer) struct sr_writer writer = { 0 };
     sr_auto(char) char *key = sr_strf(err, "%s%s", place->key, file->name);
-    return key && ((remote_writer(sending->job->remote, &place->blob, key, &attrs, &writer, err) &&
-                    copy(sending->job, file, &writer, err) &&
-                    writer.ops->publish(writer.self, err)) ||
-                   sr_err_wrap(err, "%s/%s", sending->file->final, file->name));
+    return key &&
+           ((remote_writer(sending->job->remote, &place->blob, key, &attrs, &writer, err) &&
+             copy(sending->job, file, &writer, err) && writer.ops->publish(writer.self, err)) ||
+            sr_err_wrap(err, "%s/%s", sending->file->final, file->name));
 }
 
 static bool has_failed(struct sending *sending)

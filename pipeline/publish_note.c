@@ -41,10 +41,8 @@ bool publish_note_write(struct job *job, struct sr_err *err)
 void publish_note_remove(struct job *job)
 {
     struct sr_err err;
-    sr_auto(char) char *path = sr_strf(&err, "%s/%s", workspace_folder(job->workspace), NOTE_NAME);
-    if (path && (unlink(path) == 0 || sr_fail_errno(&err, errno, "remove %s", path)))
-        return;
-    sr_warn(job->log, "a note of the workspace stays", SR_ERR(&err));
+    if (!workspace_note_remove(job->workspace, NOTE_NAME, &err))
+        sr_warn(job->log, "a note of the workspace stays", SR_ERR(&err));
 }
 
 static bool hash_file(const char *path, char text[SR_SHA256_HEX], struct sr_err *err)
@@ -99,15 +97,13 @@ static const char *find_hash(const struct job *job, const json_t *note, const ch
 bool publish_note_allows(const struct job *job, const char *final, bool is_hls, bool *ret_allows,
                          struct sr_err *err)
 {
-    sr_auto(char) char *path = sr_strf(err, "%s/%s", workspace_folder(job->workspace), NOTE_NAME);
     sr_auto(char) char *text = NULL;
     sr_auto(json) json_t *note = NULL;
     struct sr_err why = { 0 };
     size_t bytes;
     *ret_allows = false;
-    if (!path)
-        return false;
-    if (!sr_file_load(path, NOTE_BYTES_MAX, &text, &bytes, &why) ||
+    (void)err;  // what cannot be read is a no
+    if (!workspace_note_load(job->workspace, NOTE_NAME, NOTE_BYTES_MAX, &text, &bytes, &why) ||
         !jx_parse(text, bytes, false, &note, &why))
         return true;
     const char *const want = find_hash(job, note, final, &why);

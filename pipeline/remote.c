@@ -118,8 +118,7 @@ static bool open_locked(struct remote *remote, const char *url, enum blob_place_
         return sr_fail(err, SR_ERR_NO_MEMORY, "a place");
     opened->use = use;
     opened->url = sr_str_dup(url, err);
-    if (!opened->url ||
-        !blob_stores_open(remote->synced.stores, url, use, &opened->place, err)) {
+    if (!opened->url || !blob_stores_open(remote->synced.stores, url, use, &opened->place, err)) {
         free(opened->url);
         free(opened);
         return false;
@@ -152,8 +151,7 @@ static bool open_cache(struct remote *remote, struct sr_err *err)
                                                 : wanted,
     };
     sr_lock(&remote->lock);
-    const bool done =
-        remote->synced.cache || blob_cache_new(&params, &remote->synced.cache, err);
+    const bool done = remote->synced.cache || blob_cache_new(&params, &remote->synced.cache, err);
     sr_unlock(&remote->lock);
     return done;
 }

@@ -23,7 +23,8 @@ SR_DEFINE_AUTO(remote, struct remote, remote_free);
 
 // Whether it is a URL of a store and not a path: s3://, http://, https://.
 bool remote_is_url(const char *place);
-// Of an http URL without query and fragment, which may be secret: for messages. The caller frees it.
+// Of an http URL without query and fragment, which may be secret: for messages. The caller frees
+// it.
 char *remote_shown(const char *place, struct sr_err *err);
 
 // Owns: *ret_place is the remote's. Errors: as blob_stores_open().

@@ -16,7 +16,7 @@
 #include "pipeline/report.h"
 #include "pipeline/run_tasks.h"
 
-enum { BUDGET_BYTES_MIN = 256 << 20, CLEAN_UP_US = 10000000 };
+enum { BUDGET_BYTES_MIN = 256 << 20, JOB_NAME_LETTERS = 24 };
 
 void run_result_done(struct run_result *result)
 {
@@ -42,20 +42,29 @@ static uint64_t default_budget(void)
     return half > BUDGET_BYTES_MIN ? half : BUDGET_BYTES_MIN;
 }
 
+// What tells jobs apart that share a place: their outputs.
+static bool job_name(const struct manifest *manifest, char name[SR_SHA256_HEX], struct sr_err *err)
+{
+    uint8_t digest[SR_SHA256_BYTES];
+    if (!sr_sha256(manifest->output, strlen(manifest->output), digest, err))
+        return false;
+    sr_hex(digest, sizeof(digest), name);
+    name[JOB_NAME_LETTERS] = '\0';
+    return true;
+}
+
 // Of an output in a store, on this machine: one folder for each output.
 // Spec: XDG Base Directory: $XDG_CACHE_HOME, which must be absolute, else $HOME/.cache
 static char *cache_workspace(const struct manifest *manifest, struct sr_err *err)
 {
     const char *const cache = getenv("XDG_CACHE_HOME"), *const home = getenv("HOME");
-    uint8_t digest[SR_SHA256_BYTES];
-    char text[SR_SHA256_HEX];
-    if (!sr_sha256(manifest->output, strlen(manifest->output), digest, err))
+    char name[SR_SHA256_HEX];
+    if (!job_name(manifest, name, err))
         return NULL;
-    sr_hex(digest, sizeof(digest), text);
     if (cache && cache[0] == '/')
-        return sr_strf(err, "%s/splitreel/%.24s", cache, text);
+        return sr_strf(err, "%s/splitreel/%s", cache, name);
     if (home && home[0] == '/')
-        return sr_strf(err, "%s/.cache/splitreel/%.24s", home, text);
+        return sr_strf(err, "%s/.cache/splitreel/%s", home, name);
     (void)sr_fail(err, SR_ERR_INVALID,
                   "neither HOME nor XDG_CACHE_HOME says where to work; name a --workspace");
     return NULL;
@@ -289,7 +298,8 @@ static void remove_work(struct run *run, bool all)
         free(keys);
     } else {
         workspace_abandon(run->workspace);
-        run->result->workspace_kept = access(run->result->workspace, F_OK) == 0;
+        run->result->workspace_kept =
+            !remote_is_url(run->result->workspace) && access(run->result->workspace, F_OK) == 0;
     }
     if (!run->workspace_is_ours)
         return;
@@ -320,38 +330,37 @@ static bool has_work(const struct run *run)
 static bool open_all(struct run *run, struct sr_err *err)
 {
     const struct run_params *const params = run->params;
+    char name[SR_SHA256_HEX];
+    if (!job_name(params->manifest, name, err))
+        return false;
+    if (params->workspace && remote_is_url(params->workspace) &&
+        strcmp(params->manifest->output, "-") == 0)
+        return sr_fail(err, SR_ERR_INVALID,
+                       "--workspace %s: for a pipe want a folder of this machine",
+                       params->workspace);
     run->workspace_is_ours = params->workspace == NULL;
     run->result->workspace = params->workspace ? sr_str_dup(params->workspace, err)
                                                : default_workspace(params->manifest, err);
     if (!run->result->workspace)
         return false;
-    const struct workspace_params workspace = {
-        .folder = run->result->workspace,
-        .is_ours = run->workspace_is_ours,
-        .log = params->log,
-    };
     const struct remote_params remote = {
         .stores = params->stores,
         .cancel = &run->hard,
         .log = params->log,
         .reader_count = params->worker_count,
     };
-    return remote_new(&remote, &run->remote, err) &&
-           sr_budget_new(params->memory_bytes ? params->memory_bytes : default_budget(),
+    if (!remote_new(&remote, &run->remote, err))
+        return false;
+    const struct workspace_params workspace = {
+        .folder = run->result->workspace,
+        .remote = run->remote,
+        .job = name,
+        .is_ours = run->workspace_is_ours,
+        .log = params->log,
+    };
+    return sr_budget_new(params->memory_bytes ? params->memory_bytes : default_budget(),
                          &run->budget, err) &&
            workspace_open(&workspace, &run->workspace, err);
-}
-
-// Uploads are given up also by a job that was cancelled: which takes requests, for a while.
-static void clean_up(struct run *run)
-{
-    const struct sr_clock *const clock = run->params->clock;
-    if (sr_cancel_asked(&run->hard) && clock) {
-        run->hard.deadline_us = sr_clock_monotonic_us(clock) + CLEAN_UP_US;
-        run->hard.parent = NULL;
-        atomic_store(&run->hard.flag, false);
-    }
-    act_join_discard(run->job);
 }
 
 bool run_job(const struct run_params *params, struct run_result *ret, struct sr_err *err)
@@ -365,7 +374,7 @@ bool run_job(const struct run_params *params, struct run_result *ret, struct sr_
         sr_fail(err, SR_ERR_NOT_FOUND, "%s: there is no such file", params->manifest->input);
     done = done && open_all(&run, err) && work(&run, err);
     if (run.job)
-        clean_up(&run);
+        act_join_discard(run.job);
     ret->workspace_kept = run.workspace != NULL;
     if (run.workspace && (done ? !params->keep : !has_work(&run)))
         remove_work(&run, done);

@@ -11,7 +11,7 @@
 // is only one).
 struct source_identity {
     uint64_t bytes;
-    int64_t changed_ns;  // modification time since 1970; of an object 0
+    int64_t changed_ns;          // modification time since 1970; of an object 0
     char etag[BLOB_ETAG_BYTES];  // of an object, where its store tells one; else ""
     char head_sha256[SR_SHA256_HEX], tail_sha256[SR_SHA256_HEX];
 };

@@ -130,11 +130,10 @@ static void load_ahead(void *task, size_t thread_index)
 }
 
 // Adds blocks that are missing from `index` on, up to `limit`, as far as there is room.
-static void gather_locked(struct run *run, uint64_t index, uint64_t limit)
-    SR_REQUIRES(run->reader->cache->lock);
-static void gather_locked(struct run *run, uint64_t index, uint64_t limit)
+static void gather_locked(struct reader *reader, struct run *run, uint64_t index, uint64_t limit)
+    SR_REQUIRES(reader->cache->lock);
+static void gather_locked(struct reader *reader, struct run *run, uint64_t index, uint64_t limit)
 {
-    struct reader *reader = run->reader;
     for (; index < limit && run->count < RUN_BLOCKS_MAX; index++) {
         if (blob_cache_find_locked(reader->cache, reader->object, index))
             return;
@@ -167,7 +166,7 @@ static void start_ahead_locked(struct reader *reader, uint64_t index, uint64_t w
         if (!run)
             return;
         run->reader = reader;
-        gather_locked(run, first, limit);
+        gather_locked(reader, run, first, limit);
         if (run->count == 0) {
             free(run);
             return;
@@ -231,7 +230,7 @@ static struct blob_block *fetch(struct reader *reader, struct blob_block *block,
 {
     struct run run = { .reader = reader, .blocks = { block }, .count = 1 };
     sr_lock(&reader->cache->lock);
-    gather_locked(&run, block->index + 1, last + 1);
+    gather_locked(reader, &run, block->index + 1, last + 1);
     sr_unlock(&reader->cache->lock);
     if (load_run(&run, err))
         return block;

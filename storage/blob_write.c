@@ -252,8 +252,8 @@ static bool publish_parts(struct writer *writer, struct sr_err *err)
 {
     char etag[BLOB_ETAG_BYTES];
     return (writer->sealed || send_rest(writer, err)) &&
-           blob_upload_finish(&writer->blob, &writer->upload, &writer->synced.parts,
-                              &writer->attrs, etag, err);
+           blob_upload_finish(&writer->blob, &writer->upload, &writer->synced.parts, &writer->attrs,
+                              etag, err);
 }
 
 static bool writer_publish(void *self, struct sr_err *err)

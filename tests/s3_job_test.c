@@ -38,7 +38,7 @@ static struct http_params quick_params(void)
     params.attempts_max = 6;
     params.backoff_us = 1000;
     params.backoff_us_max = 20000;
-    params.stall_us = 500 * 1000;
+    params.stall_us = 10 * 1000 * 1000;
     params.retry_tokens_max = 100000;
     return params;
 }
@@ -75,8 +75,12 @@ static bool run_with(const struct how *how, const struct manifest *manifest,
                      struct run_result *result, struct sr_err *err)
 {
     struct http_params http = quick_params();
-    if (how->gives_up)
+    if (how->endpoint)
+        http.stall_us = 1000 * 1000;
+    if (how->gives_up) {
         http.attempts_max = 2;
+        http.stall_us = 300 * 1000;
+    }
     const struct blob_store_config store = {
         .endpoint = how->endpoint ? how->endpoint : all.server.endpoint,
         .region = "us-east-1",
@@ -89,9 +93,10 @@ static bool run_with(const struct how *how, const struct manifest *manifest,
         .env = environment,
         .clock = sr_clock_system(),
     };
-    sr_auto(char) char *workspace = how->workspace && how->workspace[0] == '/'
-                                        ? sr_str_dup(how->workspace, err)
-                                        : scratch(how->workspace ? how->workspace : "ws");
+    sr_auto(char) char *workspace =
+        how->workspace && (how->workspace[0] == '/' || remote_is_url(how->workspace))
+            ? sr_str_dup(how->workspace, err)
+            : scratch(how->workspace ? how->workspace : "ws");
     const struct run_params params = {
         .manifest = manifest,
         .workspace = workspace,
@@ -223,8 +228,8 @@ static char *fixture(const char *name)
 static const struct row {
     const char *name;  // of the fixture
 } rows[] = {
-    { "closed-gop.mp4" }, { "open-gop.ts" },  { "vfr.mkv" },        { "edit-list.mp4" },
-    { "late-audio.mp4" }, { "b-pyramid.mkv" }, { "two-audio.mkv" },  { "rotated.mp4" },
+    { "closed-gop.mp4" }, { "open-gop.ts" },    { "vfr.mkv" },       { "edit-list.mp4" },
+    { "late-audio.mp4" }, { "b-pyramid.mkv" },  { "two-audio.mkv" }, { "rotated.mp4" },
     { "one-frame.mp4" },  { "audio-only.m4a" },
 };
 static void from_and_to_a_store(void **state)
@@ -270,9 +275,9 @@ static void hls_into_a_store(void **state)
     put_file(path, "in/h.mkv");
     clear("out/");
     run_ok(&(struct how){ .input = path, .output = local, .template_name = "hls-720p" });
-    const struct how how = {
-        .input = BUCKET "in/h.mkv", .output = BUCKET "out/hls/", .template_name = "hls-720p"
-    };
+    const struct how how = { .input = BUCKET "in/h.mkv",
+                             .output = BUCKET "out/hls/",
+                             .template_name = "hls-720p" };
     run_ok(&how);
     sr_auto(blob_page) struct blob_page page = { 0 };
     const struct blob_list list = { .prefix = "out/hls/" };
@@ -344,9 +349,9 @@ static void what_is_there_stays(void **state)
     sr_assert_fails(run_it(&how, &first, &err), SR_ERR_EXISTS, err);
     sr_assert_contains(err.message, "-y");
     assert_same(path, "out/s.mp4");
-    const struct how self = {
-        .input = BUCKET "in/s.mp4", .output = BUCKET "in/s.mp4", .overwrite = true
-    };
+    const struct how self = { .input = BUCKET "in/s.mp4",
+                              .output = BUCKET "in/s.mp4",
+                              .overwrite = true };
     sr_assert_fails(run_it(&self, &second, &err), SR_ERR_INVALID, err);
     sr_assert_contains(err.message, "input itself");
     // Somebody's file in the report's place is not a report.
@@ -359,6 +364,58 @@ static void what_is_there_stays(void **state)
     run_ok(&over);
     run_ok(&(struct how){ .input = path, .output = local });
     assert_same(local, "out/s.mp4");
+}
+
+// A workspace in a store: nothing on this machine, the same bytes, found again by another job.
+static void a_workspace_in_a_store(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+    sr_auto(char) char *path = fixture("rotated.mp4");
+    sr_auto(char) char *local = scratch("ws.mp4");
+    put_file(path, "in/w.mp4");
+    clear("out/");
+    clear(".splitreel/");
+    run_ok(&(struct how){ .input = path, .output = local });
+    const struct how how = { .input = BUCKET "in/w.mp4",
+                             .output = BUCKET "out/w.mp4",
+                             .workspace = BUCKET ".splitreel" };
+    sr_auto(run_result) struct run_result result = { 0 };
+    sr_assert_ok(run_it(&how, &result, &err), err);
+    assert_same(local, "out/w.mp4");
+    const size_t parts = count_below(".splitreel/");
+    assert_true(parts >= 4);  // two for each part, and nothing else
+    assert_int_equal(parts % 2, 0);
+    assert_int_equal(count_below(".splitreel/jobs/"), 0);
+    // Another output of the same title: nothing is encoded again, nor put there again.
+    struct how other = how;
+    other.output = BUCKET "out/w2.mp4";
+    struct run_progress *const progress = calloc(1, sizeof(*progress));
+    other.progress = progress;
+    run_ok(&other);
+    assert_same(local, "out/w2.mp4");
+    assert_true(atomic_load(&progress->frames_total) > 0);
+    assert_int_equal(atomic_load(&progress->frames_reused), atomic_load(&progress->frames_total));
+    assert_int_equal(count_below(".splitreel/"), parts);
+    free(progress);
+    // A part that was cut short is made again.
+    sr_auto(blob_page) struct blob_page page = { 0 };
+    const struct blob_list list = { .prefix = ".splitreel/" };
+    sr_assert_ok(blob_list(&all.direct.blob, &list, &page, &err), err);
+    for (size_t i = 0; i < page.count; i++) {
+        const size_t bytes = strlen(page.item[i].key);
+        char etag[BLOB_ETAG_BYTES];
+        const struct blob_put cut = { .key = page.item[i].key, .data = "cut", .bytes = 3 };
+        if (strcmp(page.item[i].key + bytes - 4, ".m4s") == 0)
+            sr_assert_ok(blob_put(&all.direct.blob, &cut, etag, &err), err);
+    }
+    other.overwrite = true;
+    other.progress = NULL;
+    run_ok(&other);
+    assert_same(local, "out/w2.mp4");
+    const struct how pipe = { .input = path, .output = "-", .workspace = BUCKET ".splitreel" };
+    sr_auto(run_result) struct run_result refused = { 0 };
+    sr_assert_fails(run_it(&pipe, &refused, &err), SR_ERR_INVALID, err);
 }
 
 // Changes the object as soon as the job encodes.
@@ -416,11 +473,11 @@ static void a_part_that_is_damaged(void **state)
     run_ok(&how);
     clear("out/");
     // One bit near the end of each part: sizes and headers stay.
-    sr_auto(char) char *command = sr_strf(
-        &err,
-        "cd '%s' && for f in *.m4s; do printf '\\377' | dd of=$f bs=1 conv=notrunc "
-        "seek=$(($(stat -c %%s $f) - 9)) 2>/dev/null; done",
-        folder);
+    sr_auto(char) char *command =
+        sr_strf(&err,
+                "cd '%s' && for f in *.m4s; do printf '\\377' | dd of=$f bs=1 conv=notrunc "
+                "seek=$(($(stat -c %%s $f) - 9)) 2>/dev/null; done",
+                folder);
     assert_int_equal(system(command), 0);
     sr_auto(run_result) struct run_result result = { 0 };
     sr_assert_fails(run_it(&how, &result, &err), SR_ERR_VERIFY, err);
@@ -582,8 +639,9 @@ static void requests_of_a_plan(void **state)
     struct sr_err err = { 0 };
     sr_auto(char) char *path = fixture("main-60s.mp4");
     sr_auto(char) char *hour = scratch("hour.mp4");
-    sr_auto(char) char *command = sr_strf(
-        &err, "ffmpeg -v error -nostdin -y -stream_loop 59 -i '%s' -map 0 -c copy '%s'", path, hour);
+    sr_auto(char) char *command =
+        sr_strf(&err, "ffmpeg -v error -nostdin -y -stream_loop 59 -i '%s' -map 0 -c copy '%s'",
+                path, hour);
     assert_int_equal(system(command), 0);
     sr_auto(char) char *text = NULL;
     size_t bytes;
@@ -599,10 +657,9 @@ static void requests_of_a_plan(void **state)
     sr_auto(json) json_t *probed = NULL;
     sr_auto(json) json_t *planned = NULL;
     sr_auto(json) json_t *stats = NULL;
-    const struct manifest_params document = { .text = "{\"version\":1}",
-                                              .bytes = 13,
-                                              .input = BUCKET "in/hour.mp4",
-                                              .output = "x.mp4" };
+    const struct manifest_params document = {
+        .text = "{\"version\":1}", .bytes = 13, .input = BUCKET "in/hour.mp4", .output = "x.mp4"
+    };
     const struct blob_store_config store = { .endpoint = all.server.endpoint,
                                              .region = "us-east-1" };
     const struct blob_stores_params stores = {
@@ -639,11 +696,12 @@ int main(int argc, char **argv)
     all.direct = s3_client_open(all.server.endpoint, ACCESS, SECRET, &params);
     sr_assert_ok(blob_s3_make_bucket(&all.direct.blob, &err), err);
     sr_assert_ok(fault_proxy_new(all.server.port, &all.proxy, &err), err);
-    static struct CMUnitTest tests[SR_TEST_COUNT(rows) + SR_TEST_COUNT(fault_rows) + 8];
+    static struct CMUnitTest tests[SR_TEST_COUNT(rows) + SR_TEST_COUNT(fault_rows) + 12];
     size_t count = SR_TEST_ADD(tests, rows, from_and_to_a_store);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(hls_into_a_store);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(any_mix);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(what_is_there_stays);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_workspace_in_a_store);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_source_that_changes);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(requests_of_a_plan);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(killed);
