@@ -55,9 +55,9 @@ enum {
 };
 
 static const struct option_row rows[] = {
-    { "i", "FILE", ID_INPUT, "the input; or just its name" },
-    { "o", "FILE|DIR|-", ID_OUTPUT,
-      "x.mp4, x.m4a (audio alone), - (a pipe), or a folder with --template" },
+    { "i", "FILE|URL", ID_INPUT, "the input, also s3:// and http(s)://; or just its name" },
+    { "o", "FILE|DIR|URL|-", ID_OUTPUT,
+      "x.mp4, x.m4a (audio alone), - (a pipe), or a folder with --template; also s3://" },
     { "output", "FILE", ID_OUTPUT, NULL },
     { "template", "NAME", ID_TEMPLATE, "hls-1080p, hls-720p or mp4" },
     { "manifest", "FILE", ID_MANIFEST, "the whole job as JSON; see docs/manifest.md" },
@@ -92,7 +92,7 @@ static const struct option_row rows[] = {
     { "workers", "N", ID_WORKERS, "threads that encode; as many as processors unless said" },
     { "w", "N", ID_WORKERS, NULL },
     { "workspace", "DIR", ID_WORKSPACE,
-      "where encoded segments wait; .splitreel beside the output unless said" },
+      "where encoded segments wait; .splitreel beside the output unless said, for s3:// in the user's cache" },
     { "keep", NULL, ID_KEEP, "keep the workspace after success" },
     { "y", NULL, ID_YES, "overwrite what is there" },
     { "n", NULL, ID_NO, "never overwrite (so it is without -y)" },
@@ -103,6 +103,7 @@ static const struct option_row rows[] = {
     { "shuffle", "N", ID_SHUFFLE, "hand out segments in the order that N gives (to compare)" },
     { "log-level", "LEVEL", ID_LOG_LEVEL, "debug, info, warn, error or off" },
     { "loglevel", "LEVEL", ID_LOG_LEVEL, NULL },
+    STORE_OPTION_ROWS,
     { "help", NULL, ID_HELP, "this text" },
     { "h", NULL, ID_HELP, NULL },
     { NULL, NULL, 0, NULL },
@@ -144,6 +145,7 @@ void job_options_print(FILE *file)
 
 void job_options_done(struct job_options *options)
 {
+    store_options_done(&options->stores);
     json_decref(options->input_json);
     json_decref(options->streams_json);
     json_decref(options->segments_json);
@@ -285,6 +287,8 @@ static bool set_operand(const char **place, const char *what, const char *value,
 
 static bool take_option(struct job_options *options, int id, const char *value, struct sr_err *err)
 {
+    if (store_options_has(id))
+        return store_options_set(&options->stores, id, value, err);
     if (id >= ID_SETTING)
         return set(options, &settings[id - ID_SETTING], value, err);
     switch (id) {

@@ -5,6 +5,7 @@
 
 #include "base/jx.h"
 #include "base/log.h"
+#include "cli/store_options.h"
 #include "pipeline/manifest.h"
 
 enum progress_kind { PROGRESS_AUTO, PROGRESS_BAR, PROGRESS_PLAIN, PROGRESS_JSON, PROGRESS_NONE };
@@ -18,6 +19,7 @@ struct job_options {
     uint64_t shuffle;
     enum progress_kind progress;
     enum sr_log_level log_level;
+    struct store_options stores;
     // Pieces of a manifest.
     json_t *input_json, *streams_json, *segments_json, *video_json, *audio_json;
     json_t *audio_picks;

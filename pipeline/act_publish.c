@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "pipeline/hls.h"
 #include "pipeline/hls_priv.h"
+#include "pipeline/objects.h"
 #include "pipeline/places.h"
 
 enum { COPY_BYTES = 1 << 18 };
@@ -94,20 +95,36 @@ static bool merge_hls(struct job *job, const struct job_file *file, struct sr_er
     return move(file, "", HLS_MASTER, &moved, err) && places_remove_tree(file->temporary, err);
 }
 
-static bool publish(struct job *job, const struct job_file *file,
-                    const struct act_publish_params *params, struct sr_err *err)
+static bool publish(struct job *job, struct job_file *file, struct sr_err *err)
 {
     struct stat status;
+    if (file->place)
+        return file->files ? objects_publish_hls(job, file, err) : objects_publish(job, file, err);
     if (file->output->type == MANIFEST_HLS && stat(file->final, &status) == 0)
         return merge_hls(job, file, err);
-    return places_rename(file->temporary, file->final, params->overwrite || file->is_ours, err);
+    return places_rename(file->temporary, file->final, file->may_overwrite, err);
 }
 
-static bool publish_report(const struct act_publish_params *params, struct sr_err *err)
+static bool publish_report(const struct job *job, const struct act_publish_params *params,
+                           struct sr_err *err)
 {
     sr_auto(char) char *text = NULL;
-    return !params->report_path || (jx_dump(params->report, true, &text, err) &&
-                                    sr_file_store(params->report_path, text, strlen(text), err));
+    const char *const path = params->report_path;
+    json_t *transfer = NULL;
+    if (!path)
+        return true;
+    if (job->remote) {
+        if (!remote_stats(job->remote, &transfer, err))
+            return false;
+        if (json_is_null(transfer))
+            json_decref(transfer);
+        else if (!jx_put(params->report, "transfer", transfer, err))
+            return false;
+    }
+    if (!jx_dump(params->report, true, &text, err))
+        return false;
+    return remote_is_url(path) ? objects_publish_report(job, path, text, strlen(text), err)
+                               : sr_file_store(path, text, strlen(text), err);
 }
 
 bool act_publish(struct job *job, const struct act_publish_params *params, json_t **ret_result,
@@ -120,17 +137,17 @@ bool act_publish(struct job *job, const struct act_publish_params *params, json_
     // Plain files first: what a playlist could name is there before any playlist.
     for (int pass = 0; pass < 2; pass++) {
         for (size_t f = 0; f < job->file_count; f++) {
-            const struct job_file *const file = &job->files[f];
+            struct job_file *const file = &job->files[f];
             if ((file->output->type == MANIFEST_HLS) != (pass == 1))
                 continue;
             if (file->output->type == MANIFEST_PIPE ? !publish_pipe(job, file, params->pipe_fd, err)
-                                                    : !publish(job, file, params, err))
+                                                    : !publish(job, file, err))
                 return sr_err_wrap(err, "publish");
             if (!jx_append(published, jx_string(file->final ? file->final : "-"), err))
                 return false;
         }
     }
-    if (!publish_report(params, err))
+    if (!publish_report(job, params, err))
         return sr_err_wrap(err, "report");
     *ret_result = sr_take(result);
     return true;

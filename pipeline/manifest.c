@@ -8,6 +8,7 @@
 #include "pipeline/manifest_priv.h"
 #include "pipeline/preset.h"
 #include "pipeline/quantity.h"
+#include "pipeline/remote.h"
 
 enum {
     PRIORITY_DEFAULT = 50,
@@ -123,8 +124,8 @@ static bool fail_later(const struct jx *at, struct sr_err *err, const char *what
     return false;
 }
 
-// A scheme other than file: is a store that this release does not read or write.
-static bool check_place(const char *what, const char **place, struct sr_err *err)
+// file:///... becomes its path. s3:// is a store, http:// and https:// are one to read from only.
+static bool check_place(const char *what, bool is_output, const char **place, struct sr_err *err)
 {
     const size_t letters =
         strspn(*place, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-");
@@ -134,9 +135,17 @@ static bool check_place(const char *what, const char **place, struct sr_err *err
         *place += 7;
         return true;
     }
-    return sr_fail(err, SR_ERR_UNSUPPORTED,
-                   "%s \"%.*s://...\": this release works on local files only", what, (int)letters,
-                   *place);
+    if (!remote_is_url(*place))
+        return sr_fail(err, SR_ERR_UNSUPPORTED, "%s \"%.*s://...\": there are paths, s3://%s", what,
+                       (int)letters, *place, is_output ? "" : ", http:// and https://");
+    if (is_output && letters != 2)
+        return sr_fail(err, SR_ERR_UNSUPPORTED,
+                       "%s \"%.*s://...\": http and https can only be read", what, (int)letters,
+                       *place);
+    const char *const rest = *place + letters + 3;
+    return (*rest && *rest != '/') ||
+           sr_fail(err, SR_ERR_INVALID, "%s \"%.*s://...\": names no %s", what, (int)letters,
+                   *place, letters == 2 ? "bucket" : "host");
 }
 
 // Renditions and outputs -------------------------------------------------------------------------
@@ -419,8 +428,11 @@ static bool read_places(const struct jx *root, struct manifest *manifest, struct
         return false;
     if (manifest->input[0] == '\0' || manifest->output[0] == '\0')
         return sr_fail(err, SR_ERR_INVALID, "the name of the input or output is empty");
-    return check_place("input", &manifest->input, err) &&
-           check_place("output", &manifest->output, err);
+    if (!check_place("input", false, &manifest->input, err) ||
+        !check_place("output", true, &manifest->output, err))
+        return false;
+    manifest->input_shown = remote_shown(manifest->input, err);
+    return manifest->input_shown != NULL;
 }
 
 static bool read_manifest(json_t *document, struct manifest *manifest, struct sr_err *err)
@@ -480,5 +492,6 @@ void manifest_free(struct manifest *manifest)
     if (!manifest)
         return;
     json_decref(manifest->document);
+    free(manifest->input_shown);
     free(manifest);
 }

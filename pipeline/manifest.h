@@ -47,7 +47,8 @@ struct manifest_output {
 
 struct manifest {
     json_t *document;    // everything below borrows its strings
-    const char *input;   // path
+    const char *input;   // path or URL
+    char *input_shown;   // for messages: of a URL without what may be secret
     const char *format;  // NULL: found by content
     int rotate;          // clockwise degrees; -1: as the source says
     enum {
@@ -59,7 +60,7 @@ struct manifest {
     struct manifest_pick video_pick;
     size_t audio_pick_count;
     struct manifest_pick audio_picks[MANIFEST_PICKS_MAX];
-    const char *output;  // a folder, a file, or "-"
+    const char *output;  // a folder, a file (paths or s3://), or "-"
     bool output_is_folder;
     enum segment_mode mode;
     int64_t target_us;  // 0: the mode's own

@@ -43,7 +43,7 @@ static const char *env_either(const struct blob_stores *stores, const char *one,
 
 static bool open_clients(struct blob_stores *stores, struct sr_err *err)
 {
-    struct http_params params = http_params_default();
+    struct http_params params = stores->params.http ? *stores->params.http : http_params_default();
     params.clock = stores->params.clock;
     params.log = stores->params.log;
     params.ca_file = env(stores, "AWS_CA_BUNDLE");

@@ -33,5 +33,10 @@ struct blob_write_params {
 SR_MUST_USE bool blob_write_open(const struct blob_write_params *params,
                                  struct sr_writer *ret_writer, struct sr_err *err);
 
+// Sends all that is left, so that publish() only has to make it visible and takes no memory until
+// then (at most a MiB, of a small object). After it, only publish() and discard() may be called.
+// Errors: as publish().
+SR_MUST_USE bool blob_write_seal(struct sr_writer *writer, struct sr_err *err);
+
 // Bytes of part `number` when the first has `part_bytes`.
 uint64_t blob_write_part_bytes(uint64_t part_bytes, uint32_t number);

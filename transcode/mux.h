@@ -25,6 +25,10 @@ struct mux_params {
     struct sr_writer *writer;        // borrowed; publishing is the caller's
     const struct sr_cancel *cancel;
     struct sr_budget *budget;  // NULL: none
+    // Told before each write of samples: they are `bytes` of this part, from `offset` on. NULL:
+    // nobody asks.
+    void (*from_part)(void *self, const struct mux_part *part, uint64_t offset, size_t bytes);
+    void *from_self;
 };
 
 // All of them check the documents before they write (one codec header per track, parts that meet,
