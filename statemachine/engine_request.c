@@ -35,7 +35,7 @@ struct found {
     int64_t id, revision, started_us, parent;
     uint64_t parent_op;
     int status;
-    char *input, *name;
+    char *input;
 };
 
 static bool found_execution(void *self, const struct store_execution *execution, struct sr_err *err)
@@ -50,11 +50,78 @@ static bool found_execution(void *self, const struct store_execution *execution,
     return found->input || sr_fail(err, SR_ERR_NO_MEMORY, "an execution");
 }
 
-static bool found_machine(void *self, const struct store_machine *machine, struct sr_err *err)
+// What a start's ARN leads to.
+struct target {
+    int64_t revision;
+    char *machine, *name, *version, *alias;  // version, alias: NULL: not by one
+    uint64_t drawn;                          // chance, for an alias of two versions
+};
+
+static void target_done(struct target *target)
 {
-    struct found *found = self;
-    *found = (struct found){ .revision = machine->revision, .name = strdup(machine->name) };
-    return found->name || sr_fail(err, SR_ERR_NO_MEMORY, "a state machine");
+    free(target->machine);
+    free(target->name);
+    free(target->version);
+    free(target->alias);
+}
+SR_DEFINE_AUTO_VALUE(target, struct target, target_done);
+
+static bool set(char **place, const char *text, struct sr_err *err)
+{
+    free(*place);
+    *place = sr_str_dup(text, err);
+    return *place != NULL;
+}
+
+static bool target_machine(void *self, const struct store_machine *machine, struct sr_err *err)
+{
+    struct target *target = self;
+    target->revision = machine->revision;
+    return set(&target->machine, machine->arn, err) && set(&target->name, machine->name, err);
+}
+
+static bool target_version(void *self, const struct store_version *version, struct sr_err *err)
+{
+    struct target *target = self;
+    target->revision = version->revision;
+    return set(&target->machine, version->machine, err) && set(&target->version, version->arn, err);
+}
+
+// Spec: aliases: executions go to the two versions in the proportion of their weights.
+static bool target_alias(void *self, const struct store_alias *alias, struct sr_err *err)
+{
+    struct target *target = self;
+    const bool first =
+        alias->route_count == 1 || (int)(target->drawn % 100) < alias->routes[0].weight;
+    return set(&target->alias, alias->arn, err) &&
+           set(&target->version, alias->routes[first ? 0 : 1].version, err);
+}
+
+// `arn` is a machine's, a version's or an alias's.
+static bool find_target(struct engine *engine, const char *arn, struct target *target,
+                        struct sr_err *err)
+{
+    const struct store *store = engine->store;
+    struct sr_err missing = { 0 };
+    if (store->ops->machine_get(store->self, arn, target_machine, target, err))
+        return true;
+    if (err->code != SR_ERR_NOT_FOUND)
+        return false;
+    target->drawn = asl_random_next(&engine->random);
+    if (!store->ops->alias_get(store->self, arn, target_alias, target, &missing) &&
+        missing.code != SR_ERR_NOT_FOUND) {
+        *err = missing;
+        return false;
+    }
+    struct target found = { 0 };
+    const bool version =
+        store->ops->version_get(store->self, target->alias ? target->version : arn, target_version,
+                                &found, err) &&
+        store->ops->revision_get(store->self, found.revision, target_machine, &found, err);
+    free(target->version);
+    found.alias = target->alias;
+    *target = found;
+    return version;
 }
 
 static bool name_execution(struct engine *engine, const char *given, char name[128],
@@ -100,7 +167,7 @@ static bool start(struct engine *engine, struct engine_job *job, struct sr_err *
     const struct engine_request *request = &job->request;
     const struct store *store = engine->store;
     const char *input = request->text ? request->text : "{}";
-    struct found machine = { 0 };
+    sr_auto(target) struct target target = { 0 };
     sr_auto(json) json_t *value = NULL;
     char name[128];
     bool same;
@@ -109,10 +176,9 @@ static bool start(struct engine *engine, struct engine_job *job, struct sr_err *
                        ASL_PAYLOAD_BYTES_MAX);
     if (!jx_parse(input, strlen(input), false, &value, err) ||
         !name_execution(engine, request->name, name, err) ||
-        !store->ops->machine_get(store->self, request->arn, found_machine, &machine, err))
+        !find_target(engine, request->arn, &target, err))
         return false;
-    job->arn = sr_strf(err, "%s:execution:%s:%s", engine->arn_prefix, machine.name, name);
-    free(machine.name);
+    job->arn = sr_strf(err, "%s:execution:%s:%s", engine->arn_prefix, target.name, name);
     if (!job->arn || !same_start(engine, job, input, &same, err))
         return false;
     if (same)
@@ -120,13 +186,15 @@ static bool start(struct engine *engine, struct engine_job *job, struct sr_err *
                engine_watch(engine, job->execution, request->ended, request->ended_self, err);
     const struct store_execution execution = { .arn = job->arn,
                                                .name = name,
-                                               .machine = request->arn,
-                                               .revision = machine.revision,
+                                               .machine = target.machine,
+                                               .revision = target.revision,
                                                .status = ASL_RUNNING,
                                                .input = input,
                                                .started_us = engine->now_us,
                                                .parent = request->ref.execution,
-                                               .parent_op = request->ref.op };
+                                               .parent_op = request->ref.op,
+                                               .version = target.version,
+                                               .alias = target.alias };
     job->started_us = engine->now_us;
     if (!store->ops->execution_put(store->self, &execution, &job->execution, err) ||
         (request->ended &&
@@ -289,7 +357,8 @@ static bool poll(struct engine *engine, struct engine_job *job, struct sr_err *e
     const struct engine_request *request = &job->request;
     if (request->poll.until_us < engine->poll_next_us)
         engine->poll_next_us = request->poll.until_us;
-    return engine_activities_ask(engine->activities, request->arn, &request->poll, err);
+    job->polls = engine_activities_ask(engine->activities, request->arn, &request->poll, err);
+    return job->polls;
 }
 
 bool engine_handle(struct engine *engine, struct engine_job *job, struct sr_err *err)
@@ -304,6 +373,8 @@ bool engine_handle(struct engine *engine, struct engine_job *job, struct sr_err 
     case ENGINE_HEARTBEAT: return by_token(engine, job, err);
     case ENGINE_POLL: return poll(engine, job, err);
     case ENGINE_ANSWER: return handler_answer(engine, job, err);
+    case ENGINE_RECORD:
+        return job->request.record(job->request.self, engine->store, engine->now_us, err);
     }
     return true;
 }

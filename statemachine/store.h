@@ -11,6 +11,35 @@ struct store_machine {
     const char *arn, *name, *definition, *role;
     int type;  // enum asl_machine_type
     int64_t revision;
+    const char *uuid;      // of the revision; NULL: the machine's first
+    const char *settings;  // JSON: what else it was made with; NULL: nothing
+    int64_t created_us, revised_us;
+};
+
+// A revision that has a number.
+struct store_version {
+    const char *arn, *machine, *description;  // description NULL: none
+    int64_t number, revision, created_us;
+};
+
+enum store_kind { STORE_MACHINES, STORE_VERSIONS, STORE_ALIASES, STORE_ACTIVITIES };
+
+enum { STORE_ROUTES_MAX = 2 };
+struct store_route {
+    const char *version;
+    int weight;
+};
+
+// A name for one or two versions of a machine.
+struct store_alias {
+    const char *arn, *machine, *name, *description;  // description NULL: none
+    size_t route_count;
+    struct store_route routes[STORE_ROUTES_MAX];
+    int64_t created_us, updated_us;
+};
+
+struct store_activity {
+    const char *arn, *name;
     int64_t created_us;
 };
 
@@ -23,6 +52,7 @@ struct store_execution {
     int64_t started_us, stopped_us;              // stopped_us 0: not yet
     int64_t parent;                              // 0: none
     uint64_t parent_op;
+    const char *version, *alias;  // which it was started by; NULL: by the machine
 };
 
 enum store_task_kind {
@@ -59,6 +89,12 @@ typedef bool (*store_execution_fn)(void *self, const struct store_execution *exe
 typedef bool (*store_log_fn)(void *self, int64_t seq, const char *entry, struct sr_err *err);
 typedef bool (*store_task_fn)(void *self, const struct store_task *task, struct sr_err *err);
 typedef bool (*store_timer_fn)(void *self, const struct store_timer *timer, struct sr_err *err);
+typedef bool (*store_version_fn)(void *self, const struct store_version *version,
+                                 struct sr_err *err);
+typedef bool (*store_alias_fn)(void *self, const struct store_alias *alias, struct sr_err *err);
+typedef bool (*store_tag_fn)(void *self, const char *key, const char *value, struct sr_err *err);
+typedef bool (*store_activity_fn)(void *self, const struct store_activity *activity,
+                                  struct sr_err *err);
 
 // Every change happens between begin and commit; when commit returns true it is on disk.
 // Transactions nest: an inner one is whole or not at all, and durable with the outermost.
@@ -73,7 +109,8 @@ struct store_ops {
                         struct sr_err *err);
     bool (*machine_get)(void *self, const char *arn, store_machine_fn fn, void *fn_self,
                         struct sr_err *err);
-    // By revision: `definition`, `arn`, `name`, `type`, `role` as they were.
+    // By revision: `definition`, `arn`, `name`, `type`, `role`, `settings` as they were, also when
+    // the machine is no more.
     bool (*revision_get)(void *self, int64_t revision, store_machine_fn fn, void *fn_self,
                          struct sr_err *err);
     bool (*execution_put)(void *self, const struct store_execution *execution, int64_t *ret_id,
@@ -106,6 +143,42 @@ struct store_ops {
     bool (*timer_each)(void *self, store_timer_fn fn, void *fn_self, struct sr_err *err);
     // Everything that an ended execution waited for.
     bool (*waits_drop)(void *self, int64_t execution, struct sr_err *err);
+
+    // --- store_sqlite_registry.c ---
+    // How many there are; versions and aliases of `machine`, which is NULL for the others.
+    bool (*count)(void *self, enum store_kind kind, const char *machine, int64_t *ret_count,
+                  struct sr_err *err);
+    // With its versions, aliases and tags; its executions and revisions stay. Gives NOT_FOUND.
+    bool (*machine_drop)(void *self, const char *arn, struct sr_err *err);
+    // The machine's next number; `arn` and `number` of `version` are not read.
+    bool (*version_put)(void *self, const struct store_version *version, int64_t *ret_number,
+                        struct sr_err *err);
+    bool (*version_get)(void *self, const char *arn, store_version_fn fn, void *fn_self,
+                        struct sr_err *err);
+    // Newest first; only those below `before` (INT64_MAX: all).
+    bool (*version_each)(void *self, const char *machine, int64_t before, store_version_fn fn,
+                         void *fn_self, struct sr_err *err);
+    // Gives CONFLICT when an alias leads to it. One that is not there is no error.
+    bool (*version_drop)(void *self, const char *arn, struct sr_err *err);
+    bool (*alias_put)(void *self, const struct store_alias *alias,
+                      struct sr_err *err);  // adds or replaces
+    bool (*alias_get)(void *self, const char *arn, store_alias_fn fn, void *fn_self,
+                      struct sr_err *err);
+    // By name; only those behind `after` ("": all).
+    bool (*alias_each)(void *self, const char *machine, const char *after, store_alias_fn fn,
+                       void *fn_self, struct sr_err *err);
+    bool (*alias_drop)(void *self, const char *arn, struct sr_err *err);
+    bool (*tag_put)(void *self, const char *resource, const char *key, const char *value,
+                    struct sr_err *err);  // adds or replaces
+    bool (*tag_drop)(void *self, const char *resource, const char *key, struct sr_err *err);
+    bool (*tag_each)(void *self, const char *resource, store_tag_fn fn, void *fn_self,
+                     struct sr_err *err);  // by key
+    bool (*activity_put)(void *self, const struct store_activity *activity, struct sr_err *err);
+    bool (*activity_get)(void *self, const char *arn, store_activity_fn fn, void *fn_self,
+                         struct sr_err *err);
+    bool (*activity_each)(void *self, const char *after, store_activity_fn fn, void *fn_self,
+                          struct sr_err *err);                               // by ARN
+    bool (*activity_drop)(void *self, const char *arn, struct sr_err *err);  // and its tags
     void (*close)(void *self);
 };
 

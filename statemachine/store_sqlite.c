@@ -3,20 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/db.h"
 #include "base/embed.h"
+#include "statemachine/store_sqlite_priv.h"
 
 SR_EMBED(store_sqlite_0001, "statemachine/migrations/0001_init.sql");
+SR_EMBED(store_sqlite_0002, "statemachine/migrations/0002_registry.sql");
 
-enum { STORE_TX_DEPTH_MAX = 8, STORE_BUSY_US_MAX = 10000000 };
-
-struct sqlite {
-    struct sr_db *db;
-    struct sr_db_tx tx[STORE_TX_DEPTH_MAX];
-    size_t depth;
-};
-
-typedef struct sr_db_stmt *stmt_pointer;
+enum { STORE_BUSY_US_MAX = 10000000 };
 
 static bool sqlite_begin(void *self, struct sr_err *err)
 {
@@ -62,13 +55,18 @@ static bool sqlite_machine_put(void *self, const struct store_machine *machine,
     sr_auto(sr_db_stmt) stmt_pointer revision = NULL, put = NULL;
     if (!sr_db_prepare(
             sqlite->db,
-            "INSERT INTO revision(machine, definition, role, created_us) VALUES(?1, ?2, ?3, ?4)",
+            "INSERT INTO revision(machine, definition, role, created_us, name, type, uuid, settings) "
+            "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             &revision, err))
         return false;
     sr_db_bind_text(revision, 1, machine->arn);
     sr_db_bind_text(revision, 2, machine->definition);
     sr_db_bind_text(revision, 3, machine->role);
-    sr_db_bind_i64(revision, 4, machine->created_us);
+    sr_db_bind_i64(revision, 4, machine->revised_us ? machine->revised_us : machine->created_us);
+    sr_db_bind_text(revision, 5, machine->name);
+    sr_db_bind_i64(revision, 6, machine->type);
+    sr_db_bind_text(revision, 7, machine->uuid);
+    sr_db_bind_text(revision, 8, machine->settings);
     if (!sr_db_run(revision, err))
         return false;
     const int64_t number = sr_db_last_rowid(sqlite->db);
@@ -89,6 +87,10 @@ static bool sqlite_machine_put(void *self, const struct store_machine *machine,
     return true;
 }
 
+#define MACHINE_COLUMNS                                                                            \
+    "SELECT m.arn, m.name, m.type, r.id, r.definition, r.role, m.created_us, r.uuid, r.settings, " \
+    "r.created_us FROM machine m JOIN revision r ON r.id = m.revision "
+
 static bool machine_here(struct sr_db_stmt *stmt, store_machine_fn fn, void *fn_self,
                          struct sr_err *err)
 {
@@ -96,9 +98,11 @@ static bool machine_here(struct sr_db_stmt *stmt, store_machine_fn fn, void *fn_
     machine.type = (int)sr_db_i64(stmt, 2);
     machine.revision = sr_db_i64(stmt, 3);
     machine.created_us = sr_db_i64(stmt, 6);
+    machine.revised_us = sr_db_i64(stmt, 9);
     return sr_db_text(stmt, 0, &machine.arn, err) && sr_db_text(stmt, 1, &machine.name, err) &&
            sr_db_text(stmt, 4, &machine.definition, err) &&
-           sr_db_text(stmt, 5, &machine.role, err) && fn(fn_self, &machine, err);
+           sr_db_text(stmt, 5, &machine.role, err) && sr_db_text(stmt, 7, &machine.uuid, err) &&
+           sr_db_text(stmt, 8, &machine.settings, err) && fn(fn_self, &machine, err);
 }
 
 static bool machine_row(struct sr_db_stmt *stmt, store_machine_fn fn, void *fn_self,
@@ -116,11 +120,7 @@ static bool sqlite_machine_each(void *self, const char *after_arn, store_machine
 {
     struct sqlite *sqlite = self;
     sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
-    if (!sr_db_prepare(
-            sqlite->db,
-            "SELECT m.arn, m.name, m.type, r.id, r.definition, r.role, m.created_us FROM machine m "
-            "JOIN revision r ON r.id = m.revision WHERE m.arn > ?1 ORDER BY m.arn",
-            &stmt, err))
+    if (!sr_db_prepare(sqlite->db, MACHINE_COLUMNS "WHERE m.arn > ?1 ORDER BY m.arn", &stmt, err))
         return false;
     sr_db_bind_text(stmt, 1, after_arn ? after_arn : "");
     for (bool row = true;;) {
@@ -138,11 +138,7 @@ static bool sqlite_machine_get(void *self, const char *arn, store_machine_fn fn,
 {
     struct sqlite *sqlite = self;
     sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
-    if (!sr_db_prepare(
-            sqlite->db,
-            "SELECT m.arn, m.name, m.type, r.id, r.definition, r.role, m.created_us FROM machine m "
-            "JOIN revision r ON r.id = m.revision WHERE m.arn = ?1",
-            &stmt, err))
+    if (!sr_db_prepare(sqlite->db, MACHINE_COLUMNS "WHERE m.arn = ?1", &stmt, err))
         return false;
     sr_db_bind_text(stmt, 1, arn);
     return machine_row(stmt, fn, fn_self, arn, err);
@@ -155,8 +151,8 @@ static bool sqlite_revision_get(void *self, int64_t revision, store_machine_fn f
     sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
     if (!sr_db_prepare(
             sqlite->db,
-            "SELECT m.arn, m.name, m.type, r.id, r.definition, r.role, m.created_us FROM revision r "
-            "JOIN machine m ON m.arn = r.machine WHERE r.id = ?1",
+            "SELECT machine, name, type, id, definition, role, created_us, uuid, settings, created_us "
+            "FROM revision WHERE id = ?1",
             &stmt, err))
         return false;
     sr_db_bind_i64(stmt, 1, revision);
@@ -170,8 +166,8 @@ static bool sqlite_execution_put(void *self, const struct store_execution *execu
     sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
     if (!sr_db_prepare(
             sqlite->db,
-            "INSERT INTO execution(arn, name, machine, revision, status, input, started_us, parent, parent_op) "
-            "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            "INSERT INTO execution(arn, name, machine, revision, status, input, started_us, parent, parent_op, "
+            "version, alias) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
             &stmt, err))
         return false;
     sr_db_bind_text(stmt, 1, execution->arn);
@@ -183,6 +179,8 @@ static bool sqlite_execution_put(void *self, const struct store_execution *execu
     sr_db_bind_i64(stmt, 7, execution->started_us);
     bind_some(stmt, 8, execution->parent);
     bind_some(stmt, 9, (int64_t)execution->parent_op);
+    sr_db_bind_text(stmt, 10, execution->version);
+    sr_db_bind_text(stmt, 11, execution->alias);
     if (!sr_db_run(stmt, err))
         return false;
     *ret_id = sr_db_last_rowid(sqlite->db);
@@ -191,7 +189,7 @@ static bool sqlite_execution_put(void *self, const struct store_execution *execu
 
 #define EXECUTION_COLUMNS                                                                                            \
     "SELECT id, arn, name, machine, revision, status, input, output, error, cause, started_us, stopped_us, parent, " \
-    "parent_op FROM execution "
+    "parent_op, version, alias FROM execution "
 
 static bool execution_here(struct sr_db_stmt *stmt, store_execution_fn fn, void *fn_self,
                            struct sr_err *err)
@@ -209,7 +207,9 @@ static bool execution_here(struct sr_db_stmt *stmt, store_execution_fn fn, void 
            sr_db_text(stmt, 6, &execution.input, err) &&
            sr_db_text(stmt, 7, &execution.output, err) &&
            sr_db_text(stmt, 8, &execution.error, err) &&
-           sr_db_text(stmt, 9, &execution.cause, err) && fn(fn_self, &execution, err);
+           sr_db_text(stmt, 9, &execution.cause, err) &&
+           sr_db_text(stmt, 14, &execution.version, err) &&
+           sr_db_text(stmt, 15, &execution.alias, err) && fn(fn_self, &execution, err);
 }
 
 static bool execution_row(struct sr_db_stmt *stmt, store_execution_fn fn, void *fn_self,
@@ -476,6 +476,23 @@ static const struct store_ops sqlite_ops = {
     .timer_drop = sqlite_timer_drop,
     .timer_each = sqlite_timer_each,
     .waits_drop = sqlite_waits_drop,
+    .count = store_sqlite_count,
+    .machine_drop = store_sqlite_machine_drop,
+    .version_put = store_sqlite_version_put,
+    .version_get = store_sqlite_version_get,
+    .version_each = store_sqlite_version_each,
+    .version_drop = store_sqlite_version_drop,
+    .alias_put = store_sqlite_alias_put,
+    .alias_get = store_sqlite_alias_get,
+    .alias_each = store_sqlite_alias_each,
+    .alias_drop = store_sqlite_alias_drop,
+    .tag_put = store_sqlite_tag_put,
+    .tag_drop = store_sqlite_tag_drop,
+    .tag_each = store_sqlite_tag_each,
+    .activity_put = store_sqlite_activity_put,
+    .activity_get = store_sqlite_activity_get,
+    .activity_each = store_sqlite_activity_each,
+    .activity_drop = store_sqlite_activity_drop,
     .close = sqlite_close,
 };
 
@@ -483,6 +500,7 @@ bool store_sqlite_open(const char *path, struct store *ret_store, struct sr_err 
 {
     const struct sr_db_migration migrations[] = {
         { "0001_init", store_sqlite_0001, strlen(store_sqlite_0001) },
+        { "0002_registry", store_sqlite_0002, strlen(store_sqlite_0002) },
     };
     const struct sr_db_params params = { .path = path,
                                          .migrations = migrations,
