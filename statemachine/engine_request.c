@@ -53,6 +53,7 @@ static bool found_execution(void *self, const struct store_execution *execution,
 // What a start's ARN leads to.
 struct target {
     int64_t revision;
+    bool express;
     char *machine, *name, *version, *alias;  // version, alias: NULL: not by one
     uint64_t drawn;                          // chance, for an alias of two versions
 };
@@ -77,6 +78,7 @@ static bool target_machine(void *self, const struct store_machine *machine, stru
 {
     struct target *target = self;
     target->revision = machine->revision;
+    target->express = machine->type == ASL_EXPRESS;
     return set(&target->machine, machine->arn, err) && set(&target->name, machine->name, err);
 }
 
@@ -152,14 +154,57 @@ static bool same_start(struct engine *engine, struct engine_job *job, const char
         *err = missing;
         return false;
     }
-    const struct engine_ref *parent = &job->request.ref;  // the same task again, after a crash
-    *ret_same =
-        (found.status == ASL_RUNNING && strcmp(found.input, input) == 0) ||
-        (parent->execution && found.parent == parent->execution && found.parent_op == parent->op);
+    *ret_same = found.status == ASL_RUNNING && strcmp(found.input, input) == 0;
     job->started_us = found.started_us;
     job->execution = found.id;
     free(found.input);
     return *ret_same || sr_fail(err, SR_ERR_CONFLICT, "Execution Already Exists: '%s'", job->arn);
+}
+
+static bool started_by_task(void *self, const struct store_execution *execution, struct sr_err *err)
+{
+    struct engine_job *job = self;
+    job->started_us = execution->started_us;
+    job->execution = execution->id;
+    job->arn = sr_str_dup(execution->arn, err);
+    return job->arn != NULL;
+}
+
+// A task starts one execution, also when it begins again after a crash, and none when nobody waits
+// for it any more.
+static bool check_parent(struct engine *engine, struct engine_job *job, bool *ret_started,
+                         struct sr_err *err)
+{
+    const struct engine_ref ref = job->request.ref;
+    const struct store *store = engine->store;
+    struct engine_run *parent;
+    struct sr_err missing = { 0 };
+    *ret_started = false;
+    if (!ref.execution)
+        return true;
+    if (!engine_run_get(engine, ref.execution, &parent, err))
+        return false;
+    if (!asl_exec_waits_for(parent->exec, ref.op))
+        return sr_fail(err, SR_ERR_CANCELLED, "nobody waits for this execution");
+    *ret_started = store->ops->execution_get_child(store->self, ref.execution, ref.op,
+                                                   started_by_task, job, &missing);
+    if (*ret_started || missing.code == SR_ERR_NOT_FOUND)
+        return true;
+    *err = missing;
+    return false;
+}
+
+// Spec: an express execution's name may be used again: an id makes its ARN.
+static char *make_arn(struct engine *engine, const char *machine, const char *name, bool express,
+                      struct sr_err *err)
+{
+    if (!express)
+        return sr_strf(err, "%s:execution:%s:%s", engine->arn_prefix, machine, name);
+    const uint64_t a = asl_random_next(&engine->random), b = asl_random_next(&engine->random);
+    return sr_strf(err, "%s:express:%s:%s:%08x-%04x-4%03x-%04x-%012llx", engine->arn_prefix,
+                   machine, name, (unsigned)(a >> 32), (unsigned)(a >> 16 & 0xffff),
+                   (unsigned)(a & 0xfff), (unsigned)(0x8000 | (b >> 48 & 0x3fff)),
+                   (unsigned long long)(b & 0xffffffffffff));
 }
 
 static bool start(struct engine *engine, struct engine_job *job, struct sr_err *err)
@@ -174,11 +219,15 @@ static bool start(struct engine *engine, struct engine_job *job, struct sr_err *
     if (strlen(input) > ASL_PAYLOAD_BYTES_MAX)
         return sr_fail(err, SR_ERR_TOO_LARGE, "an input of more than %d bytes",
                        ASL_PAYLOAD_BYTES_MAX);
+    if (!check_parent(engine, job, &same, err))
+        return false;
+    if (same)
+        return true;
     if (!jx_parse(input, strlen(input), false, &value, err) ||
         !name_execution(engine, request->name, name, err) ||
         !find_target(engine, request->arn, &target, err))
         return false;
-    job->arn = sr_strf(err, "%s:execution:%s:%s", engine->arn_prefix, target.name, name);
+    job->arn = make_arn(engine, target.name, name, target.express, err);
     if (!job->arn || !same_start(engine, job, input, &same, err))
         return false;
     if (same)
@@ -194,7 +243,8 @@ static bool start(struct engine *engine, struct engine_job *job, struct sr_err *
                                                .parent = request->ref.execution,
                                                .parent_op = request->ref.op,
                                                .version = target.version,
-                                               .alias = target.alias };
+                                               .alias = target.alias,
+                                               .express = target.express };
     job->started_us = engine->now_us;
     if (!store->ops->execution_put(store->self, &execution, &job->execution, err) ||
         (request->ended &&
@@ -223,6 +273,35 @@ static bool to_execution(struct engine *engine, struct engine_job *job, enum asl
                                      .error = request->error,
                                      .cause = request->cause };
     return engine_run_apply(engine, found.id, &input, err);
+}
+
+struct found_run {
+    int64_t execution;
+    uint64_t op;
+    int status;
+};
+
+static bool found_map_run(void *self, const struct store_map_run *run, struct sr_err *err)
+{
+    (void)err;
+    *(struct found_run *)self = (struct found_run){ run->execution, run->op, run->status };
+    return true;
+}
+
+static bool to_map_run(struct engine *engine, struct engine_job *job, struct sr_err *err)
+{
+    const struct engine_request *request = &job->request;
+    struct found_run found = { 0 };
+    sr_auto(json) json_t *numbers = NULL;
+    if (!jx_parse(request->text, strlen(request->text), false, &numbers, err) ||
+        !engine->store->ops->map_run_get(engine->store->self, request->arn, found_map_run, &found,
+                                         err))
+        return false;
+    if (found.status != ASL_RUNNING)
+        return sr_fail(err, SR_ERR_CONFLICT, "The map run is %s",
+                       asl_status_name((enum asl_status)found.status));
+    const struct asl_input input = { .kind = ASL_INPUT_MAP_RUN, .op = found.op, .value = numbers };
+    return engine_run_apply(engine, found.execution, &input, err);
 }
 
 // Tokens are "EXECUTION-ARN.OP.MAC"; the one that was given out is in the table.
@@ -368,6 +447,7 @@ bool engine_handle(struct engine *engine, struct engine_job *job, struct sr_err 
     case ENGINE_START: return start(engine, job, err);
     case ENGINE_STOP: return to_execution(engine, job, ASL_INPUT_STOP, err);
     case ENGINE_REDRIVE: return to_execution(engine, job, ASL_INPUT_REDRIVE, err);
+    case ENGINE_MAP_RUN: return to_map_run(engine, job, err);
     case ENGINE_SUCCEED:
     case ENGINE_FAIL:
     case ENGINE_HEARTBEAT: return by_token(engine, job, err);

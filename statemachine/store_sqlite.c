@@ -8,6 +8,7 @@
 
 SR_EMBED(store_sqlite_0001, "statemachine/migrations/0001_init.sql");
 SR_EMBED(store_sqlite_0002, "statemachine/migrations/0002_registry.sql");
+SR_EMBED(store_sqlite_0003, "statemachine/migrations/0003_history.sql");
 
 enum { STORE_BUSY_US_MAX = 10000000 };
 
@@ -37,15 +38,6 @@ static bool sqlite_commit(void *self, struct sr_err *err)
         return false;
     sqlite->depth--;
     return true;
-}
-
-// A value that may be absent: 0 is SQL's NULL.
-static void bind_some(struct sr_db_stmt *stmt, int number, int64_t value)
-{
-    if (value)
-        sr_db_bind_i64(stmt, number, value);
-    else
-        sr_db_bind_null(stmt, number);
 }
 
 static bool sqlite_machine_put(void *self, const struct store_machine *machine,
@@ -167,7 +159,7 @@ static bool sqlite_execution_put(void *self, const struct store_execution *execu
     if (!sr_db_prepare(
             sqlite->db,
             "INSERT INTO execution(arn, name, machine, revision, status, input, started_us, parent, parent_op, "
-            "version, alias) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            "version, alias, express) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
             &stmt, err))
         return false;
     sr_db_bind_text(stmt, 1, execution->arn);
@@ -181,6 +173,7 @@ static bool sqlite_execution_put(void *self, const struct store_execution *execu
     bind_some(stmt, 9, (int64_t)execution->parent_op);
     sr_db_bind_text(stmt, 10, execution->version);
     sr_db_bind_text(stmt, 11, execution->alias);
+    sr_db_bind_i64(stmt, 12, execution->express);
     if (!sr_db_run(stmt, err))
         return false;
     *ret_id = sr_db_last_rowid(sqlite->db);
@@ -189,7 +182,7 @@ static bool sqlite_execution_put(void *self, const struct store_execution *execu
 
 #define EXECUTION_COLUMNS                                                                                            \
     "SELECT id, arn, name, machine, revision, status, input, output, error, cause, started_us, stopped_us, parent, " \
-    "parent_op, version, alias FROM execution "
+    "parent_op, version, alias, express, redrive_count, redriven_us FROM execution "
 
 static bool execution_here(struct sr_db_stmt *stmt, store_execution_fn fn, void *fn_self,
                            struct sr_err *err)
@@ -202,6 +195,9 @@ static bool execution_here(struct sr_db_stmt *stmt, store_execution_fn fn, void 
     execution.stopped_us = sr_db_i64(stmt, 11);
     execution.parent = sr_db_i64(stmt, 12);
     execution.parent_op = (uint64_t)sr_db_i64(stmt, 13);
+    execution.express = sr_db_i64(stmt, 16) != 0;
+    execution.redrive_count = sr_db_i64(stmt, 17);
+    execution.redriven_us = sr_db_i64(stmt, 18);
     return sr_db_text(stmt, 1, &execution.arn, err) && sr_db_text(stmt, 2, &execution.name, err) &&
            sr_db_text(stmt, 3, &execution.machine, err) &&
            sr_db_text(stmt, 6, &execution.input, err) &&
@@ -222,6 +218,19 @@ static bool execution_row(struct sr_db_stmt *stmt, store_execution_fn fn, void *
                : sr_fail(err, SR_ERR_NOT_FOUND, "no such execution");
 }
 
+static bool execution_rows(struct sr_db_stmt *stmt, store_execution_fn fn, void *fn_self,
+                           struct sr_err *err)
+{
+    for (bool row = true;;) {
+        if (!sr_db_step(stmt, &row, err))
+            return false;
+        if (!row)
+            return true;
+        if (!execution_here(stmt, fn, fn_self, err))
+            return false;
+    }
+}
+
 static bool sqlite_execution_each(void *self, const char *machine, int status, int64_t before_us,
                                   int64_t before_id, store_execution_fn fn, void *fn_self,
                                   struct sr_err *err)
@@ -239,14 +248,7 @@ static bool sqlite_execution_each(void *self, const char *machine, int status, i
     sr_db_bind_i64(stmt, 2, status);
     sr_db_bind_i64(stmt, 3, before_us);
     sr_db_bind_i64(stmt, 4, before_id);
-    for (bool row = true;;) {
-        if (!sr_db_step(stmt, &row, err))
-            return false;
-        if (!row)
-            return true;
-        if (!execution_here(stmt, fn, fn_self, err))
-            return false;
-    }
+    return execution_rows(stmt, fn, fn_self, err);
 }
 
 static bool sqlite_execution_get(void *self, const char *arn, store_execution_fn fn, void *fn_self,
@@ -271,6 +273,41 @@ static bool sqlite_execution_get_id(void *self, int64_t id, store_execution_fn f
     return execution_row(stmt, fn, fn_self, err);
 }
 
+static bool sqlite_execution_get_child(void *self, int64_t parent, uint64_t parent_op,
+                                       store_execution_fn fn, void *fn_self, struct sr_err *err)
+{
+    struct sqlite *sqlite = self;
+    sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
+    if (!sr_db_prepare(sqlite->db, EXECUTION_COLUMNS "WHERE parent = ?1 AND parent_op = ?2", &stmt,
+                       err))
+        return false;
+    sr_db_bind_i64(stmt, 1, parent);
+    sr_db_bind_i64(stmt, 2, (int64_t)parent_op);
+    return execution_row(stmt, fn, fn_self, err);
+}
+
+static bool sqlite_execution_find(void *self, const struct store_execution_query *query,
+                                  store_execution_fn fn, void *fn_self, struct sr_err *err)
+{
+    struct sqlite *sqlite = self;
+    sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
+    if (!sr_db_prepare(sqlite->db,
+                       EXECUTION_COLUMNS
+                       "WHERE machine = ?1 AND (?6 IS NULL OR version = ?6) AND (?7 IS NULL OR alias = ?7) "
+                       "AND (?2 < 0 OR status = ?2) AND (?3 < 0 OR (redrive_count > 0) = ?3) "
+                       "AND (started_us, id) < (?4, ?5) ORDER BY started_us DESC, id DESC",
+                       &stmt, err))
+        return false;
+    sr_db_bind_text(stmt, 1, query->machine);
+    sr_db_bind_i64(stmt, 2, query->status);
+    sr_db_bind_i64(stmt, 3, query->redriven);
+    sr_db_bind_i64(stmt, 4, query->before_us);
+    sr_db_bind_i64(stmt, 5, query->before_id);
+    sr_db_bind_text(stmt, 6, query->version);
+    sr_db_bind_text(stmt, 7, query->alias);
+    return execution_rows(stmt, fn, fn_self, err);
+}
+
 static bool sqlite_execution_status(void *self, const struct store_execution *execution,
                                     struct sr_err *err)
 {
@@ -278,7 +315,8 @@ static bool sqlite_execution_status(void *self, const struct store_execution *ex
     sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
     if (!sr_db_prepare(
             sqlite->db,
-            "UPDATE execution SET status = ?2, output = ?3, error = ?4, cause = ?5, stopped_us = ?6 "
+            "UPDATE execution SET status = ?2, output = ?3, error = ?4, cause = ?5, stopped_us = ?6, "
+            "redrive_count = redrive_count + (?7 IS NOT NULL), redriven_us = coalesce(?7, redriven_us) "
             "WHERE id = ?1",
             &stmt, err))
         return false;
@@ -288,6 +326,7 @@ static bool sqlite_execution_status(void *self, const struct store_execution *ex
     sr_db_bind_text(stmt, 4, execution->error);
     sr_db_bind_text(stmt, 5, execution->cause);
     bind_some(stmt, 6, execution->stopped_us);
+    bind_some(stmt, 7, execution->redriven_us);
     return sr_db_run(stmt, err);
 }
 
@@ -466,9 +505,23 @@ static const struct store_ops sqlite_ops = {
     .execution_put = sqlite_execution_put,
     .execution_get = sqlite_execution_get,
     .execution_get_id = sqlite_execution_get_id,
+    .execution_get_child = sqlite_execution_get_child,
+    .execution_find = sqlite_execution_find,
     .execution_status = sqlite_execution_status,
     .log_append = sqlite_log_append,
     .log_each = sqlite_log_each,
+    .log_from = store_sqlite_log_from,
+    .map_run_put = store_sqlite_map_run_put,
+    .map_run_set = store_sqlite_map_run_set,
+    .map_run_get = store_sqlite_map_run_get,
+    .map_run_get_op = store_sqlite_map_run_get_op,
+    .map_run_each = store_sqlite_map_run_each,
+    .child_put = store_sqlite_child_put,
+    .child_set = store_sqlite_child_set,
+    .child_get = store_sqlite_child_get,
+    .child_each = store_sqlite_child_each,
+    .child_count = store_sqlite_child_count,
+    .collect = store_sqlite_collect,
     .task_put = sqlite_task_put,
     .task_drop = sqlite_task_drop,
     .task_each = sqlite_task_each,
@@ -501,6 +554,7 @@ bool store_sqlite_open(const char *path, struct store *ret_store, struct sr_err 
     const struct sr_db_migration migrations[] = {
         { "0001_init", store_sqlite_0001, strlen(store_sqlite_0001) },
         { "0002_registry", store_sqlite_0002, strlen(store_sqlite_0002) },
+        { "0003_history", store_sqlite_0003, strlen(store_sqlite_0003) },
     };
     const struct sr_db_params params = { .path = path,
                                          .migrations = migrations,
