@@ -105,6 +105,8 @@ static void job_free(struct engine_job *job)
 
 static void reply(struct engine_job *job)
 {
+    if (job->polls)
+        job->failed = false;  // it waits in its queue, whatever became of the round
     const struct engine_reply answer = { .done = !job->failed,
                                          .err = job->err,
                                          .arn = job->arn,
@@ -123,8 +125,10 @@ void engine_free(struct engine *engine)
         engine->queued.first = job->next;
         job->failed = true;
         (void)sr_fail(&job->err, SR_ERR_CANCELLED, "the engine ends");
-        if (job->request.kind == ENGINE_POLL)
+        if (job->request.kind == ENGINE_POLL) {
             (void)job->request.poll.answer(job->request.poll.self, NULL);  // nothing was promised
+            job->polls = true;
+        }
         reply(job);
     }
     engine_activities_free(engine->activities);
@@ -414,13 +418,11 @@ static void undo(struct engine *engine, struct round *round, const struct sr_err
             job->failed = false;
             *tail = job;
             tail = &job->next;
-        } else if (job->request.kind != ENGINE_POLL || job->failed) {
+        } else {
             if (!job->failed)
                 job->err = *why;
             job->failed = true;
             reply(job);
-        } else {
-            reply(job);  // the poll waits in its queue
         }
     }
     if (!again)

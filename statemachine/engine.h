@@ -58,7 +58,7 @@ SR_MUST_USE bool engine_loop(struct engine *engine, const struct sr_cancel *canc
 
 enum engine_request_kind {
     ENGINE_PUT_MACHINE,  // name, text: definition, role, type
-    ENGINE_START,        // arn: the machine; name; text: input
+    ENGINE_START,        // arn: the machine, a version or an alias; name; text: input
     ENGINE_STOP,         // arn: the execution; error, cause
     ENGINE_REDRIVE,      // arn: the execution
     ENGINE_SUCCEED,      // token; text: output
@@ -66,6 +66,7 @@ enum engine_request_kind {
     ENGINE_HEARTBEAT,    // token
     ENGINE_POLL,         // arn: the activity; poll
     ENGINE_ANSWER,       // a handler's: ref; text: result, or error and cause. No reply
+    ENGINE_RECORD,       // record: what else shall be durable
 };
 
 struct engine_reply {
@@ -98,6 +99,9 @@ struct engine_request {
     // NULL outcome: the engine ends first.
     engine_ended_fn ended;
     void *ended_self;
+    // ENGINE_RECORD: reads and writes the store inside the round's transaction; false: nothing of
+    // it is kept, and the reply says why not. Called at most once.
+    bool (*record)(void *self, const struct store *store, int64_t now_us, struct sr_err *err);
     engine_reply_fn reply;  // on the engine's thread; NULL: nobody asks
     void *self;
 };

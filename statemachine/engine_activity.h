@@ -6,7 +6,8 @@
 
 // A worker's question for a task. `answer` is called once, on the engine's thread: with the task,
 // once it is committed that this worker has it, or with NULL when the time is over or the engine
-// ends. False: it could not be delivered, and the task goes back to the head of its queue at once.
+// ends; never when the request's reply says that it failed. False: it could not be delivered, and
+// the task goes back to the head of its queue at once.
 struct engine_poll {
     const char *worker;  // NULL: none; copied
     int64_t until_us;    // wall time

@@ -289,7 +289,8 @@ static bool poll(struct engine *engine, struct engine_job *job, struct sr_err *e
     const struct engine_request *request = &job->request;
     if (request->poll.until_us < engine->poll_next_us)
         engine->poll_next_us = request->poll.until_us;
-    return engine_activities_ask(engine->activities, request->arn, &request->poll, err);
+    job->polls = engine_activities_ask(engine->activities, request->arn, &request->poll, err);
+    return job->polls;
 }
 
 bool engine_handle(struct engine *engine, struct engine_job *job, struct sr_err *err)
@@ -304,6 +305,8 @@ bool engine_handle(struct engine *engine, struct engine_job *job, struct sr_err 
     case ENGINE_HEARTBEAT: return by_token(engine, job, err);
     case ENGINE_POLL: return poll(engine, job, err);
     case ENGINE_ANSWER: return handler_answer(engine, job, err);
+    case ENGINE_RECORD:
+        return job->request.record(job->request.self, engine->store, engine->now_us, err);
     }
     return true;
 }

@@ -1,0 +1,151 @@
+// service/states_priv.h - the inside of the Step Functions API, shared by states_*.c: one call,
+// from its request to its answer.
+//
+// An operation is a row of a table: its name, the members of its request, its function. Before the
+// function runs, the request has been checked against the members (required, type, length, range,
+// enumeration), with AWS's texts. What changes something runs on the engine's thread inside its
+// transaction (states_record); what reads uses the api's own store, which sees only what is
+// committed.
+#pragma once
+
+#include "base/jx.h"
+#include "base/str.h"
+#include "base/thread.h"
+#include "service/states_api.h"
+#include "service/states_arn.h"
+#include "statemachine/engine.h"
+#include "statemachine/store.h"
+
+struct states_api {
+    struct engine *engine;
+    const struct sr_clock *clock;
+    char *arn_prefix;  // "arn:aws:states:REGION:ACCOUNT"
+    struct sr_mutex lock;
+    struct store reader;  // under `lock`
+    bool has_lock;
+};
+
+struct states_call;
+
+// What a handler leaves behind.
+enum states_next {
+    STATES_ANSWER,  // the answer stands in the call (a result or a refusal): it is delivered now
+    STATES_WAIT,    // states_finish() will be called; the call is not the handler's any more
+};
+
+enum states_type { STATES_TEXT, STATES_INT, STATES_BOOL, STATES_LIST, STATES_STRUCT };
+
+// A member of a request. Tables end with a row without a name.
+struct states_field {
+    const char *name;
+    enum states_type type;
+    bool required;
+    bool any;                  // of a text: NUL characters are the handler's affair, too
+    int64_t min, max;          // characters, value, or members of a list; max 0: no bound
+    const char *const *words;  // the only texts, ends with NULL
+    const char *pattern;       // shown when `matches` says no
+    bool (*matches)(const char *text);
+    const struct states_field
+        *members;       // of a struct, or of a list's structs; NULL: a list of texts
+    const char *shape;  // how AWS calls a list's struct: "Tag"
+};
+
+struct states_op {
+    const char *name;                   // ends a table when NULL
+    const struct states_field *fields;  // NULL: none
+    enum states_next (*run)(struct states_call *call);
+};
+extern const struct states_op states_machine_ops[], states_version_ops[], states_alias_ops[],
+    states_tag_ops[], states_test_ops[], states_activity_ops[], states_execution_ops[];
+
+// On the engine's thread, inside its transaction. False: nothing of it happens; states_refuse() was
+// called, or `err` is the store's.
+typedef bool (*states_record_fn)(struct states_call *call, const struct store *store,
+                                 int64_t now_us, struct sr_err *err);
+// On the engine's thread, after the commit, or when the request failed (reply->done is false).
+typedef void (*states_reply_fn)(struct states_call *call, const struct engine_reply *reply);
+
+struct states_call {
+    struct states_api *api;
+    const struct states_op *op;
+    json_t *request;  // an object
+    states_answer_fn answer;
+    void *self;
+    char *arn;  // for the audit log; NULL: nothing
+    // The answer: a result, or a refusal.
+    json_t *result;
+    const char *error;  // NULL: none; a literal
+    int status;
+    struct sr_str message;  // of the refusal
+    // The handler's, while the call waits.
+    states_record_fn record;
+    states_reply_fn reply;
+    json_t *note;  // NULL: nothing; freed with the call
+    void *state;   // freed by `state_free`
+    void (*state_free)(void *state);
+};
+
+// --- answers ---
+// Delivers what stands in the call, and frees it. Gives what the receiver said.
+bool states_finish(struct states_call *call);
+// The result of the call; takes `result`, NULL is out of memory.
+enum states_next states_result(struct states_call *call, json_t *result);
+// HTTP 400 with AWS's error type, a literal. Gives false, for use in chains of checks.
+bool states_refuse(struct states_call *call, const char *error, const char *format, ...)
+    SR_PRINTF(3, 4);
+// The same with `prefix`, `bytes` of text as they are (NULs included), `suffix`.
+bool states_refuse_text(struct states_call *call, const char *error, const char *prefix,
+                        const char *text, size_t bytes, const char *suffix);
+// What AWS calls an internal failure, throttling or unavailability. Gives false.
+bool states_refuse_err(struct states_call *call, const struct sr_err *err);
+
+// --- work on the engine's thread ---
+// `fn` in the engine's transaction, then the call is finished: with the result or refusal that `fn`
+// left, or an internal failure when the commit fails.
+enum states_next states_record(struct states_call *call, states_record_fn fn);
+// Asks the engine (request->reply and ->self are set here); `fn` leaves the answer in the call,
+// which is then finished.
+enum states_next states_ask(struct states_call *call, struct engine_request *request,
+                            states_reply_fn fn);
+
+// --- reading what is committed ---
+const struct store *states_reader_lock(struct states_api *api) SR_ACQUIRE(api->lock);
+void states_reader_unlock(struct states_api *api) SR_RELEASE(api->lock);
+
+// --- the request ---
+// Checks it against op->fields; refuses with SerializationException or ValidationException.
+bool states_check(struct states_call *call);
+const char *states_text(const struct states_call *call, const char *name);  // NULL: absent
+size_t states_text_bytes(const struct states_call *call, const char *name);
+int64_t states_int(const struct states_call *call, const char *name, int64_t absent);
+bool states_bool(const struct states_call *call, const char *name);  // false: absent
+// The text of an ARN of one of `kinds` (a sum of enum states_arn_kind), else NULL and InvalidArn.
+// The audit log gets it. `ret_arn` may be NULL.
+const char *states_arn(struct states_call *call, const char *name, unsigned kinds,
+                       struct states_arn *ret_arn);
+// Refuses with InvalidName what may not be the name of a machine, execution or activity.
+bool states_name_check(struct states_call *call, const char *name);
+void states_audit(struct states_call *call, const char *arn);  // copies; out of memory: nothing
+
+// --- pages ---
+// A page's size: maxResults, or 100.
+size_t states_page_size(const struct states_call *call);
+// The position that nextToken holds ("": there is none), on the heap; else NULL and InvalidToken. A
+// token is good for the operation and the request that it was given for, nextToken and maxResults
+// apart.
+char *states_page_start(struct states_call *call);
+// Puts nextToken into `result`.
+bool states_page_next(struct states_call *call, json_t *result, const char *position,
+                      struct sr_err *err);
+#define STATES_PAGE_FIELDS                                                                         \
+    { .name = "maxResults", .type = STATES_INT, .max = 1000 },                                     \
+    {                                                                                              \
+        .name = "nextToken", .type = STATES_TEXT, .min = 1, .max = 1024                            \
+    }
+
+// --- values ---
+json_t *states_time(int64_t wall_us);  // seconds since 1970, with milliseconds
+SR_MUST_USE bool states_uuid(char text[37], struct sr_err *err);
+
+// --- texts ---
+#define STATES_INVALID_TOKEN "Invalid Token: 'Invalid token'"
