@@ -27,6 +27,7 @@ static const struct verb {
     { "plan", cmd_plan, "show where a file would be cut, and what would be made of it" },
     { "probe", cmd_probe, "show what is in a file, and what is odd about it" },
     { "verify", cmd_verify, "check an output against its source" },
+    { "serve", cmd_serve, "the workflow service: the AWS Step Functions API" },
 };
 enum { VERB_COUNT = sizeof(verbs) / sizeof(verbs[0]) };
 
