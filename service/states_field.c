@@ -27,9 +27,9 @@ static void say(struct checker *checker, const char *format, ...)
 static void say_value(struct checker *checker, const json_t *value,
                       const struct states_field *field)
 {
+    const struct states_field *below;
     size_t i;
     json_t *member;
-    const char *key;
     switch (json_typeof(value)) {
     case JSON_STRING: say(checker, "%.*s", VALUE_BYTES_MAX, json_string_value(value)); break;
     case JSON_INTEGER: say(checker, "%" JSON_INTEGER_FORMAT, json_integer_value(value)); break;
@@ -48,11 +48,13 @@ static void say_value(struct checker *checker, const json_t *value,
         break;
     case JSON_OBJECT:
         say(checker, "%s(", field->shape ? field->shape : "");
-        i = 0;
-        json_object_foreach((json_t *)(uintptr_t)value, key, member)
-        {
-            say(checker, "%s%s=", i++ ? ", " : "", key);
-            say_value(checker, member, field);
+        for (below = field->members; below && below->name; below++) {
+            member = json_object_get(value, below->name);
+            say(checker, "%s%s=", below == field->members ? "" : ", ", below->name);
+            if (member)
+                say_value(checker, member, below);
+            else
+                say(checker, "null");
         }
         say(checker, ")");
         break;

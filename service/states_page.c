@@ -1,4 +1,5 @@
 // Pages of lists: opaque tokens, each good for the request that it was given for.
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/hash.h"
@@ -69,4 +70,53 @@ bool states_page_next(struct states_call *call, json_t *result, const char *posi
     sr_auto(char) char *text = sr_strf(err, "%s%s", hex, position);
     sr_auto(char) char *token = text ? sr_base64(text, strlen(text), err) : NULL;
     return token && jx_put(result, "nextToken", json_string(token), err);
+}
+
+// --- lists ---
+
+void states_list_done(struct states_list *list)
+{
+    json_decref(list->items);
+    free(list->last);
+}
+
+bool states_list_add(struct states_list *list, json_t *entry, const char *position,
+                     struct sr_err *err)
+{
+    if (json_array_size(list->items) == list->size) {
+        json_decref(entry);
+        list->more = true;
+        return sr_fail(err, SR_ERR_LIMIT, "the page is full");
+    }
+    free(list->last);
+    list->last = sr_str_dup(position, err);
+    if (!list->last) {
+        json_decref(entry);
+        return false;
+    }
+    return jx_append(list->items, entry, err);
+}
+
+enum states_next states_list(struct states_call *call, const char *member, states_list_fn read)
+{
+    struct sr_err err = { 0 };
+    sr_auto(states_list) struct states_list list = { .call = call,
+                                                     .items = json_array(),
+                                                     .size = states_page_size(call) };
+    sr_auto(char) char *start = states_page_start(call);
+    if (!start)
+        return STATES_ANSWER;
+    const struct store *reader = states_reader_lock(call->api);
+    const bool read_all = read(reader, &list, start, &err);
+    states_reader_unlock(call->api);
+    json_t *result = json_object();
+    const bool done = (read_all || list.more) &&
+                      jx_put(result, member, json_incref(list.items), &err) &&
+                      (!list.more || states_page_next(call, result, list.last, &err));
+    if (done)
+        return states_result(call, result);
+    json_decref(result);
+    if (!call->error)
+        (void)states_refuse_err(call, &err);
+    return STATES_ANSWER;
 }

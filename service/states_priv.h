@@ -56,7 +56,7 @@ struct states_op {
     enum states_next (*run)(struct states_call *call);
 };
 extern const struct states_op states_machine_ops[], states_version_ops[], states_alias_ops[],
-    states_tag_ops[], states_test_ops[], states_activity_ops[], states_execution_ops[];
+    states_tag_ops[], states_validate_ops[], states_activity_ops[], states_execution_ops[];
 
 // On the engine's thread, inside its transaction. False: nothing of it happens; states_refuse() was
 // called, or `err` is the store's.
@@ -137,6 +137,24 @@ char *states_page_start(struct states_call *call);
 // Puts nextToken into `result`.
 bool states_page_next(struct states_call *call, json_t *result, const char *position,
                       struct sr_err *err);
+// Entries of a page, and the position of the last one.
+struct states_list {
+    struct states_call *call;
+    json_t *items;
+    size_t size;
+    char *last;
+    bool more;  // than fit
+};
+void states_list_done(struct states_list *list);
+SR_DEFINE_AUTO_VALUE(states_list, struct states_list, states_list_done);
+// Takes `entry`. False: the page is full (the reading ends there), or out of memory.
+bool states_list_add(struct states_list *list, json_t *entry, const char *position,
+                     struct sr_err *err);
+// Adds what stands behind `start` ("": all). It may refuse the call.
+typedef bool (*states_list_fn)(const struct store *reader, struct states_list *list,
+                               const char *start, struct sr_err *err);
+// {MEMBER: [...], "nextToken"}
+enum states_next states_list(struct states_call *call, const char *member, states_list_fn read);
 #define STATES_PAGE_FIELDS                                                                         \
     { .name = "maxResults", .type = STATES_INT, .max = 1000 },                                     \
     {                                                                                              \
@@ -146,6 +164,44 @@ bool states_page_next(struct states_call *call, json_t *result, const char *posi
 // --- values ---
 json_t *states_time(int64_t wall_us);  // seconds since 1970, with milliseconds
 SR_MUST_USE bool states_uuid(char text[37], struct sr_err *err);
+
+// --- machines (states_machine_read.c) ---
+struct states_machine {  // strings owned; NULL: none
+    int64_t revision, created_us, revised_us;
+    int type;  // enum asl_machine_type
+    char *arn, *name, *definition, *role, *uuid, *settings;
+};
+void states_machine_done(struct states_machine *machine);
+SR_DEFINE_AUTO_VALUE(states_machine, struct states_machine, states_machine_done);
+// By its ARN, refused with StateMachineDoesNotExist.
+bool states_machine_get(struct states_call *call, const struct store *store, const char *arn,
+                        struct states_machine *ret_machine, struct sr_err *err);
+// What both DescribeStateMachine and DescribeStateMachineForExecution say of a revision: definition
+// (not when `metadata_only`), name, roleArn, revisionId, the configurations, variableReferences.
+SR_MUST_USE bool states_machine_json(const struct store_machine *machine, bool metadata_only,
+                                     json_t **ret_json, struct sr_err *err);
+// {"STATE": ["variable", ...]} of a definition's states that refer to variables; NULL: none do.
+SR_MUST_USE bool states_variables(const char *definition, json_t **ret_json, struct sr_err *err);
+bool states_no_machine(struct states_call *call, const char *arn);  // refuses
+// Finds the version of a revision that is there, or makes one. `description` NULL: none.
+bool states_publish(struct states_call *call, const struct store *store, const char *machine,
+                    int64_t revision, const char *description, int64_t now_us, char **ret_arn,
+                    int64_t *ret_created_us, struct sr_err *err);
+// The request's tags for a resource, TooManyTags when there would be too many.
+extern const struct states_field states_tag_fields[], states_encryption_fields[];
+bool states_tags_put(struct states_call *call, const struct store *store, const char *arn,
+                     const char *member, struct sr_err *err);
+
+// --- limits ---
+enum {
+    STATES_MACHINES_MAX = 10000,
+    STATES_ACTIVITIES_MAX = 10000,
+    STATES_VERSIONS_MAX = 1000,  // of a machine
+    STATES_ALIASES_MAX = 100,    // of a machine
+    STATES_TAGS_MAX = 50,        // of a resource
+    STATES_DEFINITION_MAX = 1024 * 1024,
+    STATES_ARN_MAX = 256,
+};
 
 // --- texts ---
 #define STATES_INVALID_TOKEN "Invalid Token: 'Invalid token'"

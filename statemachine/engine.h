@@ -26,6 +26,8 @@ struct engine_params {
     size_t cache_max;       // executions kept in memory while they wait; 0: 1000
     size_t batch_max;       // requests in one commit; 0: 1000
     size_t step_max;        // transitions between commits of one execution; 0: 1000
+    // How long an execution that has ended is kept, with its history; 0: for ever.
+    int64_t retention_us;
 };
 
 // Opens what the store holds: timers, tasks that are out. The first engine_step() starts handlers'
@@ -61,6 +63,7 @@ enum engine_request_kind {
     ENGINE_START,        // arn: the machine, a version or an alias; name; text: input
     ENGINE_STOP,         // arn: the execution; error, cause
     ENGINE_REDRIVE,      // arn: the execution
+    ENGINE_MAP_RUN,      // arn: the map run; text: {ASL_RUN_*: number, ...}
     ENGINE_SUCCEED,      // token; text: output
     ENGINE_FAIL,         // token; error, cause
     ENGINE_HEARTBEAT,    // token
@@ -124,4 +127,11 @@ struct engine_counts {
 };
 struct engine_counts engine_counts(const struct engine *engine);
 
-enum { ENGINE_REQUESTS_MAX = 100000 };
+enum {
+    ENGINE_REQUESTS_MAX = 100000,
+    ENGINE_COLLECT_ROWS = 500,              // removed in one round
+    ENGINE_COLLECT_PAUSE_US = 20 * 1000,    // between rounds that remove something
+    ENGINE_COLLECT_IDLE_US = 60 * 1000000,  // between looks when there is nothing
+};
+// Of what an execution that has ended leaves behind: the default of services.
+#define ENGINE_RETENTION_US ((int64_t)90 * 24 * 3600 * 1000000)

@@ -107,6 +107,7 @@ struct engine {
     struct engine_counts counts;
     struct engine_latency commit_latency;
     int64_t poll_next_us;
+    int64_t retention_us, collect_next_us;
     int64_t now_us;  // of the round
 };
 
@@ -141,13 +142,15 @@ SR_MUST_USE bool engine_watch(struct engine *engine, int64_t execution, engine_e
 void engine_unwatch(struct engine *engine, int64_t execution, const void *self);  // without a call
 void engine_watchers_free(struct engine *engine);
 
+// A timer's op that is none of the fold's: the execution is to be stopped, because the task that
+// waited for it is gone.
+#define ENGINE_OP_STOP ((uint64_t)INT64_MAX)
+SR_MUST_USE bool engine_run_stop_asked(struct engine *engine, int64_t id, struct sr_err *err);
+
 // engine_child.c: states:startExecution, with and without .sync.
 bool engine_child_is(const char *resource);
 SR_MUST_USE bool engine_child_start(struct engine *engine, const struct store_task *task,
                                     struct sr_err *err);
-// The task is not wanted any more: with .sync its execution is stopped.
-SR_MUST_USE bool engine_child_cancel(struct engine *engine, const struct store_task *task,
-                                     struct sr_err *err);
 // Answers the task that waits for this execution's end.
 SR_MUST_USE bool engine_child_ended(struct engine *engine, const struct store_execution *child,
                                     struct sr_err *err);
