@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/options.h"
+#include "service/config_resources.h"
 #include "service/service.h"
 
 enum { ID_LISTEN, ID_STATE, ID_CONFIG, ID_LOG_LEVEL, ID_JSON, ID_HELP };
@@ -107,17 +108,22 @@ static bool serve(const struct cli *cli, const struct request *request, struct s
     struct sr_log log;
     if (!sr_log_open(stderr, request->level, sr_clock_system(), &log, err))
         return false;
-    const struct service_params params = {
-        .config = &config,
-        .folder = request->folder,
-        .clock = sr_clock_system(),
-        .log = &log,
-    };
+    struct config_resources *resources = NULL;
     struct service *service = NULL;
-    bool done = service_open(&params, &service, err) && say_address(service, request->json, err);
-    if (done)
-        done = service_run(service, cli->stop, err);
+    bool done = config_resources_new(&config, sr_clock_system(), &log, &resources, err);
+    if (done) {
+        const struct service_params params = {
+            .config = &config,
+            .folder = request->folder,
+            .clock = sr_clock_system(),
+            .log = &log,
+            .resources = config_resources_table(resources),
+        };
+        done = service_open(&params, &service, err) && say_address(service, request->json, err) &&
+               service_run(service, cli->stop, err);
+    }
     service_close(service);
+    config_resources_free(resources);
     sr_log_close(&log);
     return done;
 }

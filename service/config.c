@@ -42,12 +42,23 @@ void config_done(struct config *config)
         free(config->lambdas[i].url);
     }
     free(config->lambdas);
+    free(config->lambda_url);
+    for (size_t i = 0; i < config->http_allow_count; i++)
+        free(config->http_allow[i]);
+    free(config->http_allow);
+    for (size_t i = 0; i < config->connection_count; i++) {
+        free(config->connections[i].arn);
+        free(config->connections[i].header);
+        free_secret(config->connections[i].value);
+    }
+    free(config->connections);
+    free(config->maps);
     *config = (struct config){ 0 };
 }
 
 bool config_has_secrets(const struct config *config)
 {
-    return auth_has_keys(config->auth) || config->metrics_token;
+    return auth_has_keys(config->auth) || config->metrics_token || config->connection_count > 0;
 }
 
 static bool set_text(const struct jx *at, const char *key, char **place, struct sr_err *err)
@@ -85,7 +96,7 @@ static bool read_keys(struct config *config, const struct jx *root, struct sr_er
         return false;
     for (size_t i = 0; i < json_array_size(keys.value); i++) {
         const struct jx row = jx_at(&keys, i);
-        const char *access_key, *secret;
+        const char *access_key, *secret = NULL;
         struct sr_err why = { 0 };
         if (!jx_only(&row, known, err) || !jx_text(&row, "access_key", &access_key, err) ||
             !get_secret(&row, "secret", &secret, err))
@@ -151,18 +162,27 @@ static bool read_limits(struct config *config, const struct jx *root, struct sr_
     return true;
 }
 
+static bool is_url(const char *text)
+{
+    return strncasecmp(text, "http://", 7) == 0 || strncasecmp(text, "https://", 8) == 0;
+}
+
 static bool read_lambdas(struct config *config, const struct jx *root, struct sr_err *err)
 {
     struct jx at;
     const char *name;
     json_t *value;
+    if (!set_text(root, "lambda_url", &config->lambda_url, err))
+        return false;
+    if (config->lambda_url && !is_url(config->lambda_url))
+        return jx_fail(root, err, "lambda_url: want an http or https URL");
     if (!jx_has(root, "lambda"))
         return true;
     if (!jx_object(root, "lambda", &at, err))
         return false;
     const size_t count = json_object_size(at.value);
-    if (count > CONFIG_LAMBDAS_MAX)
-        return jx_fail(&at, err, "more than %d functions", CONFIG_LAMBDAS_MAX);
+    if (count > CONFIG_ROWS_MAX)
+        return jx_fail(&at, err, "more than %d functions", CONFIG_ROWS_MAX);
     config->lambdas = calloc(count + 1, sizeof *config->lambdas);
     if (!config->lambdas)
         return sr_fail(err, SR_ERR_NO_MEMORY, "functions");
@@ -172,7 +192,7 @@ static bool read_lambdas(struct config *config, const struct jx *root, struct sr
         struct config_lambda *const row = &config->lambdas[config->lambda_count];
         if (!jx_text(&at, name, &url, err))
             return false;
-        if (strncasecmp(url, "http://", 7) != 0 && strncasecmp(url, "https://", 8) != 0)
+        if (!is_url(url))
             return jx_fail(&at, err, "\"%.80s\" must be at an http or https URL", name);
         config->lambda_count++;
         row->name = sr_str_dup(name, err);
@@ -183,6 +203,73 @@ static bool read_lambdas(struct config *config, const struct jx *root, struct sr
     return true;
 }
 
+static bool read_allow(struct config *config, const struct jx *http, struct sr_err *err)
+{
+    struct jx list;
+    if (!jx_has(http, "allow"))
+        return true;
+    if (!jx_array(http, "allow", &list, err))
+        return false;
+    const size_t count = json_array_size(list.value);
+    if (count > CONFIG_ROWS_MAX)
+        return jx_fail(&list, err, "more than %d hosts", CONFIG_ROWS_MAX);
+    config->http_allow = calloc(count + 1, sizeof *config->http_allow);
+    if (!config->http_allow)
+        return sr_fail(err, SR_ERR_NO_MEMORY, "hosts");
+    for (size_t i = 0; i < count; i++) {
+        const struct jx row = jx_at(&list, i);
+        if (!json_is_string(row.value))
+            return jx_fail(&row, err, "want a string");
+        config->http_allow[i] = sr_str_dup(json_string_value(row.value), err);
+        if (!config->http_allow[i])
+            return false;
+        config->http_allow_count++;
+    }
+    return true;
+}
+
+static bool read_connections(struct config *config, const struct jx *http, struct sr_err *err)
+{
+    static const char *const known[] = { "arn", "header", "value", NULL };
+    struct jx list;
+    if (!jx_has(http, "connections"))
+        return true;
+    if (!jx_array(http, "connections", &list, err))
+        return false;
+    const size_t count = json_array_size(list.value);
+    if (count > CONFIG_ROWS_MAX)
+        return jx_fail(&list, err, "more than %d connections", CONFIG_ROWS_MAX);
+    config->connections = calloc(count + 1, sizeof *config->connections);
+    if (!config->connections)
+        return sr_fail(err, SR_ERR_NO_MEMORY, "connections");
+    for (size_t i = 0; i < count; i++) {
+        const struct jx row = jx_at(&list, i);
+        const char *arn, *header, *value = NULL;
+        struct config_connection *const made = &config->connections[config->connection_count];
+        if (!jx_only(&row, known, err) || !jx_text(&row, "arn", &arn, err) ||
+            !jx_text(&row, "header", &header, err) || !get_secret(&row, "value", &value, err))
+            return false;
+        config->connection_count++;
+        made->arn = sr_str_dup(arn, err);
+        made->header = sr_str_dup(header, err);
+        made->value = sr_str_dup(value, err);
+        if (!made->arn || !made->header || !made->value)
+            return false;
+    }
+    return true;
+}
+
+static bool read_http(struct config *config, const struct jx *root, struct sr_err *err)
+{
+    static const char *const known[] = { "allow", "plain", "connections", NULL };
+    struct jx http;
+    if (!jx_has(root, "http"))
+        return true;
+    return jx_object(root, "http", &http, err) && jx_only(&http, known, err) &&
+           jx_bool_opt(&http, "plain", &config->http_plain, err) &&
+           read_allow(config, &http, err) && read_connections(config, &http, err);
+}
+
 static bool is_letters(const char *text, const char *letters, size_t min, size_t max)
 {
     const size_t bytes = strlen(text);
@@ -191,12 +278,13 @@ static bool is_letters(const char *text, const char *letters, size_t min, size_t
 
 static bool read_root(struct config *config, const struct jx *root, struct sr_err *err)
 {
-    static const char *const known[] = { "listen",        "region", "account",
-                                         "metrics_token", "keys",   "audit",
-                                         "limits",        "lambda", NULL };
+    static const char *const known[] = { "listen",     "region", "account", "metrics_token",
+                                         "keys",       "audit",  "limits",  "lambda",
+                                         "lambda_url", "http",   "maps",    NULL };
     if (!jx_only(root, known, err) || !set_text(root, "listen", &config->listen, err) ||
         !set_text(root, "region", &config->region, err) ||
-        !set_text(root, "account", &config->account, err))
+        !set_text(root, "account", &config->account, err) ||
+        !set_text(root, "maps", &config->maps, err))
         return false;
     const char *token = NULL;
     if (jx_has(root, "metrics_token") && (!get_secret(root, "metrics_token", &token, err) ||
@@ -209,7 +297,8 @@ static bool read_root(struct config *config, const struct jx *root, struct sr_er
     if (config->metrics_token && strlen(config->metrics_token) < AUTH_SECRET_MIN)
         return jx_fail(root, err, "metrics_token: want %d characters or more", AUTH_SECRET_MIN);
     return read_keys(config, root, err) && read_audit(config, root, err) &&
-           read_limits(config, root, err) && read_lambdas(config, root, err);
+           read_limits(config, root, err) && read_lambdas(config, root, err) &&
+           read_http(config, root, err);
 }
 
 bool config_parse(struct config *config, const char *text, size_t bytes, struct sr_err *err)

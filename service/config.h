@@ -6,10 +6,14 @@
 #include "service/auth.h"
 #include "service/server.h"
 
-enum { CONFIG_BYTES_MAX = 1 << 20, CONFIG_LAMBDAS_MAX = 1000 };
+enum { CONFIG_BYTES_MAX = 1 << 20, CONFIG_ROWS_MAX = 1000 };
 
 struct config_lambda {  // arn:aws:lambda:*:*:function:NAME is answered at `url`
     char *name, *url;
+};
+
+struct config_connection {  // what states:::http:invoke sends along
+    char *arn, *header, *value;
 };
 
 // Texts are the config's; NULL: not said, unless a default stands here.
@@ -28,6 +32,13 @@ struct config {
     struct server_limits limits;
     size_t lambda_count;
     struct config_lambda *lambdas;
+    char *lambda_url;   // of all other functions
+    char **http_allow;  // where states:::http:invoke may go; ends with NULL
+    size_t http_allow_count;
+    bool http_plain;  // "http://" too
+    size_t connection_count;
+    struct config_connection *connections;
+    char *maps;  // the folder of distributed maps' items and results
 };
 
 // The defaults. Errors: NO_MEMORY.

@@ -19,7 +19,9 @@ static const struct row {
       "\"" SECRET "\",\"keys\":[{\"access_key\":\"AKID1\",\"secret\":\"" SECRET "\"}],\"audit\":{"
       "\"path\":\"/x\",\"bytes_max\":4096,\"files_kept\":0,\"off\":true},\"limits\":{"
       "\"body_bytes_max\":1024,\"bodies_bytes_max\":1048576,\"connections_max\":7,\"idle_s_max\":1,"
-      "\"receive_s_max\":2,\"send_s_max\":3,\"threads\":4},\"lambda\":{\"f\":\"http://h/\"}}",
+      "\"receive_s_max\":2,\"send_s_max\":3,\"threads\":4},\"lambda\":{\"f\":\"http://h/\"},\"lambda_url\":"
+      "\"https://l/\",\"maps\":\"/m\",\"http\":{\"allow\":[\"h\",\"*.d\"],\"plain\":true,"
+      "\"connections\":[{\"arn\":\"a\",\"header\":\"b\",\"value\":\"c\"}]}}",
       SR_OK, NULL },
     { "not JSON", "{", SR_ERR_INVALID, "line 1" },
     { "not an object", "[]", SR_ERR_INVALID, "want an object" },
@@ -40,7 +42,14 @@ static const struct row {
     { "a function elsewhere", "{\"lambda\":{\"f\":\"file:///etc\"}}", SR_ERR_INVALID, "http" },
     { "a function without a place", "{\"lambda\":{\"f\":1}}", SR_ERR_INVALID, "$.lambda.f" },
     { "a small audit log", "{\"audit\":{\"bytes_max\":1}}", SR_ERR_INVALID, "bytes_max" },
+    { "functions elsewhere", "{\"lambda_url\":\"h:1\"}", SR_ERR_INVALID, "lambda_url" },
+    { "hosts that are numbers", "{\"http\":{\"allow\":[1]}}", SR_ERR_INVALID, "http.allow[0]" },
+    { "a connection without a value",
+      "{\"http\":{\"connections\":[{\"arn\":\"a\",\"header\":\"b\"}]}}", SR_ERR_INVALID, "value" },
     // What follows must not be told.
+    { "a connection's value that is a number",
+      "{\"http\":{\"connections\":[{\"arn\":\"a\",\"header\":\"b\",\"value\":314159}]}}",
+      SR_ERR_INVALID, "value" },
     { "a secret that is a number",
       "{\"keys\":[{\"access_key\":\"AKID1\",\"secret\":314159265358979}]}", SR_ERR_INVALID,
       "secret" },
@@ -90,6 +99,13 @@ static void values(void **state)
     assert_int_equal(config.lambda_count, 1);
     assert_string_equal(config.lambdas[0].name, "f");
     assert_string_equal(config.lambdas[0].url, "http://h/");
+    assert_string_equal(config.lambda_url, "https://l/");
+    assert_string_equal(config.maps, "/m");
+    assert_true(config.http_plain);
+    assert_string_equal(config.http_allow[1], "*.d");
+    assert_null(config.http_allow[2]);
+    assert_int_equal(config.connection_count, 1);
+    assert_string_equal(config.connections[0].value, "c");
     assert_true(auth_has_keys(config.auth));
     assert_true(config_has_secrets(&config));
 }
