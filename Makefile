@@ -105,7 +105,7 @@ SCENARIOS := $(sort $(wildcard tests/*_test.sh))
 .SECONDARY:
 MINUTES ?= 30
 .PHONY: all binary help test check soak corpus faults tsan fuzz fuzz-run lint tidy format install fixtures bench clean FORCE \
-    run-tests run-check run-faults run-tsan build-fuzz conformance sim bench-engine
+    run-tests run-check run-faults run-tsan build-fuzz conformance sim bench-engine bench-service
 
 all: $(ARCHIVES) $(BINARY) compile_commands.json
 
@@ -321,6 +321,14 @@ $(B)/bench/%.o: bench/%.c $(B)/flags
 $(B)/bench/engine: $(B)/bench/engine.o $(call archives_of,$(BELOW_statemachine))
 	@$(SAY) LINK $@
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call libs_for,statemachine)
+
+# The service from outside, over HTTP.
+bench-service: $(BINARY) $(B)/bench/service_load
+	@bench/service.sh
+
+$(B)/bench/service_load: $(B)/bench/service_load.o $(call archives_of,$(BELOW_service))
+	@$(SAY) LINK $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call libs_for,service)
 
 clean:
 	rm -rf build compile_commands.json
