@@ -33,6 +33,7 @@ static const struct verb {
     { "cp", cmd_cp, "copy objects from and to any store" },
     { "cat", cmd_cat, "write an object's bytes to standard output" },
     { "gc", cmd_gc, "abort uploads that crashes left open" },
+    { "serve", cmd_serve, "the workflow service: the AWS Step Functions API" },
 };
 enum { VERB_COUNT = sizeof(verbs) / sizeof(verbs[0]) };
 

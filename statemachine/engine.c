@@ -489,7 +489,9 @@ bool engine_step(struct engine *engine, bool *ret_more, struct sr_err *err)
         return true;
     }
     bool begun = store->ops->begin(store->self, err);
-    const bool done = begun && work(engine, &round, err) && store->ops->commit(store->self, err);
+    const bool worked = begun && work(engine, &round, err);
+    const int64_t before_us = sr_clock_monotonic_us(engine->clock);
+    const bool done = worked && store->ops->commit(store->self, err);
     if (!done) {
         if (begun)
             store->ops->rollback(store->self);
@@ -499,6 +501,7 @@ bool engine_step(struct engine *engine, bool *ret_more, struct sr_err *err)
     }
     free(round.timers);
     engine->counts.commits++;
+    engine_latency_add(&engine->commit_latency, sr_clock_monotonic_us(engine->clock) - before_us);
     *ret_more = true;
     forget_touched(engine, false);
     engine_run_shrink(engine);
