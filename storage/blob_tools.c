@@ -119,13 +119,15 @@ bool blob_cat(const struct blob_place *place, const struct blob_cat_params *para
 
 // Copying ----------------------------------------------------------------------------------------
 
-static bool open_target(const struct blob_place *to, const struct blob_attrs *attrs,
+// `bytes`: its length; 0: not known.
+static bool open_target(const struct blob_place *to, const struct blob_attrs *attrs, uint64_t bytes,
                         const struct sr_cancel *cancel, struct sr_writer *ret, struct sr_err *err)
 {
     const struct blob_write_params params = { .blob = &to->blob,
                                               .key = to->key,
                                               .attrs = *attrs,
                                               .cancel = cancel,
+                                              .bytes_expected = bytes,
                                               .part_bytes = BLOB_PART_BYTES_MIN };
     return blob_write_open(&params, ret, err);
 }
@@ -168,7 +170,7 @@ static bool through_memory(const struct blob_place *from, const struct blob_info
                                .moved = params->moved };
     return new_cache(&cache, err) &&
            open_source(from, *info->etag ? info->etag : NULL, cache, &reader, err) &&
-           open_target(to, attrs, params->cancel, &writer, err) &&
+           open_target(to, attrs, info->bytes, params->cancel, &writer, err) &&
            stream(&reader, &span, &writer, err) && writer.ops->publish(writer.self, err);
 }
 
@@ -300,7 +302,7 @@ bool blob_cp_from_fd(int fd, const struct blob_place *to, const struct blob_cp_p
     sr_auto(sr_writer) struct sr_writer writer = { 0 };
     if (!buffer)
         return sr_fail(err, SR_ERR_NO_MEMORY, "copy buffer");
-    if (!open_target(to, &attrs, params->cancel, &writer, err))
+    if (!open_target(to, &attrs, 0, params->cancel, &writer, err))
         return false;
     uint64_t total = 0;
     for (size_t bytes = 1; bytes; total += bytes) {
