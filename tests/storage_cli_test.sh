@@ -276,7 +276,9 @@ named_stores()
 JSON
     verb cp -y small s3://bucket/named || return
     local named=(env -u AWS_ENDPOINT_URL_S3 -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY AWS_SHARED_CREDENTIALS_FILE="$PWD/aws.ini" "$SPLITREEL")
-    status 0 "${named[@]}" cp s3://near/named s3://far/copy --stores stores.json || return
+    status 0 "${named[@]}" cp s3://near/named s3://far/copy --stores stores.json --json || return
+    [ "$(jq .inside out.txt)" = true ] || { cat out.txt; complain 'one server copies between its buckets'; } || return
+    status 4 "${named[@]}" cp s3://shut/named s3://far/copy2 --stores stores.json || return
     status 0 env SPLITREEL_STORES=stores.json "${named[@]}" cat s3://far/copy && same out.txt small || return
     status 4 "${named[@]}" cat s3://shut/named --stores stores.json || return
     status 0 "${named[@]}" cat s3://renditions/copy --aws-profile one --endpoint-url "$AWS_ENDPOINT_URL_S3" --path-style && same out.txt small || return
