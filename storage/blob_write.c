@@ -7,7 +7,7 @@
 #include "base/str.h"
 #include "base/thread.h"
 
-enum { THREADS = 4, GROW_AFTER_PARTS = 1000, EXPECTED_PARTS_MAX = 9000 };
+enum { THREADS = 4, GROW_AFTER_PARTS = 1000 };
 
 struct buffer {
     char *data;
@@ -305,6 +305,8 @@ static bool copy_attrs(struct writer *writer, const struct blob_attrs *attrs, st
     };
     return true;
 }
+
+enum { EXPECTED_PARTS_MAX = 9000 };
 
 // Of a length that is known no part need be larger than the others: memory then stays the same to
 // the end.
