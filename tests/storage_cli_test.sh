@@ -226,6 +226,26 @@ killed_and_collected()
     status 0 verb gc "$base/held" --older 0 && says '1 aborted, 0 younger' && says 'held <&>' out.txt || return
     status 0 verb gc "$base/held" --older 0 && says '0 aborted, 0 younger' && [ ! -s out.txt ]
 }
+# In a folder it is the file that was being written.
+killed_in_a_folder()
+{
+    mkfifo kept && mkdir room
+    "$SPLITREEL" cp - room/deep/out <kept 2>killed.txt &
+    local copy=$! tries=0
+    exec 8>kept
+    cat big >&8
+    until verb gc room --older 0 --dry-run --json >found.txt 2>/dev/null && [ -s found.txt ]; do
+        tries=$((tries + 1))
+        [ $tries -lt 600 ] || complain 'nothing is written' || return
+    done
+    kill -KILL "$copy"
+    wait "$copy" 2>/dev/null
+    exec 8>&-
+    jq -r .key found.txt | grep -q '^deep/' && is_absent room/deep/out && echo mine >room/deep/other || return
+    status 0 verb gc room && says '0 aborted, 1 younger' || return
+    status 0 verb gc room --older 0 && says '1 aborted, 0 younger' || return
+    [ "$(find room -type f)" = room/deep/other ] || { find room; complain 'left something, or took too much'; }
+}
 # The first signal ends it soon and leaves nothing.
 interrupted()
 {
@@ -322,6 +342,7 @@ try 'standard output that is full' full_output
 enter folder
 base=folder prefix= prefix_of_base= listed_prefix= fold= lacks=slashes # a path's are one
 over_any folder
+try 'folder: killed, and collected' killed_in_a_folder
 try 'folder: nothing to collect' status 0 "$SPLITREEL" gc . --older 0
 
 # over_server NAME SCRIPT KEY SECRET LACKS [TEST...]: those of any store, then tests of S3.
