@@ -468,6 +468,43 @@ static void no_conditions(void **state)
     end(&scene);
 }
 
+// Two buckets of one server: it copies. On different servers it cannot.
+static void copies_across(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+    static const struct step steps[] = {
+        { 200, "ETag: \"e\"\r\nContent-Length: 1\r\n", NULL },
+        { 200, NULL, "<CopyObjectResult><ETag>\"f\"</ETag></CopyObjectResult>" },
+        { 200, "ETag: \"f\"\r\nContent-Length: 1\r\n", NULL }
+    };
+    struct scene scene;
+    begin(&scene, steps, SR_TEST_COUNT(steps));
+    struct blob_s3_params params = {
+        .bucket = "other",
+        .region = "us-east-1",
+        .endpoint = http_fake_url(scene.fake),
+        .http = scene.http,
+        .credentials = scene.credentials,
+        .clock = &scene.clock.clock,
+    };
+    sr_auto(blob) struct blob other = { 0 };
+    sr_auto(blob) struct blob far = { 0 };
+    sr_assert_ok(blob_s3_open(&params, &other, &err), err);
+    params.endpoint = "http://far.example";
+    sr_assert_ok(blob_s3_open(&params, &far, &err), err);
+    sr_assert_ok(blob_copy_across(&scene.blob, "a b", "\"e\"", &other, "c", NULL, &err), err);
+    assert_string_equal(scene.seen, "HEAD /bucket/a%20b\nPUT /other/c\n");
+    sr_assert_fails(blob_copy_across(&scene.blob, "k", "\"e\"", &other, "c", NULL, &err),
+                    SR_ERR_CONFLICT, err);
+    sr_assert_fails(blob_copy_across(&scene.blob, "k", NULL, &far, "c", NULL, &err),
+                    SR_ERR_UNSUPPORTED, err);
+    const struct blob elsewhere = { 0 };
+    sr_assert_fails(blob_copy_across(&elsewhere, "k", NULL, &other, "c", NULL, &err),
+                    SR_ERR_UNSUPPORTED, err);
+    end(&scene);
+}
+
 // Who was asked to stop begins nothing more, but takes away what lies about.
 static void cleans_up_after_stop(void **state)
 {
@@ -515,7 +552,7 @@ static void pages_of_uploads(void **state)
 
 int main(void)
 {
-    static struct CMUnitTest tests[SR_TEST_COUNT(rows) + 13];
+    static struct CMUnitTest tests[SR_TEST_COUNT(rows) + 14];
     size_t count = SR_TEST_ADD(tests, rows, each_row);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(heals);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(damaged_on_the_way);
@@ -529,6 +566,7 @@ int main(void)
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(addressing);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(cleans_up_after_stop);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(no_conditions);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(copies_across);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(pages_of_uploads);
     return sr_test_run(__FILE__, tests, count);
 }

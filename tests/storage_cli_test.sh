@@ -226,6 +226,26 @@ killed_and_collected()
     status 0 verb gc "$base/held" --older 0 && says '1 aborted, 0 younger' && says 'held <&>' out.txt || return
     status 0 verb gc "$base/held" --older 0 && says '0 aborted, 0 younger' && [ ! -s out.txt ]
 }
+# In a folder it is the file that was being written.
+killed_in_a_folder()
+{
+    mkfifo kept && mkdir room
+    "$SPLITREEL" cp - room/deep/out <kept 2>killed.txt &
+    local copy=$! tries=0
+    exec 8>kept
+    cat big >&8
+    until verb gc room --older 0 --dry-run --json >found.txt 2>/dev/null && [ -s found.txt ]; do
+        tries=$((tries + 1))
+        [ $tries -lt 600 ] || complain 'nothing is written' || return
+    done
+    kill -KILL "$copy"
+    wait "$copy" 2>/dev/null
+    exec 8>&-
+    jq -r .key found.txt | grep -q '^deep/' && is_absent room/deep/out && echo mine >room/deep/other || return
+    status 0 verb gc room && says '0 aborted, 1 younger' || return
+    status 0 verb gc room --older 0 && says '1 aborted, 0 younger' || return
+    [ "$(find room -type f)" = room/deep/other ] || { find room; complain 'left something, or took too much'; }
+}
 # The first signal ends it soon and leaves nothing.
 interrupted()
 {
@@ -276,7 +296,9 @@ named_stores()
 JSON
     verb cp -y small s3://bucket/named || return
     local named=(env -u AWS_ENDPOINT_URL_S3 -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY AWS_SHARED_CREDENTIALS_FILE="$PWD/aws.ini" "$SPLITREEL")
-    status 0 "${named[@]}" cp s3://near/named s3://far/copy --stores stores.json || return
+    status 0 "${named[@]}" cp s3://near/named s3://far/copy --stores stores.json --json || return
+    [ "$(jq .inside out.txt)" = true ] || { cat out.txt; complain 'one server copies between its buckets'; } || return
+    status 4 "${named[@]}" cp s3://shut/named s3://far/copy2 --stores stores.json || return
     status 0 env SPLITREEL_STORES=stores.json "${named[@]}" cat s3://far/copy && same out.txt small || return
     status 4 "${named[@]}" cat s3://shut/named --stores stores.json || return
     status 0 "${named[@]}" cat s3://renditions/copy --aws-profile one --endpoint-url "$AWS_ENDPOINT_URL_S3" --path-style && same out.txt small || return
@@ -320,6 +342,7 @@ try 'standard output that is full' full_output
 enter folder
 base=folder prefix= prefix_of_base= listed_prefix= fold= lacks=slashes # a path's are one
 over_any folder
+try 'folder: killed, and collected' killed_in_a_folder
 try 'folder: nothing to collect' status 0 "$SPLITREEL" gc . --older 0
 
 # over_server NAME SCRIPT KEY SECRET LACKS [TEST...]: those of any store, then tests of S3.

@@ -33,7 +33,7 @@ stop() {
             alive "$1" "$name" >/dev/null || break
             sleep 0.05
         done
-        kill -KILL -- "-$pid" 2>/dev/null || true
+        if alive "$1" "$name" >/dev/null; then kill -KILL -- "-$pid" 2>/dev/null || true; fi
     done
 }
 
