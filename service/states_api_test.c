@@ -248,6 +248,8 @@ static const struct row {
     // tags
     { "tag none", "TagResource", "{\"resourceArn\":\"" M "m\",\"tags\":[]}", "ResourceNotFound",
       "Resource not found: '" M "m'" },
+    { "tag a version", "TagResource", "{\"resourceArn\":\"" M ":1\",\"tags\":[]}",
+      "ResourceNotFound", "Resource not found: '" M ":1'" },
     { "tag without a value", "TagResource",
       "{\"resourceArn\":\"" M "\",\"tags\":[{\"key\":\"k\",\"value\":null}]}",
       "ValidationException", "Value null at 'tags.1.member.value'" },

@@ -80,9 +80,13 @@ static bool untag_record(struct states_call *call, const struct store *store, in
     return true;
 }
 
+// A version's or an alias's is an ARN, but of nothing that can have tags: ResourceNotFound.
 static bool check_arn(struct states_call *call)
 {
-    return states_arn(call, "resourceArn", STATES_ARN_MACHINE | STATES_ARN_ACTIVITY, NULL) != NULL;
+    return states_arn(call, "resourceArn",
+                      STATES_ARN_MACHINE | STATES_ARN_VERSION | STATES_ARN_ALIAS |
+                          STATES_ARN_ACTIVITY,
+                      NULL) != NULL;
 }
 
 static enum states_next tag(struct states_call *call)

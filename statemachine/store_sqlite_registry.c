@@ -60,8 +60,8 @@ bool store_sqlite_count(void *self, enum store_kind kind, const char *machine, i
 bool store_sqlite_machine_drop(void *self, const char *arn, struct sr_err *err)
 {
     static const char *const before[] = {
-        "DELETE FROM tag WHERE resource = ?1 OR resource IN (SELECT arn FROM alias WHERE machine = ?1) "
-        "OR resource IN (SELECT arn FROM version WHERE machine = ?1)",
+        ("DELETE FROM tag WHERE resource = ?1 OR resource IN (SELECT arn FROM alias WHERE machine = ?1) "
+         "OR resource IN (SELECT arn FROM version WHERE machine = ?1)"),
         "DELETE FROM alias WHERE machine = ?1",
         "DELETE FROM version WHERE machine = ?1",
         "DELETE FROM machine WHERE arn = ?1",
