@@ -495,7 +495,7 @@ static void set_defaults(struct server_limits *limits)
 
 static bool start(struct server *server, struct sr_err *err)
 {
-    int fd;
+    int fd = -1;
     const struct server_limits *const limits = &server->params.limits;
     if (!listen_at(&server->params, &fd, &server->port, err))
         return false;
