@@ -213,8 +213,9 @@ void states_audit(struct states_call *call, const char *arn)
 static const struct states_op *find_op(const char *name)
 {
     static const struct states_op *const tables[] = {
-        states_machine_ops,  states_version_ops,  states_alias_ops,     states_tag_ops,
-        states_validate_ops, states_activity_ops, states_execution_ops,
+        states_machine_ops,   states_version_ops,  states_alias_ops,
+        states_tag_ops,       states_validate_ops, states_activity_ops,
+        states_execution_ops, states_history_ops,  states_map_run_ops,
     };
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
         for (const struct states_op *op = tables[i]; op->name; op++) {

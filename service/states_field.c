@@ -85,7 +85,7 @@ static void fault(struct checker *checker, const struct states_field *field, con
 static bool type_fits(struct checker *checker, const struct states_field *field,
                       const json_t *value)
 {
-    static const char *const wants[] = { "a String", "an Integer", "a Boolean" };
+    static const char *const wants[] = { "a String", "an Integer", "a Boolean", "a Float" };
     static const char *const has[] = { "START_OBJECT", "START_ARRAY",   "STRING_VALUE",
                                        "NUMBER_VALUE", "DECIMAL_VALUE", "TRUE_VALUE",
                                        "FALSE_VALUE",  "NULL_VALUE" };
@@ -95,12 +95,13 @@ static bool type_fits(struct checker *checker, const struct states_field *field,
     case STATES_TEXT: fits = type == JSON_STRING; break;
     case STATES_INT: fits = type == JSON_INTEGER; break;
     case STATES_BOOL: fits = json_is_boolean(value); break;
+    case STATES_REAL: fits = json_is_number(value); break;
     case STATES_LIST: fits = type == JSON_ARRAY; break;
     case STATES_STRUCT: fits = type == JSON_OBJECT; break;
     }
     if (fits)
         return true;
-    if (field->type <= STATES_BOOL)
+    if (field->type <= STATES_REAL)
         return states_refuse(checker->call, "SerializationException",
                              "%s can not be converted to %s", has[type], wants[field->type]);
     return states_refuse(checker->call, "SerializationException",
@@ -211,6 +212,14 @@ static bool check_value(struct checker *checker, const struct states_field *fiel
                   "Member must have value less than or equal to %" PRId64, field->max);
         return true;
     case STATES_BOOL: return true;
+    case STATES_REAL:
+        if (json_number_value(value) < (double)field->min)
+            fault(checker, field, value, path,
+                  "Member must have value greater than or equal to %" PRId64, field->min);
+        else if (field->max && json_number_value(value) > (double)field->max)
+            fault(checker, field, value, path,
+                  "Member must have value less than or equal to %" PRId64, field->max);
+        return true;
     case STATES_LIST: return check_list(checker, field, value, path);
     case STATES_STRUCT:
         return !field->members || !sr_format(prefix, sizeof prefix, "%s.", path) ||

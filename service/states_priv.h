@@ -33,7 +33,7 @@ enum states_next {
     STATES_WAIT,    // states_finish() will be called; the call is not the handler's any more
 };
 
-enum states_type { STATES_TEXT, STATES_INT, STATES_BOOL, STATES_LIST, STATES_STRUCT };
+enum states_type { STATES_TEXT, STATES_INT, STATES_BOOL, STATES_REAL, STATES_LIST, STATES_STRUCT };
 
 // A member of a request. Tables end with a row without a name.
 struct states_field {
@@ -56,7 +56,8 @@ struct states_op {
     enum states_next (*run)(struct states_call *call);
 };
 extern const struct states_op states_machine_ops[], states_version_ops[], states_alias_ops[],
-    states_tag_ops[], states_validate_ops[], states_activity_ops[], states_execution_ops[];
+    states_tag_ops[], states_validate_ops[], states_activity_ops[], states_execution_ops[],
+    states_history_ops[], states_map_run_ops[];
 
 // On the engine's thread, inside its transaction. False: nothing of it happens; states_refuse() was
 // called, or `err` is the store's.
@@ -191,6 +192,26 @@ bool states_publish(struct states_call *call, const struct store *store, const c
 extern const struct states_field states_tag_fields[], states_encryption_fields[];
 bool states_tags_put(struct states_call *call, const struct store *store, const char *arn,
                      const char *member, struct sr_err *err);
+
+// --- executions (states_execution.c) ---
+bool states_no_execution(struct states_call *call, const char *arn);  // refuses
+// What is known of an execution, also of a map run's child execution, by its ARN.
+struct states_execution {
+    int64_t id, revision;         // of a child: its parent's
+    uint64_t child;               // 0: none
+    int64_t first_seq, last_seq;  // of the log; last_seq INT64_MAX: not yet known
+    json_t *json;                 // what DescribeExecution says
+};
+void states_execution_done(struct states_execution *execution);
+SR_DEFINE_AUTO_VALUE(states_execution, struct states_execution, states_execution_done);
+// Refused with ExecutionDoesNotExist. `describe`: also fills `json`.
+bool states_execution_get(struct states_call *call, const struct store *store, const char *arn,
+                          bool describe, struct states_execution *ret_execution,
+                          struct sr_err *err);
+// states_map_run.c: the children of a map run, for ListExecutions.
+bool states_children_read(const struct store *reader, struct states_list *list, const char *start,
+                          struct sr_err *err);
+int states_status(const char *name);  // -1: NULL, or none
 
 // --- limits ---
 enum {

@@ -292,6 +292,17 @@ static bool not_heard(struct asl_exec *exec)
     return true;
 }
 
+static bool set_timeout(struct asl_exec *exec)
+{
+    if (!exec->def->timeout_s)
+        return true;
+    exec->timeout_op = ++exec->last_op;
+    struct asl_command *command = asl_exec_command(exec, ASL_COMMAND_TIMER, exec->timeout_op);
+    if (command)
+        command->at_us = exec->now->now_us + exec->def->timeout_s * 1000000;
+    return command != NULL;
+}
+
 static bool start(struct asl_exec *exec, const struct asl_input *input)
 {
     if (exec->root)
@@ -304,13 +315,7 @@ static bool start(struct asl_exec *exec, const struct asl_input *input)
     exec->root = asl_thread_new(exec, NULL, 0, exec->def->flow, input->value);
     if (!exec->root || !asl_exec_event(exec, exec->root, ASL_EVENT_ExecutionStarted, details))
         return false;
-    if (!exec->def->timeout_s)
-        return true;
-    exec->timeout_op = ++exec->last_op;
-    struct asl_command *command = asl_exec_command(exec, ASL_COMMAND_TIMER, exec->timeout_op);
-    if (command)
-        command->at_us = input->now_us + exec->def->timeout_s * 1000000;
-    return command != NULL;
+    return set_timeout(exec);
 }
 
 static bool stop(struct asl_exec *exec, const struct asl_input *input)
@@ -343,7 +348,8 @@ static bool redrive(struct asl_exec *exec)
     if (!asl_exec_event(exec, NULL, ASL_EVENT_ExecutionRedriven, details))
         return false;
     root->last_id = exec->history.last_id;
-    return asl_thread_redrive(exec, root);
+    // Spec: RedriveExecution: the whole time-out begins anew.
+    return set_timeout(exec) && asl_thread_redrive(exec, root);
 }
 
 static bool timer(struct asl_exec *exec, struct asl_thread *thread)

@@ -348,6 +348,9 @@ static void the_whole_has_a_timeout(void **state)
           (struct asl_input){ .kind = ASL_INPUT_TIMER, .op = world.timers[0], .now_us = 6000000 });
     assert_int_equal(asl_exec_status(world.exec), ASL_TIMED_OUT);
     assert_string_equal(world.error, "States.Timeout");
+    apply(&world, (struct asl_input){ .kind = ASL_INPUT_REDRIVE, .now_us = 7000000 });
+    assert_int_equal(world.timer_us[world.timer_count - 2], 12000000);  // it has one again
+    assert_int_equal(world.timer_us[world.timer_count - 1], 67000000);
     close_world(&world);
 }
 
