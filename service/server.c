@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -428,6 +429,18 @@ void server_call_is_long(struct server_call *call)
 
 // --- opening ---
 
+// A machine that goes without a word is noticed after half a minute, not when there is a task for
+// it. Connections inherit this from the socket that they come in by.
+static void probe_idle(int fd)
+{
+    const int on = 1, idle_s = 15, interval_s = 5, count = 3;
+    // Without these it is only noticed later.
+    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof interval_s);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
+}
+
 static bool listen_at(const struct server_params *params, int *ret_fd, unsigned *ret_port,
                       struct sr_err *err)
 {
@@ -450,6 +463,7 @@ static bool listen_at(const struct server_params *params, int *ret_fd, unsigned 
             return sr_fail_native(err, SR_ERR_INVALID, number, "the address is not this machine's");
         return sr_fail_errno(err, number, "listen");
     }
+    probe_idle(fd);
     char port[8] = "";
     if (getnameinfo((struct sockaddr *)&bound, bytes, NULL, 0, port, sizeof port, NI_NUMERICSERV))
         port[0] = '\0';
@@ -481,7 +495,7 @@ static void set_defaults(struct server_limits *limits)
 
 static bool start(struct server *server, struct sr_err *err)
 {
-    int fd;
+    int fd = -1;
     const struct server_limits *const limits = &server->params.limits;
     if (!listen_at(&server->params, &fd, &server->port, err))
         return false;

@@ -155,6 +155,28 @@ with_keys()
     ! grep -rqF -- "$secret" log.txt state/audit.log || complain 'a secret is in a log'
 }
 
+# A stock client: what it sends, how it signs, what it reads.
+aws_cli()
+{
+    local secret=a-secret-of-24-letters.. aws
+    aws=$(type -aP aws | grep -m 1 '^/usr/bin/' || type -P aws)
+    printf '{"keys": [{"access_key": "AKIDEXAMPLE", "secret": "%s"}]}' "$secret" >config.json
+    chmod 600 config.json
+    start --config config.json || return
+    export AWS_ACCESS_KEY_ID=AKIDEXAMPLE AWS_SECRET_ACCESS_KEY=$secret AWS_DEFAULT_REGION=us-east-1 AWS_MAX_ATTEMPTS=1 \
+        AWS_CONFIG_FILE=none AWS_SHARED_CREDENTIALS_FILE=none AWS_PAGER= AWS_EC2_METADATA_DISABLED=true
+    sfn() { "$aws" --endpoint-url "$url" --output json stepfunctions "$@"; }
+    sfn create-activity --name work >activity.txt && [ "$(jq -r .activityArn activity.txt)" = "$activity_arn" ] &&
+        sfn create-state-machine --name m --role-arn arn:aws:iam::123456789012:role/r --definition "$wait_task" >machine.txt &&
+        sfn start-execution --state-machine-arn "$machine_arn" --name one --input '{"a":1}' >one.txt &&
+        sfn get-activity-task --activity-arn "$activity_arn" >task.txt &&
+        sfn send-task-success --task-token "$(jq -r .taskToken task.txt)" --task-output 7 || return
+    sfn describe-execution --execution-arn "$(jq -r .executionArn one.txt)" >end.txt &&
+        [ "$(jq -r '.status + .output' end.txt)" = SUCCEEDED7 ] || { cat end.txt; return 1; }
+    ! AWS_SECRET_ACCESS_KEY=guess sfn list-activities 2>refused.txt && says InvalidSignatureException refused.txt || return
+    ! sfn describe-activity --activity-arn "$activity_arn-not" 2>refused.txt && says ActivityDoesNotExist refused.txt && stop
+}
+
 refuses_the_world_without_keys()
 {
     status 4 "$SPLITREEL" serve --listen 0.0.0.0:0 --state state && says 'there are no keys' || return
@@ -205,6 +227,11 @@ scenario 'serve: stops with polls open' stops_with_polls_open
 scenario 'serve: a worker that has gone gets no task' gone_worker
 scenario 'serve: goes on after a kill' survives_a_kill
 scenario 'serve: keys' with_keys
+if type -P aws >/dev/null; then
+    scenario 'serve: aws-cli' aws_cli
+else
+    echo 'skip serve: aws-cli it is not installed'
+fi
 scenario 'serve: nobody else without keys' refuses_the_world_without_keys
 scenario 'serve: one process for a folder' one_process_for_a_folder
 scenario 'serve: usage' usage
