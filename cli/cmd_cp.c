@@ -299,7 +299,7 @@ static bool end_batch(struct batch *batch, struct sr_err *err)
         return store_call_fail(cp->call, batch->from_url, err);
     }
     if (!cp->quiet)
-        (void)fprintf(stderr, "%llu copied, %llu bytes, %llu failed\n",
+        (void)fprintf(stderr, "%s%llu copied, %llu bytes, %llu failed\n", store_verb_line_start(),
                       (unsigned long long)batch->synced.copied,
                       (unsigned long long)batch->synced.bytes,
                       (unsigned long long)batch->synced.failed);
