@@ -104,7 +104,7 @@ SCENARIOS := $(sort $(wildcard tests/*_test.sh))
 .SECONDARY:
 MINUTES ?= 30
 .PHONY: all binary help test check soak corpus faults tsan fuzz fuzz-run lint tidy format install fixtures bench clean FORCE \
-    run-tests run-check run-faults run-tsan build-fuzz conformance sim bench-engine
+    run-tests run-check check-servers run-check-servers run-faults run-tsan build-fuzz conformance sim bench-engine
 
 all: $(ARCHIVES) $(BINARY) compile_commands.json
 
@@ -114,6 +114,7 @@ help:
 	@echo 'make            build/splitreel and one archive per folder'
 	@echo 'make test       unit tests under ASan and UBSan'
 	@echo 'make check      the unit tests, layers, headers and the scenarios in tests/'
+	@echo 'make check-servers  the tests of stores over every S3 server, with OpenStack Swift'
 	@echo 'make faults     one whole job again and again, each time with another call failing'
 	@echo 'make tsan       the tests with threads under TSan'
 	@echo 'make fuzz       the fuzzers in tests/fuzz (clang), into build/fuzz'
@@ -212,6 +213,14 @@ run-check: $(TESTS) $(BINARY) $(SWEEP) $(B)/tests/faults/tiny.mp4 $(REPLAYS) fix
 	tests/faults/check-calls.sh $(B) > $(B)/calls.tap; \
 	SPLITREEL=$(abspath $(BINARY)) tools/run-tests $(TESTS) $(REPLAYS) $(SWEEP) $(SCENARIOS) \
 	    $(B)/headers.tap $(B)/layers.tap $(B)/calls.tap
+
+# With the servers that take long to start.
+check-servers:
+	@$(MAKE) --no-print-directory VARIANT=asan run-check-servers
+
+run-check-servers: $(B)/tests/storage_servers_test $(BINARY)
+	@SPLITREEL_ALL_SERVERS=1 SPLITREEL=$(abspath $(BINARY)) TEST_SECONDS_MAX=1800 \
+	    tools/run-tests $(B)/tests/storage_servers_test tests/storage_cli_test.sh
 
 # Every call instead of a sample: takes long.
 faults:

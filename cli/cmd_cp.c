@@ -299,7 +299,7 @@ static bool end_batch(struct batch *batch, struct sr_err *err)
         return store_call_fail(cp->call, batch->from_url, err);
     }
     if (!cp->quiet)
-        (void)fprintf(stderr, "%llu copied, %llu bytes, %llu failed\n",
+        (void)fprintf(stderr, "%s%llu copied, %llu bytes, %llu failed\n", store_verb_line_start(),
                       (unsigned long long)batch->synced.copied,
                       (unsigned long long)batch->synced.bytes,
                       (unsigned long long)batch->synced.failed);
@@ -399,9 +399,9 @@ int cmd_cp(const struct cli *cli)
             "  splitreel cp -r s3://bucket/clips/ clips/\n"
             "  producer | splitreel cp - s3://bucket/film.ts\n\n"
             "FROM and TO are paths, s3://BUCKET/KEY, or - (a pipe); FROM may be an http(s) URL. A TO that ends\n"
-            "with / takes FROM's name. The target is whole or absent; what is there is kept without -y. Inside\n"
-            "a bucket the store copies. -r copies all below FROM/ to below TO/, and goes on when some fail (exit\n"
-            "status 6).\n",
+            "with / takes FROM's name. The target is whole or absent; what is there is kept without -y. Between\n"
+            "buckets of one server the server copies. -r copies all below FROM/ to below TO/, and goes on when some\n"
+            "fail (exit status 6).\n",
         .rows = rows,
         .wants = "a source and a target",
         .operands_min = 2,

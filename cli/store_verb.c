@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/str.h"
 #include "net/url.h"
@@ -129,10 +130,15 @@ static void show_advice(const struct store_call *call, const struct sr_err *err)
 void store_call_report(struct store_call *call, const char *url, struct sr_err *err)
 {
     (void)store_call_fail(call, url, err);
-    (void)fprintf(stderr, "splitreel: %s\n", err->message);
+    (void)fprintf(stderr, "%ssplitreel: %s\n", store_verb_line_start(), err->message);
 }
 
 // Text -------------------------------------------------------------------------------------------
+
+const char *store_verb_line_start(void)
+{
+    return isatty(STDERR_FILENO) ? "\r\033[K" : "";
+}
 
 bool store_verb_flush(struct sr_err *err)
 {

@@ -58,6 +58,8 @@ const char *store_call_advice(const char *url, const struct sr_err *err);
 // The same as store_call_fail() on stderr at once, where others may still succeed.
 void store_call_report(struct store_call *call, const char *url, struct sr_err *err);
 
+// What a line on stderr begins with: on a terminal it takes the place of the progress shown there.
+const char *store_verb_line_start(void);
 // Ends standard output's buffer; errors of it are found here.
 SR_MUST_USE bool store_verb_flush(struct sr_err *err);
 // A name as a line may hold it: control characters are spelt \xNN.

@@ -349,6 +349,17 @@ bool blob_copy(const struct blob *blob, const char *from, const char *if_match, 
            blob->ops->copy(blob->self, from, if_match, to, attrs, err);
 }
 
+bool blob_copy_across(const struct blob *from_blob, const char *from, const char *if_match,
+                      const struct blob *to_blob, const char *to, const struct blob_attrs *attrs,
+                      struct sr_err *err)
+{
+    if (from_blob->ops != to_blob->ops || !to_blob->ops->copy_across)
+        return lacks(to_blob, "copy from another store", err);
+    return check_key(from, err) && check_key(to, err) &&
+           to_blob->ops->copy_across(to_blob->self, from_blob->self, from, if_match, to, attrs,
+                                     err);
+}
+
 bool blob_tags_get(const struct blob *blob, const char *key, struct blob_pairs *ret,
                    struct sr_err *err)
 {

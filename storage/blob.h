@@ -164,6 +164,9 @@ struct blob_ops {
     bool (*remove)(void *self, const char *const *keys, size_t count, struct sr_err *err);
     bool (*copy)(void *self, const char *from, const char *if_match, const char *to,
                  const struct blob_attrs *attrs, struct sr_err *err);
+    // From another store of the same ops; UNSUPPORTED when it is on another server.
+    bool (*copy_across)(void *self, void *from_self, const char *from, const char *if_match,
+                        const char *to, const struct blob_attrs *attrs, struct sr_err *err);
     bool (*tags_get)(void *self, const char *key, struct blob_pairs *ret, struct sr_err *err);
     bool (*tags_set)(void *self, const char *key, const struct blob_pairs *tags,
                      struct sr_err *err);
@@ -233,6 +236,10 @@ SR_MUST_USE bool blob_remove(const struct blob *blob, const char *const *keys, s
 // Inside the store. `attrs` NULL: as the source's.
 SR_MUST_USE bool blob_copy(const struct blob *blob, const char *from, const char *if_match,
                            const char *to, const struct blob_attrs *attrs, struct sr_err *err);
+// Between two buckets of one server, by the server; UNSUPPORTED when it cannot be done so.
+SR_MUST_USE bool blob_copy_across(const struct blob *from_blob, const char *from,
+                                  const char *if_match, const struct blob *to_blob, const char *to,
+                                  const struct blob_attrs *attrs, struct sr_err *err);
 SR_MUST_USE bool blob_tags_get(const struct blob *blob, const char *key, struct blob_pairs *ret,
                                struct sr_err *err);
 SR_MUST_USE bool blob_tags_set(const struct blob *blob, const char *key,

@@ -1,6 +1,8 @@
 // storage/blob_s3_priv.h - what the files of blob_s3 share.
 #pragma once
 
+#include <stdatomic.h>
+
 #include "base/hash.h"
 #include "base/str.h"
 #include "base/thread.h"
@@ -18,7 +20,8 @@ struct blob_s3 {
     char *bucket;
     char *endpoint;  // NULL: AWS
     struct sr_mutex lock;
-    char region[65];  // under `lock`: a redirect may change it
+    char region[65];            // under `lock`: a redirect may change it
+    atomic_bool no_conditions;  // the server refuses If-None-Match: looking first must do
 };
 
 struct blob_s3_call {
@@ -64,6 +67,11 @@ SR_MUST_USE bool blob_s3_add_attrs(struct blob_s3_call *call, const char *key,
 // Fails with EXISTS when the key is there and must not be.
 SR_MUST_USE bool blob_s3_check_absent(struct blob_s3 *s3, const char *key,
                                       const struct blob_attrs *attrs, struct sr_err *err);
+// Runs a call that must not replace what is there (with attrs->if_absent): EXISTS when it is. A
+// server that knows no condition is asked again without.
+SR_MUST_USE bool blob_s3_run_absent(struct blob_s3 *s3, struct blob_s3_call *call,
+                                    const struct blob_attrs *attrs, struct http_response *ret,
+                                    struct sr_err *err);
 // Fails with CONFLICT when a copy's source is not the one that is meant.
 SR_MUST_USE bool blob_s3_check_source(struct blob_s3 *s3, const char *key, const char *if_match,
                                       struct sr_err *err);

@@ -439,6 +439,72 @@ static void addressing(void **state)
     }
 }
 
+// A server that knows no If-None-Match is asked without, once and for all.
+static void no_conditions(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+    static const struct step steps[] = {
+        { 404, NULL, NULL },      { 501, NULL, ERROR_XML("NotImplemented") },
+        { 200, GOOD_ETAG, NULL }, { 404, NULL, NULL },
+        { 200, GOOD_ETAG, NULL }, { 200, GOOD_ETAG "Content-Length: 1\r\n", NULL }
+    };
+    struct scene scene;
+    begin(&scene, steps, SR_TEST_COUNT(steps));
+    char etag[BLOB_ETAG_BYTES];
+    const struct blob_put put = {
+        .key = "k", .data = "x", .bytes = 1, .attrs = { .if_absent = true }
+    };
+    sr_assert_ok(blob_put(&scene.blob, &put, etag, &err), err);
+    sr_assert_ok(blob_put(&scene.blob, &put, etag, &err), err);
+    assert_string_equal(scene.seen, "HEAD /bucket/k\nPUT /bucket/k\nPUT /bucket/k\n"
+                                    "HEAD /bucket/k\nPUT /bucket/k\n");
+    sr_assert_fails(blob_put(&scene.blob, &put, etag, &err), SR_ERR_EXISTS, err);
+    end(&scene);
+    static const struct step taken[] = { { 404, NULL, NULL },
+                                         { 412, NULL, ERROR_XML("PreconditionFailed") } };
+    begin(&scene, taken, SR_TEST_COUNT(taken));
+    sr_assert_fails(blob_put(&scene.blob, &put, etag, &err), SR_ERR_EXISTS, err);
+    end(&scene);
+}
+
+// Two buckets of one server: it copies. On different servers it cannot.
+static void copies_across(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+    static const struct step steps[] = {
+        { 200, "ETag: \"e\"\r\nContent-Length: 1\r\n", NULL },
+        { 200, NULL, "<CopyObjectResult><ETag>\"f\"</ETag></CopyObjectResult>" },
+        { 200, "ETag: \"f\"\r\nContent-Length: 1\r\n", NULL }
+    };
+    struct scene scene;
+    begin(&scene, steps, SR_TEST_COUNT(steps));
+    struct blob_s3_params params = {
+        .bucket = "other",
+        .region = "us-east-1",
+        .endpoint = http_fake_url(scene.fake),
+        .http = scene.http,
+        .credentials = scene.credentials,
+        .clock = &scene.clock.clock,
+    };
+    sr_auto(blob) struct blob other = { 0 };
+    sr_auto(blob) struct blob far = { 0 };
+    sr_assert_ok(blob_s3_open(&params, &other, &err), err);
+    params.endpoint = "http://far.example";
+    sr_assert_ok(blob_s3_open(&params, &far, &err), err);
+    sr_assert_ok(blob_copy_across(&scene.blob, "a b", "\"e\"", &other, "c", NULL, &err), err);
+    assert_string_equal(scene.seen, "HEAD /bucket/a%20b\nPUT /other/c\n");
+    sr_assert_fails(blob_copy_across(&scene.blob, "k", "\"e\"", &other, "c", NULL, &err),
+                    SR_ERR_CONFLICT, err);
+    sr_assert_fails(blob_copy_across(&scene.blob, "k", NULL, &far, "c", NULL, &err),
+                    SR_ERR_UNSUPPORTED, err);
+    const struct blob elsewhere = { 0 };
+    sr_assert_fails(blob_copy_across(&elsewhere, "k", NULL, &other, "c", NULL, &err),
+                    SR_ERR_UNSUPPORTED, err);
+    end(&scene);
+}
+
 // Who was asked to stop begins nothing more, but takes away what lies about.
 static void cleans_up_after_stop(void **state)
 {
@@ -486,7 +552,7 @@ static void pages_of_uploads(void **state)
 
 int main(void)
 {
-    static struct CMUnitTest tests[SR_TEST_COUNT(rows) + 12];
+    static struct CMUnitTest tests[SR_TEST_COUNT(rows) + 14];
     size_t count = SR_TEST_ADD(tests, rows, each_row);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(heals);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(damaged_on_the_way);
@@ -499,6 +565,8 @@ int main(void)
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(bad_parameters);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(addressing);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(cleans_up_after_stop);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(no_conditions);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(copies_across);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(pages_of_uploads);
     return sr_test_run(__FILE__, tests, count);
 }

@@ -187,16 +187,9 @@ bool blob_s3_upload_finish(void *self, const struct blob_upload *upload,
         .body_bytes = body.bytes,
         .error_in_200 = true,
     };
-    if (attrs->if_absent)
-        blob_s3_header(&call, "If-None-Match", "*");
     sr_auto(http_response) struct http_response reply = { 0 };
-    if (!blob_s3_run(s3, &call, &reply, err)) {
-        if (err->code == SR_ERR_NOT_FOUND && made_already(s3, upload, parts, ret_etag))
-            return true;
-        if (attrs->if_absent && err->code == SR_ERR_CONFLICT)
-            return sr_fail(err, SR_ERR_EXISTS, "%s is there already", upload->key);
-        return false;
-    }
+    if (!blob_s3_run_absent(s3, &call, attrs, &reply, err))
+        return err->code == SR_ERR_NOT_FOUND && made_already(s3, upload, parts, ret_etag);
     if (!s3_xml_value(reply.body, reply.body_bytes, "ETag", ret_etag, BLOB_ETAG_BYTES - 2, err))
         return false;
     if (*ret_etag)

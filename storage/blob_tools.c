@@ -109,7 +109,7 @@ bool blob_cat(const struct blob_place *place, const struct blob_cat_params *para
 {
     sr_auto(blob_cache) struct blob_cache *cache = NULL;  // before the reader: freed after it
     sr_auto(sr_reader) struct sr_reader reader = { 0 };
-    struct span span;
+    struct span span = { 0 };
     if (!new_cache(&cache, err) || !open_source(place, NULL, cache, &reader, err) ||
         !span_of(params, sr_reader_size(&reader), &span, err))
         return false;
@@ -119,13 +119,15 @@ bool blob_cat(const struct blob_place *place, const struct blob_cat_params *para
 
 // Copying ----------------------------------------------------------------------------------------
 
-static bool open_target(const struct blob_place *to, const struct blob_attrs *attrs,
+// `bytes`: its length; 0: not known.
+static bool open_target(const struct blob_place *to, const struct blob_attrs *attrs, uint64_t bytes,
                         const struct sr_cancel *cancel, struct sr_writer *ret, struct sr_err *err)
 {
     const struct blob_write_params params = { .blob = &to->blob,
                                               .key = to->key,
                                               .attrs = *attrs,
                                               .cancel = cancel,
+                                              .bytes_expected = bytes,
                                               .part_bytes = BLOB_PART_BYTES_MIN };
     return blob_write_open(&params, ret, err);
 }
@@ -168,7 +170,7 @@ static bool through_memory(const struct blob_place *from, const struct blob_info
                                .moved = params->moved };
     return new_cache(&cache, err) &&
            open_source(from, *info->etag ? info->etag : NULL, cache, &reader, err) &&
-           open_target(to, attrs, params->cancel, &writer, err) &&
+           open_target(to, attrs, info->bytes, params->cancel, &writer, err) &&
            stream(&reader, &span, &writer, err) && writer.ops->publish(writer.self, err);
 }
 
@@ -221,12 +223,35 @@ static bool inside(const struct blob_place *from, const struct blob_info *info,
                    const struct blob_cp_params *params, struct sr_err *err)
 {
     const uint64_t most = params->copy_bytes_max ? params->copy_bytes_max : COPY_BYTES_MAX;
-    if (info->bytes > most)
+    const char *const etag = *info->etag ? info->etag : NULL;
+    const bool is_one_store = from->blob.self == to->blob.self;
+    if (is_one_store && info->bytes > most)
         return inside_in_parts(from, info, to, attrs, params, err);
-    if (!blob_copy(&from->blob, from->key, *info->etag ? info->etag : NULL, to->key, attrs, err))
+    if (!(is_one_store
+              ? blob_copy(&from->blob, from->key, etag, to->key, attrs, err)
+              : blob_copy_across(&from->blob, from->key, etag, &to->blob, to->key, attrs, err)))
         return false;
     note_moved(params->moved, info->bytes);
     return true;
+}
+
+static bool can_be_inside(const struct blob_place *from, const struct blob_info *info,
+                          const struct blob_place *to)
+{
+    if (from->blob.self == to->blob.self)
+        return from->blob.ops->copy != NULL;
+    return from->blob.ops == to->blob.ops && to->blob.ops->copy_across &&
+           info->bytes <= COPY_BYTES_MAX;
+}
+
+// A server that does not copy (parts), or does not find keys which it must decode, still stores
+// what is sent. So does one that refuses to copy between two buckets, for whatever reason.
+static bool is_final(const struct sr_err *err, bool is_one_store)
+{
+    if (is_one_store)
+        return err->code != SR_ERR_UNSUPPORTED && err->code != SR_ERR_NOT_FOUND;
+    return err->code == SR_ERR_EXISTS || err->code == SR_ERR_CONFLICT ||
+           err->code == SR_ERR_CANCELLED;
 }
 
 static bool is_same(const struct blob_place *from, const struct blob_place *to)
@@ -245,8 +270,8 @@ bool blob_cp(const struct blob_place *from, const struct blob_place *to,
     note_total(params->moved, info.bytes);
     const char *type = params->content_type ? params->content_type : info.content_type;
     const char *cache = params->cache_control ? params->cache_control : info.cache_control;
-    const bool says_nothing =
-        strcmp(type, "application/octet-stream") == 0;  // the target's name may
+    // then the target's name may say more
+    const bool says_nothing = strcmp(type, "application/octet-stream") == 0;
     const struct blob_attrs attrs = {
         .content_type = *type && !says_nothing ? type : NULL,
         .cache_control = *cache ? cache : NULL,
@@ -254,11 +279,9 @@ bool blob_cp(const struct blob_place *from, const struct blob_place *to,
         .if_absent = !params->overwrite,
     };
     struct blob_cp_result result = { .bytes = info.bytes };
-    if (from->blob.self == to->blob.self && from->blob.ops->copy) {
+    if (can_be_inside(from, &info, to)) {
         result.inside = inside(from, &info, to, &attrs, params, err);
-        // a server that does not copy (parts), or does not find keys which it must decode, still
-        // stores what is sent
-        if (!result.inside && err->code != SR_ERR_UNSUPPORTED && err->code != SR_ERR_NOT_FOUND)
+        if (!result.inside && is_final(err, from->blob.self == to->blob.self))
             return false;
     }
     if (!result.inside && !through_memory(from, &info, to, &attrs, params, err))
@@ -300,7 +323,7 @@ bool blob_cp_from_fd(int fd, const struct blob_place *to, const struct blob_cp_p
     sr_auto(sr_writer) struct sr_writer writer = { 0 };
     if (!buffer)
         return sr_fail(err, SR_ERR_NO_MEMORY, "copy buffer");
-    if (!open_target(to, &attrs, params->cancel, &writer, err))
+    if (!open_target(to, &attrs, 0, params->cancel, &writer, err))
         return false;
     uint64_t total = 0;
     for (size_t bytes = 1; bytes; total += bytes) {

@@ -22,6 +22,7 @@ struct writer {
     char *content_type, *cache_control;
     struct blob_pairs meta;
     uint64_t head_bytes, part_bytes, written;
+    bool is_steady;  // parts do not grow
     struct sr_budget *budget, *own_budget;
     struct sr_pool *pool, *own_pool;
     const struct sr_cancel *cancel;
@@ -154,7 +155,9 @@ static bool make_room(struct buffer *buffer, uint64_t limit, struct sr_err *err)
 
 static uint64_t limit_of(const struct writer *writer)
 {
-    const uint64_t bytes = blob_write_part_bytes(writer->part_bytes, writer->number);
+    const uint64_t bytes = writer->is_steady
+                               ? writer->part_bytes
+                               : blob_write_part_bytes(writer->part_bytes, writer->number);
     return writer->number == 1 && writer->head_bytes > bytes ? writer->head_bytes : bytes;
 }
 
@@ -330,12 +333,27 @@ static bool copy_attrs(struct writer *writer, const struct blob_attrs *attrs, st
     return true;
 }
 
+enum { EXPECTED_PARTS_MAX = 9000 };
+
+// Of a length that is known no part need be larger than the others: memory then stays the same to
+// the end.
+static void settle_parts(struct writer *writer, uint64_t bytes_expected)
+{
+    const uint64_t least = bytes_expected / EXPECTED_PARTS_MAX + 1;
+    if (!bytes_expected || least > BLOB_PART_BYTES_MAX)
+        return;
+    writer->is_steady = true;
+    if (writer->part_bytes < least)
+        writer->part_bytes = least;
+}
+
 static bool fill(struct writer *writer, const struct blob_write_params *params, struct sr_err *err)
 {
     writer->blob = *params->blob;
     writer->number = 1;
     writer->head_bytes = params->head_bytes;
     writer->part_bytes = params->part_bytes ? params->part_bytes : BLOB_WRITE_PART_BYTES;
+    settle_parts(writer, params->bytes_expected);
     writer->cancel = params->cancel;
     writer->budget = params->budget;
     writer->pool = params->pool;

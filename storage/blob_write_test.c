@@ -378,6 +378,37 @@ static void part_sizes(void **state)
     end(&wall);
 }
 
+// With a length that is known the parts are of the size that 9,000 of them need.
+static void expected_length(void **state)
+{
+    (void)state;
+    enum { BYTES = 11 << 20 };
+    static const struct {
+        uint64_t expected;
+        int parts;
+    } cases[] = {
+        { 0, 3 },
+        { BYTES, 3 },
+        { 9000ULL * (6 << 20), 2 },
+        { UINT64_MAX, 3 },
+    };
+    char *data = pattern(BYTES);
+    for (size_t i = 0; i < SR_TEST_COUNT(cases); i++) {
+        struct sr_err err = { 0 };
+        struct wall wall;
+        const struct blob blob = begin(&wall);
+        struct blob_write_params params = params_of(&blob);
+        params.bytes_expected = cases[i].expected;
+        sr_auto(sr_writer) struct sr_writer writer = { 0 };
+        sr_assert_ok(blob_write_open(&params, &writer, &err), err);
+        sr_assert_ok(write_pieces(&writer, data, BYTES, 1 << 20, &err), err);
+        sr_assert_ok(writer.ops->publish(writer.self, &err), err);
+        assert_int_equal(wall.parts, cases[i].parts);
+        end(&wall);
+    }
+    free(data);
+}
+
 int main(void)
 {
     static struct CMUnitTest tests[SR_TEST_COUNT(rows) + 7];
@@ -389,5 +420,6 @@ int main(void)
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(cancelled);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(taken_key);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(part_sizes);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(expected_length);
     return sr_test_run(__FILE__, tests, count);
 }
