@@ -34,6 +34,7 @@ enum {
     ID_MAP,
     ID_VIDEO_CODEC,
     ID_VIDEO_BITRATE,
+    ID_LAYOUT,
     ID_SETTING,  // and above: `settings`, in this order
     ID_CRF = ID_SETTING,
     ID_PRESET,
@@ -88,6 +89,8 @@ static const struct option_row rows[] = {
       "which streams; all audio tracks and one video unless said" },
     { "segment", "LENGTH", ID_SEGMENT, "of parallel work: 10, 0.5, 500ms, 1s" },
     { "segment-mode", "MODE", ID_SEGMENT_MODE, "auto, keyframe, grid, off" },
+    { "layout", "NAME", ID_LAYOUT,
+      "of MP4: progressive, or composed (joined by the store itself)" },
     { "format", "NAME", ID_FORMAT, "take the input as this container, whatever it looks like" },
     { "workers", "N", ID_WORKERS, "threads that encode; as many as processors unless said" },
     { "w", "N", ID_WORKERS, NULL },
@@ -321,6 +324,9 @@ static bool take_option(struct job_options *options, int id, const char *value, 
             "-b:v %.40s: a target bitrate cannot be kept over the whole title yet; use -crf, "
             "with -maxrate and -bufsize for an upper limit",
             value);
+    case ID_LAYOUT:
+        options->is_set = true;
+        return set_operand(&options->layout, "layout", value, err);
     case ID_NO_VIDEO:
         options->is_set = true;
         return jx_put(options->streams_json, "video", json_string("none"), err);
@@ -443,7 +449,8 @@ static bool build(struct job_options *options, json_t **ret_document, struct sr_
     if (!jx_made(document, err) || !settle_streams(options, err) ||
         !jx_put(options->input_json, "streams", json_incref(options->streams_json), err) ||
         !jx_put(document, "input", json_incref(options->input_json), err) ||
-        !jx_put(document, "segments", json_incref(options->segments_json), err))
+        !jx_put(document, "segments", json_incref(options->segments_json), err) ||
+        (options->layout && !jx_put(document, "layout", jx_string(options->layout), err)))
         return false;
     if (options->template_name) {
         if (!expand_template(options, document, err))

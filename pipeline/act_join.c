@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "pipeline/composed.h"
 #include "pipeline/hls.h"
 #include "pipeline/objects.h"
 #include "pipeline/places.h"
@@ -28,6 +29,19 @@ static bool join_file(struct job *job, const struct job_file *file, struct sr_er
            writer.ops->publish(writer.self, err);
 }
 
+static bool join_composed(struct job *job, struct job_file *file, struct sr_err *err)
+{
+    if (file->place)
+        return composed_list(job, file, &file->joined, err);
+    sr_auto(joined) struct joined *joined = NULL;
+    sr_auto(sr_writer) struct sr_writer writer = { 0 };
+    char sha256[SR_SHA256_HEX];
+    return composed_list(job, file, &joined, err) &&
+           sr_file_writer_open(file->temporary, &writer, err) &&
+           joined_copy(joined, &writer, job->source.cancel, sha256, err) &&
+           writer.ops->publish(writer.self, err);
+}
+
 static bool join_hls(struct job *job, struct job_file *file, struct sr_err *err)
 {
     sr_auto(hls_files) struct hls_files files = { 0 };
@@ -49,6 +63,8 @@ static bool join(struct job *job, struct job_file *file, struct sr_err *err)
 {
     if (file->output->type == MANIFEST_HLS)
         return join_hls(job, file, err);
+    if (file->output->is_composed)
+        return join_composed(job, file, err);
     return file->place ? objects_join(job, file, err) : join_file(job, file, err);
 }
 

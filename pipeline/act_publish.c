@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "pipeline/composed.h"
 #include "pipeline/hls.h"
 #include "pipeline/hls_priv.h"
 #include "pipeline/objects.h"
@@ -99,10 +100,40 @@ static bool publish(struct job *job, struct job_file *file, struct sr_err *err)
 {
     struct stat status;
     if (file->place)
-        return file->files ? objects_publish_hls(job, file, err) : objects_publish(job, file, err);
+        return file->files                 ? objects_publish_hls(job, file, err)
+               : file->output->is_composed ? composed_publish(job, file, err)
+                                           : objects_publish(file, err);
     if (file->output->type == MANIFEST_HLS && stat(file->final, &status) == 0)
         return merge_hls(job, file, err);
     return places_rename(file->temporary, file->final, file->may_overwrite, err);
+}
+
+// What the job has moved so far, of one that used a store.
+static bool add_transfer(const struct job *job, json_t *report, struct sr_err *err)
+{
+    json_t *transfer = NULL;
+    uint64_t copied = 0, sent = 0;
+    bool is_composed = false;
+    if (!job->remote)
+        return true;
+    if (!remote_stats(job->remote, &transfer, err))
+        return false;
+    if (json_is_null(transfer)) {
+        json_decref(transfer);
+        return true;
+    }
+    if (!jx_put(report, "transfer", transfer, err))
+        return false;
+    for (size_t f = 0; f < job->file_count; f++) {
+        is_composed |= job->files[f].place && job->files[f].output->is_composed;
+        copied += job->files[f].copied_bytes;
+        sent += job->files[f].sent_bytes;
+    }
+    json_t *const composed = is_composed ? json_object() : NULL;
+    return !is_composed ||
+           (jx_put(transfer, "composed", composed, err) &&
+            jx_put(composed, "copied_bytes", json_integer((json_int_t)copied), err) &&
+            jx_put(composed, "sent_bytes", json_integer((json_int_t)sent), err));
 }
 
 static bool publish_report(const struct job *job, const struct act_publish_params *params,
@@ -110,17 +141,10 @@ static bool publish_report(const struct job *job, const struct act_publish_param
 {
     sr_auto(char) char *text = NULL;
     const char *const path = params->report_path;
-    json_t *transfer = NULL;
     if (!path)
         return true;
-    if (job->remote) {
-        if (!remote_stats(job->remote, &transfer, err))
-            return false;
-        if (json_is_null(transfer))
-            json_decref(transfer);
-        else if (!jx_put(params->report, "transfer", transfer, err))
-            return false;
-    }
+    if (!add_transfer(job, params->report, err))
+        return false;
     if (!jx_dump(params->report, true, &text, err))
         return false;
     return remote_is_url(path) ? objects_publish_report(job, path, text, strlen(text), err)

@@ -10,8 +10,6 @@
 #include "pipeline/tracks.h"
 #include "transcode/playlist.h"
 
-enum { COPY_BYTES = 1 << 18 };
-
 // One track, written.
 struct written {
     struct playlist_media media;
@@ -317,37 +315,20 @@ bool hls_list(struct job *job, const struct manifest_output *output, struct hls_
     return true;
 }
 
-static bool write_file(struct job *job, const char *folder, const struct hls_file *file,
-                       char *buffer, struct sr_err *err)
-{
-    sr_auto(sr_reader) struct sr_reader reader = { 0 };
-    sr_auto(sr_writer) struct sr_writer writer = { 0 };
-    sr_auto(char) char *path = sr_strf(err, "%s/%s", folder, file->name);
-    if (!path || !joined_reader(file->joined, &reader, err) ||
-        !sr_file_writer_open(path, &writer, err))
-        return false;
-    for (uint64_t offset = 0;;) {
-        size_t bytes;
-        if (!sr_cancel_check(job->source.cancel, err) ||
-            !sr_read_at(&reader, offset, buffer, COPY_BYTES, &bytes, err))
-            return false;
-        if (bytes == 0)
-            return writer.ops->publish(writer.self, err);
-        if (!sr_write(&writer, buffer, bytes, err))
-            return false;
-        offset += bytes;
-    }
-}
-
 bool hls_write(struct job *job, const struct hls_files *files, const char *folder,
                struct sr_err *err)
 {
-    sr_auto(char) char *buffer = malloc(COPY_BYTES);
-    if (!buffer)
-        return sr_fail(err, SR_ERR_NO_MEMORY, "%d bytes", COPY_BYTES);
     for (size_t i = 0; i < files->count; i++) {
-        if (!write_file(job, folder, &files->item[i], buffer, err))
-            return sr_err_wrap(err, "%s", files->item[i].name);
+        const struct hls_file *const file = &files->item[i];
+        sr_auto(sr_writer) struct sr_writer writer = { 0 };
+        sr_auto(char) char *path = sr_strf(err, "%s/%s", folder, file->name);
+        char sha256[SR_SHA256_HEX];
+        if (!path)
+            return false;
+        if (!sr_file_writer_open(path, &writer, err) ||
+            !joined_copy(file->joined, &writer, job->source.cancel, sha256, err) ||
+            !writer.ops->publish(writer.self, err))
+            return sr_err_wrap(err, "%s", file->name);
     }
     return true;
 }

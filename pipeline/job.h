@@ -62,11 +62,12 @@ struct job_file {
     bool may_overwrite;       // it is ours, or the user said so
 
     // Of an object there is no `temporary`:
-    const struct blob_place *place;   // places_choose; NULL: a path. HLS: all keys begin so
-    struct joined *joined;            // act_join; MP4: what was sent ...
-    char sent_sha256[SR_SHA256_HEX];  // ... its hash ...
-    struct sr_writer writer;          // ... and what makes it visible
-    struct hls_files *files;          // act_join; HLS
+    const struct blob_place *place;     // places_choose; NULL: a path. HLS: all keys begin so
+    struct joined *joined;              // act_join; MP4: what was sent ...
+    char sent_sha256[SR_SHA256_HEX];    // ... its hash ...
+    struct sr_writer writer;            // ... and what makes it visible
+    struct hls_files *files;            // act_join; HLS
+    uint64_t copied_bytes, sent_bytes;  // act_publish; of a composed MP4: by the store, by us
 };
 
 struct job {

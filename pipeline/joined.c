@@ -6,7 +6,7 @@
 #include "base/str.h"
 #include "base/thread.h"
 
-enum { OPEN_PARTS = 4 };  // picture and sound take turns
+enum { OPEN_PARTS = 4, COPY_BYTES = 1 << 18 };  // picture and sound take turns
 
 struct piece {
     const struct workspace_key *key;  // NULL: in memory
@@ -223,5 +223,30 @@ bool joined_reader(const struct joined *joined, struct sr_reader *ret_reader, st
     }
     reader->joined = joined;
     *ret_reader = (struct sr_reader){ .ops = &reader_ops, .self = reader };
+    return true;
+}
+
+bool joined_copy(const struct joined *joined, struct sr_writer *writer,
+                 const struct sr_cancel *cancel, char ret_sha256[SR_SHA256_HEX], struct sr_err *err)
+{
+    sr_auto(sr_reader) struct sr_reader reader = { 0 };
+    sr_auto(sr_sha256) struct sr_sha256 *hash = NULL;
+    sr_auto(char) char *buffer = malloc(COPY_BYTES);
+    uint8_t digest[SR_SHA256_BYTES];
+    if (!buffer)
+        return sr_fail(err, SR_ERR_NO_MEMORY, "%d bytes", COPY_BYTES);
+    if (!joined_reader(joined, &reader, err) || !sr_sha256_new(&hash, err))
+        return false;
+    for (uint64_t offset = 0; offset < joined->bytes;) {
+        size_t bytes;
+        if (!sr_cancel_check(cancel, err) ||
+            !sr_read_at(&reader, offset, buffer, COPY_BYTES, &bytes, err) ||
+            !sr_sha256_add(hash, buffer, bytes, err) || !sr_write(writer, buffer, bytes, err))
+            return false;
+        offset += bytes;
+    }
+    if (!sr_sha256_end(hash, digest, err))
+        return false;
+    sr_hex(digest, sizeof(digest), ret_sha256);
     return true;
 }

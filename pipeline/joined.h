@@ -22,6 +22,10 @@ SR_MUST_USE bool joined_add_range(struct joined *joined, const struct workspace_
 // All of another, which is borrowed no longer.
 SR_MUST_USE bool joined_add_all(struct joined *joined, const struct joined *from,
                                 struct sr_err *err);
+// Writes all of it. Errors: also what writing meets, CANCELLED.
+SR_MUST_USE bool joined_copy(const struct joined *joined, struct sr_writer *writer,
+                             const struct sr_cancel *cancel, char ret_sha256[SR_SHA256_HEX],
+                             struct sr_err *err);
 uint64_t joined_bytes(const struct joined *joined);
 // The pieces, for who joins them elsewhere. *ret_key NULL: *ret_data holds the bytes. False past
 // the last.

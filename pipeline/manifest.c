@@ -18,12 +18,14 @@ static const int64_t target_us_min = 100000, target_us_max = 3600000000;
 static const int64_t media_segment_us_min = 1000000, media_segment_us_max = 60000000;
 static const int64_t media_segment_us_default = 6000000;
 
-static const char *const root_keys[] = { "version",  "input",         "output",
-                                         "template", "segments",      "renditions",
-                                         "outputs",  "notifications", "idempotency_key",
-                                         "metadata", "priority",      NULL };
+static const char *const root_keys[] = {
+    "version",       "input",           "output",   "template", "segments", "renditions", "outputs",
+    "notifications", "idempotency_key", "metadata", "priority", "layout",   NULL
+};
 static const char *const segments_keys[] = { "mode", "target", NULL };
 static const char *const file_keys[] = { "type", "path", "use", NULL };
+static const char *const mp4_keys[] = { "type", "path", "use", "layout", NULL };
+static const char *const layout_names[] = { "progressive", "composed", NULL };
 static const char *const hls_keys[] = { "type", "path", "use", "segment", NULL };
 
 static const char *const type_names[] = { "mp4", "m4a", "hls", NULL };
@@ -227,6 +229,17 @@ static bool check_pattern(const struct jx *at, const struct manifest_output *out
     return true;
 }
 
+static bool read_layout(const struct jx *at, bool *ret_is_composed, struct sr_err *err)
+{
+    int layout;
+    if (!jx_has(at, "layout"))
+        return true;
+    if (!manifest_name(at, "layout", layout_names, &layout, err))
+        return false;
+    *ret_is_composed = layout == 1;
+    return true;
+}
+
 static bool read_output(const struct jx *at, const struct manifest *manifest,
                         struct manifest_output *ret, struct sr_err *err)
 {
@@ -245,7 +258,11 @@ static bool read_output(const struct jx *at, const struct manifest *manifest,
     if (!manifest_name(at, "type", type_names, &type, err))
         return false;
     output.type = (enum manifest_output_type)type;
-    if (!jx_only(at, output.type == MANIFEST_HLS ? hls_keys : file_keys, err) ||
+    const char *const *const keys = output.type == MANIFEST_HLS   ? hls_keys
+                                    : output.type == MANIFEST_MP4 ? mp4_keys
+                                                                  : file_keys;
+    output.is_composed = output.type == MANIFEST_MP4 && manifest->is_composed;
+    if (!jx_only(at, keys, err) || !read_layout(at, &output.is_composed, err) ||
         !manifest_text(at, "path", &output.path, err) || !check_pattern(at, &output, err) ||
         !read_use(at, manifest, &output, err) || !check_use(at, manifest, &output, err) ||
         !manifest_length(at, "segment", media_segment_us_min, media_segment_us_max,
@@ -303,6 +320,7 @@ static bool derive_output(struct manifest *manifest, struct sr_err *err)
         .type = row == 3 ? MANIFEST_PIPE : rows[row].type,
         .path = manifest->output,
         .segment_us = media_segment_us_default,
+        .is_composed = manifest->is_composed && row < 2,
     };
     size_t videos = 0;
     for (size_t i = 0; i < manifest->rendition_count; i++) {
@@ -443,8 +461,8 @@ static bool read_manifest(json_t *document, struct manifest *manifest, struct sr
         return jx_fail(&root, err, "want an object");
     if (!jx_only(&root, root_keys, err) || !jx_int(&root, "version", 1, 1, &version, err) ||
         !read_places(&root, manifest, err) || !read_carried(&root, manifest, err) ||
-        !read_segments(&root, manifest, err) || !expand_template(&root, document, err) ||
-        !settle_renditions(&root, manifest, err))
+        !read_segments(&root, manifest, err) || !read_layout(&root, &manifest->is_composed, err) ||
+        !expand_template(&root, document, err) || !settle_renditions(&root, manifest, err))
         return false;
     struct jx outputs;
     if (jx_has(&root, "outputs")) {

@@ -156,16 +156,18 @@ struct tee {
     struct joined *joined;
     struct sr_sha256 *hash;
     const struct mux_part *part;  // what is written next is of it; NULL: the joiner's own bytes
-    uint64_t offset;
-    size_t bytes;
+    uint64_t offset, bytes;
 };
 
-static void tee_from(void *self, const struct mux_part *part, uint64_t offset, size_t bytes)
+static bool tee_from(void *self, const struct mux_part *part, uint64_t offset, uint64_t bytes,
+                     struct sr_err *err)
 {
+    (void)err;
     struct tee *const tee = self;
     tee->part = part;
     tee->offset = offset;
     tee->bytes = bytes;
+    return true;
 }
 
 static bool tee_write(void *self, const void *data, size_t bytes, struct sr_err *err)
@@ -174,7 +176,8 @@ static bool tee_write(void *self, const void *data, size_t bytes, struct sr_err 
     const struct mux_part *const part = tee->part;
     tee->part = NULL;
     if (part && bytes != tee->bytes)
-        return sr_fail(err, SR_ERR_INTERNAL, "%zu bytes of a part, told %zu", bytes, tee->bytes);
+        return sr_fail(err, SR_ERR_INTERNAL, "%zu bytes of a part, told %llu", bytes,
+                       (unsigned long long)tee->bytes);
     return (part ? joined_add_range(tee->joined, tracks_key(part), tee->offset, bytes, err)
                  : joined_add_bytes(tee->joined, data, bytes, err)) &&
            sr_sha256_add(tee->hash, data, bytes, err) && sr_write(tee->object, data, bytes, err);
@@ -243,9 +246,8 @@ bool objects_check_sent(const struct job_file *file, struct sr_err *err)
 }
 
 // Publishing -------------------------------------------------------------------------------------
-bool objects_publish(struct job *job, struct job_file *file, struct sr_err *err)
+bool objects_publish(struct job_file *file, struct sr_err *err)
 {
-    (void)job;
     if (!file->writer.ops->publish(file->writer.self, err))
         return err->code == SR_ERR_EXISTS
                    ? sr_fail(err, SR_ERR_EXISTS, "%s: came into being meanwhile; -y overwrites it",

@@ -23,7 +23,7 @@ SR_MUST_USE bool objects_join(struct job *job, struct job_file *file, struct sr_
 // What act_verify has seen must be what was sent. Errors: VERIFY.
 SR_MUST_USE bool objects_check_sent(const struct job_file *file, struct sr_err *err);
 // It appears. Errors: EXISTS (the name was taken meanwhile), and those of the store.
-SR_MUST_USE bool objects_publish(struct job *job, struct job_file *file, struct sr_err *err);
+SR_MUST_USE bool objects_publish(struct job_file *file, struct sr_err *err);
 // Media first, several at once, then the tracks' playlists, then the one that names them all; then
 // removes what a longer output of that name has left. Errors: as above, VERIFY.
 SR_MUST_USE bool objects_publish_hls(struct job *job, struct job_file *file, struct sr_err *err);

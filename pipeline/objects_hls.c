@@ -9,7 +9,7 @@
 #include "pipeline/hls_priv.h"
 #include "pipeline/objects.h"
 
-enum { SENDERS = 4, STEP_BYTES = 1 << 18 };
+enum { SENDERS = 4 };
 // Whoever puts another output under the same names tells the caches, or waits a day.
 #define CACHE_MEDIA "public, max-age=86400"
 #define CACHE_PLAYLIST "no-cache"
@@ -35,30 +35,13 @@ static bool is_playlist(const char *name)
     return bytes > 5 && strcmp(name + bytes - 5, ".m3u8") == 0;
 }
 
-// Reads the pieces, checks that they are what was verified, and writes them.
+// Writes it, if it still is what was verified.
 static bool copy(const struct job *job, const struct hls_file *file, struct sr_writer *writer,
                  struct sr_err *err)
 {
-    sr_auto(sr_reader) struct sr_reader reader = { 0 };
-    sr_auto(sr_sha256) struct sr_sha256 *hash = NULL;
-    sr_auto(char) char *buffer = malloc(STEP_BYTES);
-    uint8_t digest[SR_SHA256_BYTES];
     char text[SR_SHA256_HEX];
-    if (!buffer)
-        return sr_fail(err, SR_ERR_NO_MEMORY, "%d bytes", STEP_BYTES);
-    if (!joined_reader(file->joined, &reader, err) || !sr_sha256_new(&hash, err))
+    if (!joined_copy(file->joined, writer, job->source.cancel, text, err))
         return false;
-    for (uint64_t offset = 0; offset < sr_reader_size(&reader);) {
-        size_t bytes;
-        if (!sr_cancel_check(job->source.cancel, err) ||
-            !sr_read_at(&reader, offset, buffer, STEP_BYTES, &bytes, err) ||
-            !sr_sha256_add(hash, buffer, bytes, err) || !sr_write(writer, buffer, bytes, err))
-            return false;
-        offset += bytes;
-    }
-    if (!sr_sha256_end(hash, digest, err))
-        return false;
-    sr_hex(digest, sizeof(digest), text);
     return strcmp(text, file->sha256) == 0 ||
            sr_fail(err, SR_ERR_VERIFY, "what would be sent is not what was verified");
 }

@@ -58,7 +58,7 @@ struct how {
     const char *endpoint;        // NULL: the server itself
     const char *workspace;       // below the scratch folder, or a path; NULL: "ws"
     const char *rendition;       // of the video, with single quotes
-    bool overwrite, keep, gives_up;
+    bool overwrite, keep, gives_up, is_composed;
     struct run_progress *progress;
     const struct sr_cancel *stop;
 };
@@ -121,9 +121,10 @@ static bool run_it(const struct how *how, struct run_result *result, struct sr_e
             ? sr_strf(err, "{'version':1,'template':'%s','segments':{'target':'4s'}}",
                       how->template_name)
             : sr_strf(err,
-                      "{'version':1,'segments':{'target':'2s'},'renditions':[%s,"
+                      "{'version':1,'segments':{'target':'%s'},'layout':'%s','renditions':[%s,"
                       "{'id':'a','codec':'aac','bitrate':'64k'}]}",
-                      video);
+                      how->is_composed ? "20s" : "2s",
+                      how->is_composed ? "composed" : "progressive", video);
     assert_non_null(text);
     for (char *c = text; *c; c++)
         *c = *c == '\'' ? '"' : *c;
@@ -418,6 +419,49 @@ static void a_workspace_in_a_store(void **state)
     sr_assert_fails(run_it(&pipe, &refused, &err), SR_ERR_INVALID, err);
 }
 
+static int64_t composed_bytes(const struct run_result *result, const char *which)
+{
+    const json_t *const transfer = json_object_get(result->report, "transfer");
+    return json_integer_value(json_object_get(json_object_get(transfer, "composed"), which));
+}
+
+// Spec: "layout": "composed": the store joins; the same bytes wherever workspace and output are.
+#define LARGE "{'id':'v','codec':'h264','preset':'ultrafast','crf':1}"
+static void composed_by_the_store(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+    sr_auto(char) char *path = fixture("main-60s.mp4");
+    sr_auto(char) char *local = scratch("composed.mp4");
+    clear("out/");
+    struct how how = { .input = path, .output = local, .rendition = LARGE, .is_composed = true };
+    run_ok(&how);
+    sr_auto(run_result) struct run_result sent = { 0 }, copied = { 0 };
+    how.output = BUCKET "out/sent.mp4";
+    sr_assert_ok(run_it(&how, &sent, &err), err);
+    assert_same(local, "out/sent.mp4");
+    assert_int_equal(composed_bytes(&sent, "copied_bytes"), 0);
+    clear(".splitreel/");
+    how.output = BUCKET "out/copied.mp4";
+    how.workspace = BUCKET ".splitreel/";
+    sr_assert_ok(run_it(&how, &copied, &err), err);
+    assert_same(local, "out/copied.mp4");
+    assert_true(composed_bytes(&copied, "copied_bytes") > 5 << 20);
+    assert_true(composed_bytes(&copied, "sent_bytes") < composed_bytes(&sent, "sent_bytes"));
+    assert_int_equal(open_uploads(), 0);
+    // What is there is refused, before the work and after.
+    sr_auto(run_result) struct run_result again = { 0 };
+    sr_assert_fails(run_it(&how, &again, &err), SR_ERR_EXISTS, err);
+    clear(".splitreel/");
+    // A stock decoder sees every picture.
+    sr_auto(char) char *command = sr_strf(
+        &err,
+        "test \"$(ffprobe -v error -count_frames -select_streams v -show_entries stream=nb_read_frames "
+        "-of csv=p=0 '%s')\" = 1500",
+        local);
+    assert_int_equal(system(command), 0);
+}
+
 // Changes the object as soon as the job encodes.
 struct changer {
     struct run_progress progress;
@@ -542,7 +586,6 @@ static void through_faults(void **state)
 
 // A process that is killed while it uploads leaves nothing to be seen; the next run goes on and
 // leaves no upload open.
-#define LARGE "{'id':'v','codec':'h264','preset':'ultrafast','crf':1}"
 static void killed(void **state)
 {
     (void)state;
@@ -702,6 +745,7 @@ int main(int argc, char **argv)
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(any_mix);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(what_is_there_stays);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_workspace_in_a_store);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(composed_by_the_store);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_source_that_changes);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(requests_of_a_plan);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(killed);

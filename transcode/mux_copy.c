@@ -135,10 +135,11 @@ static bool copy(struct mux_copier *copier, struct mux_copier_track *at,
             !read_part(&at->reader, at->offset, copier->buffer, bytes, err) ||
             !check_samples(copier, part, at->sample, taken, err))
             return false;
-        if (copier->params->from_part)
-            copier->params->from_part(copier->params->from_self,
-                                      &copier->params->tracks[at - copier->at].parts[at->part],
-                                      at->offset, bytes);
+        if (copier->params->from_part &&
+            !copier->params->from_part(copier->params->from_self,
+                                       &copier->params->tracks[at - copier->at].parts[at->part],
+                                       at->offset, bytes, err))
+            return false;
         if (!sr_write(copier->params->writer, copier->buffer, bytes, err))
             return false;
         at->sample += taken;
