@@ -176,6 +176,11 @@ static void starting(void **state)
                  "ExecutionAlreadyExists");
     call_ok(&world, "StartExecution", "{'stateMachineArn':'" MACHINE "'}");
     assert_int_equal(strlen(strrchr(text_of(&world, "executionArn"), ':')), 37);
+    // 80 characters of four bytes each
+    char longest[512] = "{'stateMachineArn':'" MACHINE "','name':'";
+    for (size_t i = 0; i < 80; i++)
+        strcat(longest, "\xf0\x9f\x8e\xac");
+    call_ok(&world, "StartExecution", strcat(longest, "'}"));
     static const struct {
         const char *request, *error;
     } bad[] = {

@@ -71,14 +71,15 @@ static void on_started(void *self, const struct engine_reply *reply)
 
 // The name that a task's execution has: given, or the same after a crash, so that a second start
 // finds the first one.
-static bool child_name(const struct store_task *task, const json_t *payload, char name[128],
-                       struct sr_err *err)
+static bool child_name(const struct store_task *task, const json_t *payload,
+                       char name[ENGINE_NAME_BYTES], struct sr_err *err)
 {
     const char *given = json_string_value(json_object_get(payload, "Name"));
-    const bool fits = given ? sr_format(name, 128, "%s", given)
-                            : sr_format(name, 128, "task-%lld-%llu", (long long)task->execution,
-                                        (unsigned long long)task->op);
-    return fits || sr_fail(err, SR_ERR_INVALID, "a name of more than 127 bytes");
+    const bool fits = given ? sr_format(name, ENGINE_NAME_BYTES, "%s", given)
+                            : sr_format(name, ENGINE_NAME_BYTES, "task-%lld-%llu",
+                                        (long long)task->execution, (unsigned long long)task->op);
+    return fits ||
+           sr_fail(err, SR_ERR_INVALID, "a name of more than %d bytes", ENGINE_NAME_BYTES - 1);
 }
 
 bool engine_child_start(struct engine *engine, const struct store_task *task, struct sr_err *err)
@@ -89,7 +90,7 @@ bool engine_child_start(struct engine *engine, const struct store_task *task, st
         return false;
     const char *machine = json_string_value(json_object_get(payload, "StateMachineArn"));
     const json_t *given = json_object_get(payload, "Input");
-    char name[128];
+    char name[ENGINE_NAME_BYTES];
     if (!machine)
         return sr_fail(err, SR_ERR_INVALID,
                        "The field 'StateMachineArn' is required but was missing");

@@ -43,6 +43,8 @@ struct engine_run {
     bool touched;  // in the round that is not committed yet
 };
 
+enum { ENGINE_NAME_BYTES = 4 * 80 + 1 };  // of an execution: 80 characters
+
 struct engine_job {  // a queued request, with its own copies
     struct engine_job *next;
     struct engine_request request;

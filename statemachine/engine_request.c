@@ -126,12 +126,12 @@ static bool find_target(struct engine *engine, const char *arn, struct target *t
     return version;
 }
 
-static bool name_execution(struct engine *engine, const char *given, char name[128],
+static bool name_execution(struct engine *engine, const char *given, char name[ENGINE_NAME_BYTES],
                            struct sr_err *err)
 {
     if (given)
-        return sr_format(name, 128, "%s", given) ||
-               sr_fail(err, SR_ERR_INVALID, "a name of more than 127 bytes");
+        return sr_format(name, ENGINE_NAME_BYTES, "%s", given) ||
+               sr_fail(err, SR_ERR_INVALID, "a name of more than %d bytes", ENGINE_NAME_BYTES - 1);
     uint8_t random[SR_ID_RANDOM_BYTES];
     const uint64_t drawn[2] = { asl_random_next(&engine->random),
                                 asl_random_next(&engine->random) };
@@ -214,7 +214,7 @@ static bool start(struct engine *engine, struct engine_job *job, struct sr_err *
     const char *input = request->text ? request->text : "{}";
     sr_auto(target) struct target target = { 0 };
     sr_auto(json) json_t *value = NULL;
-    char name[128];
+    char name[ENGINE_NAME_BYTES];
     bool same;
     if (strlen(input) > ASL_PAYLOAD_BYTES_MAX)
         return sr_fail(err, SR_ERR_TOO_LARGE, "an input of more than %d bytes",
