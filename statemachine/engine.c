@@ -268,8 +268,10 @@ static bool run_job(struct engine *engine, struct engine_job *job, struct sr_err
     const size_t acts = engine->act_count;
     if (!store->ops->begin(store->self, err))
         return false;
-    if (engine_handle(engine, job, &job->err) && store->ops->commit(store->self, &job->err))
+    if (engine_handle(engine, job, &job->err) && store->ops->commit(store->self, &job->err)) {
+        job->handled = true;
         return true;
+    }
     store->ops->rollback(store->self);
     engine_acts_drop(engine, acts);
     if (job->request.ended && job->execution)
@@ -414,6 +416,9 @@ static void undo(struct engine *engine, struct round *round, const struct sr_err
             job->failed = false;
             *tail = job;
             tail = &job->next;
+        } else if (job->request.kind == ENGINE_POLL && !job->failed && !job->handled) {
+            *tail = job;  // the round ended before it: it waits on
+            tail = &job->next;
         } else if (job->request.kind != ENGINE_POLL || job->failed) {
             if (!job->failed)
                 job->err = *why;
@@ -425,15 +430,13 @@ static void undo(struct engine *engine, struct round *round, const struct sr_err
     }
     if (!again)
         return;
+    // Behind what was asked meanwhile, which else would not be refused while the fault lasts.
     sr_lock(&engine->lock);
-    *tail = engine->queued.first;
-    if (!engine->queued.first)
-        for (engine->queued.last = again; engine->queued.last->next;
-             engine->queued.last = engine->queued.last->next)
-            ;
-    engine->queued.first = again;
-    for (struct engine_job *job = again; job && job != *tail; job = job->next)
+    *(engine->queued.first ? &engine->queued.last->next : &engine->queued.first) = again;
+    for (struct engine_job *job = again; job; job = job->next) {
+        engine->queued.last = job;
         engine->queued.count++;
+    }
     sr_unlock(&engine->lock);
 }
 

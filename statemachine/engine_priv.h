@@ -48,7 +48,8 @@ struct engine_job {  // a queued request, with its own copies
     struct asl_faults faults;
     struct sr_err err;
     bool failed;
-    char *arn;  // what the reply says
+    bool handled;  // what it asks for was done, in memory at least
+    char *arn;     // what the reply says
     int64_t started_us, execution;
     char *texts[7];
 };
