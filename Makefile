@@ -105,7 +105,7 @@ SCENARIOS := $(sort $(wildcard tests/*_test.sh))
 .SECONDARY:
 MINUTES ?= 30
 .PHONY: all binary help test check soak corpus faults tsan fuzz fuzz-run lint tidy format install fixtures bench clean FORCE \
-    run-tests run-check check-servers run-check-servers run-faults run-tsan build-fuzz conformance sim bench-engine bench-service
+    crash run-crash run-tests run-check check-servers run-check-servers run-faults run-tsan build-fuzz conformance sim bench-engine bench-service
 
 all: $(ARCHIVES) $(BINARY) compile_commands.json
 
@@ -125,6 +125,7 @@ help:
 	@echo 'make lint       formatting, static checks, layers, headers with both compilers'
 	@echo 'make format     rewrite the sources as .clang-format says'
 	@echo 'make fixtures   media for the tests, into build/fixtures'
+	@echo 'make crash      SEED= ROUNDS=1000: the engine killed at every commit and at random moments'
 	@echo 'make soak       SEED= MINUTES=30: random jobs, killed at random moments, compared'
 	@echo 'make corpus     MEDIA=DIR: the files of a folder as its expected.tsv says'
 	@echo 'make bench      the benchmarks'
@@ -311,6 +312,14 @@ fixtures:
 
 soak: binary
 	@SPLITREEL=$(abspath $(BINARY)) SEED=$(SEED) MINUTES=$(MINUTES) tests/soak.sh
+
+# The engine, killed at every commit and at random moments; make check does a part of it.
+ROUNDS ?= 1000
+crash:
+	@$(MAKE) --no-print-directory VARIANT=asan run-crash
+
+run-crash: $(B)/tests/engine_crash_test
+	@CRASH_STRIDE=1 CRASH_SEED=$(SEED) CRASH_ROUNDS=$(ROUNDS) $<
 
 corpus: binary
 	@SPLITREEL=$(abspath $(BINARY)) tests/corpus.sh '$(MEDIA)'

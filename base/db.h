@@ -24,6 +24,7 @@ struct sr_db_params {
     const struct sr_db_migration *migrations;
     size_t migration_count;
     int64_t busy_us_max;  // how long a call waits for another connection's lock
+    bool read_only;       // of a file that is there and of the newest version: nothing is changed
 };
 
 // Everything below can fail with

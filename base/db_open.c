@@ -141,12 +141,25 @@ static bool create_private(const char *path, struct sr_err *err)
     return sr_fail_errno(err, errno, "create");
 }
 
+static bool check_version(struct sr_db *db, const struct sr_db_params *params, struct sr_err *err)
+{
+    const int64_t newest = (int64_t)params->migration_count;
+    if (!pragma_i64(db, "PRAGMA user_version", &db->version, err))
+        return false;
+    if (db->version != newest)
+        return sr_fail(err, SR_ERR_UNSUPPORTED,
+                       "is of version %" PRId64 ", this program reads %" PRId64, db->version,
+                       newest);
+    return true;
+}
+
 static bool open_checked(const struct sr_db_params *params, struct sr_db *db, struct sr_err *err)
 {
-    if (!create_private(params->path, err))
+    if (!params->read_only && !create_private(params->path, err))
         return false;
     const int flags =
-        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+        (params->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE) |
+        SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     int code = sqlite3_open_v2(params->path, &db->native, flags, NULL);
     if (code != SQLITE_OK)
         return sr_db_fail(db->native, code, err, "open");
@@ -154,6 +167,9 @@ static bool open_checked(const struct sr_db_params *params, struct sr_db *db, st
     code = sqlite3_busy_timeout(db->native, busy_ms > INT_MAX ? INT_MAX : (int)busy_ms);
     if (code != SQLITE_OK)
         return sr_db_fail(db->native, code, err, "open");
+    if (params->read_only)
+        return sr_db_script(db, "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON", err) &&
+               check_version(db, params, err);
     return use_wal(db, params->busy_us_max, err) &&
            sr_db_script(db,
                         "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"

@@ -231,6 +231,12 @@ bool asl_exec_waits_for(const struct asl_exec *exec, uint64_t op)
            (op_find(exec, op) != NULL || (op && op == exec->timeout_op));
 }
 
+const struct asl_state *asl_exec_state_of(const struct asl_exec *exec, uint64_t op)
+{
+    const struct asl_op *found = op_find(exec, op);
+    return found ? found->thread->state : NULL;
+}
+
 void asl_exec_ready(struct asl_exec *exec, struct asl_thread *thread)
 {
     if (thread->is_ready)

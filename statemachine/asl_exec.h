@@ -131,3 +131,5 @@ uint64_t asl_exec_last_event(const struct asl_exec *exec);
 size_t asl_exec_thread_count(const struct asl_exec *exec);
 // Whether an input with this op would be heard.
 bool asl_exec_waits_for(const struct asl_exec *exec, uint64_t op);
+// The state that waits for it; NULL: none does.
+const struct asl_state *asl_exec_state_of(const struct asl_exec *exec, uint64_t op);

@@ -5,10 +5,11 @@
 #include "base/jx.h"
 #include "base/str.h"
 #include "base/test.h"
+#include "statemachine/asl_audit.h"
 #include "statemachine/asl_exec.h"
 #include "statemachine/asl_parse.h"
 
-enum { RUNS_MAX = 256, OPS_MAX = 4096, CHILDREN_MAX = 4096, INPUTS_MAX = 3000 };
+enum { RUNS_MAX = 256, OPS_MAX = 4096, INPUTS_MAX = 3000 };
 
 struct op {
     uint64_t id;
@@ -24,9 +25,8 @@ struct sim {
     json_t *inputs;
     struct op ops[OPS_MAX];  // what is out
     size_t op_count;
-    uint64_t last_ids[CHILDREN_MAX];  // of each history
-    uint64_t child_ids[CHILDREN_MAX];
-    size_t child_count, end_count;
+    struct asl_audit *audit;
+    size_t end_count;
     uint64_t runs[RUNS_MAX];  // map runs at work
     size_t run_count, child_run_count;
     bool has_more;
@@ -153,16 +153,10 @@ static void check_events(struct sim *sim, const struct asl_effects *effects)
 {
     for (size_t i = 0; i < effects->event_count; i++) {
         const struct asl_event *event = &effects->events[i];
-        size_t child = 0;
-        while (child < sim->child_count && sim->child_ids[child] != event->child)
-            child++;
-        must(sim, child < CHILDREN_MAX);
-        if (child == sim->child_count) {
-            sim->child_ids[sim->child_count] = event->child;
-            sim->last_ids[sim->child_count++] = 0;
-        }
-        must(sim, event->id == ++sim->last_ids[child]);  // no gap, nothing twice
-        must(sim, event->previous < event->id);
+        struct sr_err err = { 0 };
+        if (!asl_audit_event(sim->audit, event, &err))
+            fail_msg("seed %" PRIu64 ", input %zu: %s", sim->seed, json_array_size(sim->inputs),
+                     err.message);
         sim->transitions += strstr(asl_event_name(event->type), "StateEntered") != NULL;
     }
 }
@@ -234,6 +228,9 @@ static void apply(struct sim *sim, struct asl_input input, bool is_heard)
 static void check_state(struct sim *sim)
 {
     const bool runs = asl_exec_status(sim->exec) == ASL_RUNNING;
+    struct sr_err err = { 0 };
+    if (!asl_audit_end(sim->audit, asl_exec_status(sim->exec), &err))
+        fail_msg("seed %" PRIu64 ": %s", sim->seed, err.message);
     must(sim, sim->end_count == !runs);
     must(sim, runs || sim->run_count == 0);
     must(sim, runs || sim->child_run_count == 0);
@@ -347,6 +344,7 @@ static size_t one(uint64_t seed)
                  faults.items[0].location);
     if (sim->def) {
         sim->exec = make_exec(sim);
+        sr_assert_ok(asl_audit_new(&sim->audit, &err), err);
         apply(sim, (struct asl_input){ .kind = ASL_INPUT_START, .value = input }, true);
         play(sim);
         for (size_t redrives = 0; redrives < 2 && asl_exec_status(sim->exec) > ASL_SUCCEEDED;
@@ -359,6 +357,7 @@ static size_t one(uint64_t seed)
     const size_t transitions = sim->transitions;
     free(text);
     asl_exec_free(sim->exec);
+    asl_audit_free(sim->audit);
     asl_def_free(sim->def);
     json_decref(sim->inputs);
     free(sim);

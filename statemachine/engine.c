@@ -439,6 +439,9 @@ static void undo(struct engine *engine, struct round *round, const struct sr_err
             job->failed = false;
             *tail = job;
             tail = &job->next;
+        } else if (job->request.kind == ENGINE_POLL && !job->failed && !job->polls) {
+            *tail = job;  // the round ended before it: it waits on
+            tail = &job->next;
         } else {
             if (!job->failed)
                 job->err = *why;
@@ -448,15 +451,13 @@ static void undo(struct engine *engine, struct round *round, const struct sr_err
     }
     if (!again)
         return;
+    // Behind what was asked meanwhile, which else would not be refused while the fault lasts.
     sr_lock(&engine->lock);
-    *tail = engine->queued.first;
-    if (!engine->queued.first)
-        for (engine->queued.last = again; engine->queued.last->next;
-             engine->queued.last = engine->queued.last->next)
-            ;
-    engine->queued.first = again;
-    for (struct engine_job *job = again; job && job != *tail; job = job->next)
+    *(engine->queued.first ? &engine->queued.last->next : &engine->queued.first) = again;
+    for (struct engine_job *job = again; job; job = job->next) {
+        engine->queued.last = job;
         engine->queued.count++;
+    }
     sr_unlock(&engine->lock);
 }
 

@@ -119,6 +119,12 @@ SR_MUST_USE bool engine_answer(struct engine *engine, struct engine_ref ref, con
 SR_MUST_USE bool engine_answer_failed(struct engine *engine, struct engine_ref ref,
                                       const char *error, const char *cause, struct sr_err *err);
 
+// The name of the state whose task this is, borrowed until the next round; NULL: nobody waits for
+// it.
+// Threads: the engine's: inside a handler's start() or a poll's answer().
+SR_MUST_USE bool engine_task_state(struct engine *engine, struct engine_ref ref,
+                                   const char **ret_name, struct sr_err *err);
+
 // What has been done since it was opened.
 struct engine_counts {
     uint64_t commits, inputs, events;

@@ -181,6 +181,17 @@ bool engine_run_get(struct engine *engine, int64_t id, struct engine_run **ret_r
     return true;
 }
 
+bool engine_task_state(struct engine *engine, struct engine_ref ref, const char **ret_name,
+                       struct sr_err *err)
+{
+    struct engine_run *run = NULL;
+    if (!engine_run_get(engine, ref.execution, &run, err))
+        return false;
+    const struct asl_state *state = asl_exec_state_of(run->exec, ref.op);
+    *ret_name = state ? state->name : NULL;
+    return true;
+}
+
 // --- one input ---
 
 static bool log_entry(struct engine *engine, struct engine_run *run, const struct asl_input *input,

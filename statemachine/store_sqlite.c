@@ -549,7 +549,8 @@ static const struct store_ops sqlite_ops = {
     .close = sqlite_close,
 };
 
-bool store_sqlite_open(const char *path, struct store *ret_store, struct sr_err *err)
+static bool open_store(const char *path, bool read_only, struct store *ret_store,
+                       struct sr_err *err)
 {
     const struct sr_db_migration migrations[] = {
         { "0001_init", store_sqlite_0001, strlen(store_sqlite_0001) },
@@ -559,7 +560,8 @@ bool store_sqlite_open(const char *path, struct store *ret_store, struct sr_err 
     const struct sr_db_params params = { .path = path,
                                          .migrations = migrations,
                                          .migration_count = sizeof migrations / sizeof *migrations,
-                                         .busy_us_max = STORE_BUSY_US_MAX };
+                                         .busy_us_max = STORE_BUSY_US_MAX,
+                                         .read_only = read_only };
     struct sqlite *sqlite = calloc(1, sizeof *sqlite);
     if (!sqlite)
         return sr_fail(err, SR_ERR_NO_MEMORY, "a store");
@@ -569,4 +571,14 @@ bool store_sqlite_open(const char *path, struct store *ret_store, struct sr_err 
     }
     *ret_store = (struct store){ &sqlite_ops, sqlite };
     return true;
+}
+
+bool store_sqlite_open(const char *path, struct store *ret_store, struct sr_err *err)
+{
+    return open_store(path, false, ret_store, err);
+}
+
+bool store_sqlite_open_reader(const char *path, struct store *ret_store, struct sr_err *err)
+{
+    return open_store(path, true, ret_store, err);
 }

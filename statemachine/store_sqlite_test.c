@@ -169,9 +169,46 @@ static void waits_survive_reopening(void **state)
     assert_int_equal(tasks + timers, 0);
 }
 
+static bool count_one(void *self, const struct store_machine *machine, struct sr_err *err)
+{
+    (void)machine;
+    (void)err;
+    ++*(int *)self;
+    return true;
+}
+
+static void a_reader_beside_a_writer(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+    char folder[64], path[96];
+    struct store writer = { 0 }, reader = { 0 };
+    const struct store_machine machine = { .arn = "a", .name = "a", .definition = "{}" };
+    int64_t revision;
+    int count = 0;
+    sr_test_folder(folder);
+    snprintf(path, sizeof path, "%s/s.db", folder);
+    sr_assert_fails(store_sqlite_open_reader(path, &reader, &err), SR_ERR_NOT_FOUND, err);
+    sr_assert_ok(store_sqlite_open(path, &writer, &err), err);
+    sr_assert_ok(store_sqlite_open_reader(path, &reader, &err), err);
+    sr_assert_ok(writer.ops->machine_put(writer.self, &machine, &revision, &err), err);
+    sr_assert_ok(reader.ops->machine_each(reader.self, NULL, count_one, &count, &err), err);
+    assert_int_equal(count, 1);
+    sr_assert_fails(reader.ops->machine_put(reader.self, &machine, &revision, &err), SR_ERR_DENIED,
+                    err);
+    store_close(&reader);
+    store_close(&writer);
+    sr_assert_ok(store_sqlite_open_reader(path, &reader, &err), err);  // nobody writes
+    sr_assert_ok(reader.ops->machine_each(reader.self, NULL, count_one, &count, &err), err);
+    assert_int_equal(count, 2);
+    store_close(&reader);
+    sr_test_folder_done(folder);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_reader_beside_a_writer),
         cmocka_unit_test_setup_teardown(revisions_stay, setup, teardown),
         cmocka_unit_test_setup_teardown(executions_newest_first, setup, teardown),
         cmocka_unit_test_setup_teardown(an_inner_rollback_leaves_the_outer, setup, teardown),

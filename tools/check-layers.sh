@@ -30,7 +30,7 @@ awk '
         if (header ~ /^curl\//) return "^(net|tests)/"
         if (header ~ /^microhttpd/) return "^(service|tests)/"
         if (header ~ /^jansson/) return "^base/jx\\.h$"
-        if (header ~ /^sqlite3/) return "^base/db[a-z_]*\\.[ch]$"
+        if (header ~ /^sqlite3/) return "^(base/db[a-z_]*\\.[ch]|tests/faulty_vfs\\.c)$"
         # The failure sweep wraps the calls themselves.
         if (header ~ /^openssl\//) return "^(base/hash[a-z_]*\\.[ch]|tests/faults/wraps\\.c)$"
         if (header ~ /^cmocka/) return "^base/test\\.h$"
