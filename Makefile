@@ -93,6 +93,7 @@ SOURCES := $(foreach f,$(UNITS),$(sort $(wildcard $(f)/*.c))) $(sort $(wildcard 
 ARCHIVES := $(call archives_of,$(FOLDERS))
 TESTS := $(foreach f,base net statemachine storage transcode pipeline service cli tests,$(call tests_of,$(f)))
 TSAN_TESTS := $(foreach f,base net storage pipeline,$(call tests_of,$(f))) $(B)/tests/threads_test \
+    $(B)/service/server_test $(B)/service/aws_json_test $(B)/service/audit_test \
     $(B)/statemachine/engine_thread_test $(B)/service/states_thread_test
 SWEEP := $(B)/tests/faults/sweep
 FUZZERS := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/*_fuzz.c))
@@ -104,7 +105,7 @@ SCENARIOS := $(sort $(wildcard tests/*_test.sh))
 .SECONDARY:
 MINUTES ?= 30
 .PHONY: all binary help test check soak corpus faults tsan fuzz fuzz-run lint tidy format install fixtures bench clean FORCE \
-    crash run-crash run-tests run-check run-faults run-tsan build-fuzz conformance sim bench-engine
+    crash run-crash run-tests run-check check-servers run-check-servers run-faults run-tsan build-fuzz conformance sim bench-engine bench-service
 
 all: $(ARCHIVES) $(BINARY) compile_commands.json
 
@@ -114,6 +115,7 @@ help:
 	@echo 'make            build/splitreel and one archive per folder'
 	@echo 'make test       unit tests under ASan and UBSan'
 	@echo 'make check      the unit tests, layers, headers and the scenarios in tests/'
+	@echo 'make check-servers  the tests of stores over every S3 server, with OpenStack Swift'
 	@echo 'make faults     one whole job again and again, each time with another call failing'
 	@echo 'make tsan       the tests with threads under TSan'
 	@echo 'make fuzz       the fuzzers in tests/fuzz (clang), into build/fuzz'
@@ -213,6 +215,14 @@ run-check: $(TESTS) $(BINARY) $(SWEEP) $(B)/tests/faults/tiny.mp4 $(REPLAYS) fix
 	tests/faults/check-calls.sh $(B) > $(B)/calls.tap; \
 	SPLITREEL=$(abspath $(BINARY)) tools/run-tests $(TESTS) $(REPLAYS) $(SWEEP) $(SCENARIOS) \
 	    $(B)/headers.tap $(B)/layers.tap $(B)/calls.tap
+
+# With the servers that take long to start.
+check-servers:
+	@$(MAKE) --no-print-directory VARIANT=asan run-check-servers
+
+run-check-servers: $(B)/tests/storage_servers_test $(BINARY)
+	@SPLITREEL_ALL_SERVERS=1 SPLITREEL=$(abspath $(BINARY)) TEST_SECONDS_MAX=1800 \
+	    tools/run-tests $(B)/tests/storage_servers_test tests/storage_cli_test.sh
 
 # Every call instead of a sample: takes long.
 faults:
@@ -329,6 +339,14 @@ $(B)/bench/%.o: bench/%.c $(B)/flags
 $(B)/bench/engine: $(B)/bench/engine.o $(call archives_of,$(BELOW_statemachine))
 	@$(SAY) LINK $@
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call libs_for,statemachine)
+
+# The service from outside, over HTTP.
+bench-service: $(BINARY) $(B)/bench/service_load
+	@bench/service.sh
+
+$(B)/bench/service_load: $(B)/bench/service_load.o $(call archives_of,$(BELOW_service))
+	@$(SAY) LINK $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call libs_for,service)
 
 clean:
 	rm -rf build compile_commands.json

@@ -12,7 +12,7 @@
 // is. The flag may be set from a signal handler.
 struct sr_cancel {
     atomic_bool flag;
-    const struct sr_cancel *parent;
+    const struct sr_cancel *_Atomic parent;  // its owner may change it while others ask
     const struct sr_clock *clock;
     int64_t deadline_us;  // monotonic; INT64_MAX: none
 };

@@ -2,7 +2,9 @@
 # bench/run.sh - every benchmark, one after the other; `make bench` calls it. bench/README.md says how to read what it prints.
 set -euo pipefail
 here=$(dirname "$0")
-for part in plan size speed memory; do
+parts=(plan size speed memory)
+if command -v radosgw >/dev/null; then parts+=(store); fi
+for part in "${parts[@]}"; do
     echo "## $part"
     "$here/$part.sh"
     echo

@@ -16,6 +16,11 @@ int cmd_run(const struct cli *cli);
 int cmd_plan(const struct cli *cli);
 int cmd_probe(const struct cli *cli);
 int cmd_verify(const struct cli *cli);
+int cmd_ls(const struct cli *cli);
+int cmd_cp(const struct cli *cli);
+int cmd_cat(const struct cli *cli);
+int cmd_gc(const struct cli *cli);
+int cmd_serve(const struct cli *cli);
 int cmd_sm(const struct cli *cli);
 
 // Shows "splitreel: message" on stderr and gives the exit status of the error, or of the signal

@@ -61,16 +61,23 @@ static void print_table(const struct job *job)
 static bool plan(const struct cli *cli, struct job_options *options, struct sr_err *err)
 {
     sr_auto(manifest) struct manifest *manifest = NULL;
+    sr_auto(remote) struct remote *remote = NULL;
     sr_auto(job) struct job *job = NULL;
     sr_auto(json) json_t *probed = NULL;
     sr_auto(json) json_t *planned = NULL;
     sr_auto(char) char *text = NULL;
+    struct blob_stores_params stores = { .clock = sr_clock_system() };
     struct sr_log log;
     if (!job_options_manifest(options, options->template_name ? "./" : "output.mp4", &manifest,
                               err) ||
+        !store_options_params(&options->stores, &stores, err) ||
+        !remote_new(&(struct remote_params){ .stores = &stores, .cancel = cli->stop }, &remote,
+                    err) ||
         !sr_log_open(stderr, options->log_level, sr_clock_system(), &log, err))
         return false;
-    const struct job_params params = { .manifest = manifest, .cancel = cli->stop, .log = &log };
+    const struct job_params params = {
+        .manifest = manifest, .remote = remote, .cancel = cli->stop, .log = &log
+    };
     (void)media_log_set(&log);
     bool done = job_open(&params, &job, err) && act_probe(job, &probed, err) &&
                 act_plan(job, &planned, err);

@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/options.h"
+#include "cli/store_options.h"
 #include "pipeline/source.h"
 #include "transcode/keyframe_index.h"
 #include "transcode/media_log.h"
@@ -13,9 +14,11 @@
 enum { ID_INPUT, ID_FORMAT, ID_JSON, ID_HELP };
 
 static const struct option_row rows[] = {
-    { "i", "FILE", ID_INPUT, "the file; or just its name" },
+    { "i", "FILE|URL", ID_INPUT, "the file; or just its name" },
     { "format", "NAME", ID_FORMAT, "take it as this container, whatever it looks like" },
     { "json", NULL, ID_JSON, "as JSON" },
+    STORE_OPTION_ROWS,
+    STORE_OPTION_PROFILE_ROW,
     { "help", NULL, ID_HELP, "this text" },
     { "h", NULL, ID_HELP, NULL },
     { NULL, NULL, 0, NULL },
@@ -24,7 +27,14 @@ static const struct option_row rows[] = {
 struct request {
     const char *input, *format;
     bool json, help;
+    struct store_options stores;
 };
+
+static void request_done(struct request *request)
+{
+    store_options_done(&request->stores);
+}
+SR_DEFINE_AUTO_VALUE(request, struct request, request_done);
 
 static bool parse(const struct cli *cli, struct request *ret, struct sr_err *err)
 {
@@ -41,14 +51,16 @@ static bool parse(const struct cli *cli, struct request *ret, struct sr_err *err
         if (id == ID_INPUT && ret->input)
             return sr_fail(err, SR_ERR_INVALID, "one file at a time: \"%.80s\" and \"%.80s\"",
                            ret->input, value);
-        if (id == ID_INPUT)
+        if (store_options_has(id)) {
+            if (!store_options_set(&ret->stores, id, value, err))
+                return false;
+        } else if (id == ID_INPUT) {
             ret->input = value;
-        else if (id == ID_FORMAT)
+        } else if (id == ID_FORMAT) {
             ret->format = value;
-        else if (id == ID_JSON)
-            ret->json = true;
-        else
-            ret->help = true;
+        } else {
+            *(id == ID_JSON ? &ret->json : &ret->help) = true;
+        }
     }
 }
 
@@ -147,18 +159,25 @@ static bool print_json(const struct probe *probe, const struct packet_table *tab
                                                sr_fail(err, SR_ERR_STORAGE, "standard output"));
 }
 
-static bool show(const struct cli *cli, const struct request *request, struct sr_err *err)
+static bool show(const struct cli *cli, struct request *request, struct sr_err *err)
 {
+    sr_auto(remote) struct remote *remote = NULL;  // before the reader: freed after it
+    sr_auto(char) char *name = remote_shown(request->input, err);
+    struct blob_stores_params stores = { .clock = sr_clock_system() };
+    if (!name || !store_options_params(&request->stores, &stores, err) ||
+        !remote_new(&(struct remote_params){ .stores = &stores, .cancel = cli->stop }, &remote,
+                    err))
+        return false;
     sr_auto(sr_reader) struct sr_reader reader = { 0 };
     sr_auto(probe) struct probe *probe = NULL;
     sr_auto(packet_table) struct packet_table *table = NULL;
     sr_auto(keyframe_index) struct keyframe_index *index = NULL;
     struct source_identity identity;
-    if (!source_open(request->input, &reader, &identity, err))
-        return sr_err_wrap(err, "%s", request->input);
+    if (!source_open(remote, request->input, &reader, &identity, err))
+        return sr_err_wrap(err, "%s", name);
     const struct media_source source = {
         .reader = reader,
-        .name = request->input,
+        .name = name,
         .format = request->format,
         .cancel = cli->stop,
     };
@@ -171,14 +190,14 @@ static bool show(const struct cli *cli, const struct request *request, struct sr
         return false;
     if (request->json)
         return print_json(probe, table, index, err);
-    print_table(request->input, probe, table, index);
+    print_table(name, probe, table, index);
     return true;
 }
 
 int cmd_probe(const struct cli *cli)
 {
     struct sr_err err = { 0 };
-    struct request request = { 0 };
+    sr_auto(request) struct request request = { 0 };
     if (!parse(cli, &request, &err))
         return cli_fail(cli, &err);
     if (request.help) {

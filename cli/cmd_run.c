@@ -19,14 +19,15 @@ static void help(void)
         "splitreel run IN -o OUT [options] - transcode a file in parallel, exactly\n\n"
         "  splitreel run film.mov -o film.mp4 -crf 21 -preset slow\n"
         "  splitreel run film.mov -o film/ --template hls-1080p\n"
-        "  splitreel run film.mov -o - | player\n\n"
+        "  splitreel run film.mov -o - | player\n"
+        "  splitreel run s3://in/film.mov -o s3://out/film/ --template hls-1080p\n\n"
         "Every picture of the source is in the output once, at its time; the report beside the output\n"
         "(x.report.json) proves it. Interrupt it once and it ends soon and keeps its work; the same\n"
         "command goes on from there. Options take one dash or two.\n\n");
     job_options_print(stdout);
     (void)printf(
         "\nExit status: 0 done and verified, 1 failed, 2 wrong usage or the output is there already, 3 the input\n"
-        "cannot be used, 4 disk, 5 not verified (nothing is published), 7 a limit, 130 or 143 interrupted.\n");
+        "cannot be used, 4 disk, store or network, 5 not verified (nothing is published), 7 a limit, 130 or 143 interrupted.\n");
 }
 
 static void print_warning(const struct manifest *manifest, const struct run_result *result)
@@ -34,7 +35,7 @@ static void print_warning(const struct manifest *manifest, const struct run_resu
     if (result->damaged > 0)
         (void)fprintf(stderr,
                       "splitreel: warning: %s: the source is damaged in %llu place%s; first: %s\n",
-                      manifest->input, (unsigned long long)result->damaged,
+                      manifest->input_shown, (unsigned long long)result->damaged,
                       result->damaged == 1 ? "" : "s", result->first_damage);
 }
 
@@ -79,15 +80,19 @@ static bool print_report(const json_t *report, struct sr_err *err)
             sr_fail(err, SR_ERR_STORAGE, "standard output"));
 }
 
-static bool run(const struct cli *cli, const struct job_options *options,
-                const struct manifest *manifest, const struct sr_log *log,
-                struct run_progress *progress, char **ret_advice, struct sr_err *err)
+static bool run(const struct cli *cli, struct job_options *options, const struct manifest *manifest,
+                const struct sr_log *log, struct run_progress *progress, char **ret_advice,
+                struct sr_err *err)
 {
     sr_auto(run_result) struct run_result result = { 0 };
+    struct blob_stores_params stores = { .clock = sr_clock_system() };
+    if (!store_options_params(&options->stores, &stores, err))
+        return false;
     const int64_t start_us = sr_clock_monotonic_us(sr_clock_system());
     const struct run_params params = {
         .manifest = manifest,
         .workspace = options->workspace,
+        .stores = &stores,
         .keep = options->keep,
         .overwrite = options->overwrite,
         .strict = options->strict,

@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/options.h"
+#include "cli/store_options.h"
 #include "pipeline/quantity.h"
 #include "pipeline/source.h"
 #include "transcode/verify.h"
@@ -12,12 +13,14 @@
 enum { ID_OUTPUT, ID_AGAINST, ID_FULL, ID_RATE, ID_SEGMENT, ID_JSON, ID_HELP };
 
 static const struct option_row rows[] = {
-    { "i", "FILE", ID_OUTPUT, "the file to check; or just its name" },
+    { "i", "FILE|URL", ID_OUTPUT, "the file to check; or just its name" },
     { "against", "SOURCE", ID_AGAINST, "what it was made from" },
     { "full", NULL, ID_FULL, "decode both and compare every picture and sample" },
     { "r", "RATE", ID_RATE, "the frame rate that was asked for; none unless said" },
     { "segment", "LENGTH", ID_SEGMENT, "to name segments in what is found" },
     { "json", NULL, ID_JSON, "as JSON" },
+    STORE_OPTION_ROWS,
+    STORE_OPTION_PROFILE_ROW,
     { "help", NULL, ID_HELP, "this text" },
     { "h", NULL, ID_HELP, NULL },
     { NULL, NULL, 0, NULL },
@@ -25,13 +28,25 @@ static const struct option_row rows[] = {
 
 struct request {
     const char *output, *against;
+    char *output_name, *against_name;  // for messages
     bool full, json, help;
+    struct store_options stores;
     struct media_rational fps;
     int64_t segment_us;
 };
 
+static void request_done(struct request *request)
+{
+    store_options_done(&request->stores);
+    free(request->output_name);
+    free(request->against_name);
+}
+SR_DEFINE_AUTO_VALUE(request, struct request, request_done);
+
 static bool take(struct request *request, int id, const char *value, struct sr_err *err)
 {
+    if (store_options_has(id))
+        return store_options_set(&request->stores, id, value, err);
     switch (id) {
     case ID_OUTPUT:
         if (request->output)
@@ -78,26 +93,32 @@ static void print_table(const struct request *request, const struct verify_resul
 {
     for (size_t i = 0; i < result->finding_count && i < VERIFY_FINDINGS_MAX; i++)
         (void)printf("%s\n", result->findings[i].message);
-    (void)printf("%s: %s: %llu frames, %llu audio samples, %llu frames decoded\n", request->output,
-                 result->verdict == VERIFY_PASS ? "PASS" : "FAIL",
+    (void)printf("%s: %s: %llu frames, %llu audio samples, %llu frames decoded\n",
+                 request->output_name, result->verdict == VERIFY_PASS ? "PASS" : "FAIL",
                  (unsigned long long)result->frames_seen, (unsigned long long)result->samples_seen,
                  (unsigned long long)result->frames_decoded);
 }
 
-static bool compare(const struct cli *cli, const struct request *request,
-                    struct verify_result *result, struct sr_err *err)
+static bool compare(const struct cli *cli, struct request *request, struct verify_result *result,
+                    struct sr_err *err)
 {
+    sr_auto(remote) struct remote *remote = NULL;
     sr_auto(sr_reader) struct sr_reader output = { 0 }, against = { 0 };
     struct source_identity identity;
-    if (!source_open(request->output, &output, &identity, err))
-        return sr_err_wrap(err, "%s", request->output);
-    if (!source_open(request->against, &against, &identity, err))
-        return sr_err_wrap(err, "%s", request->against);
+    struct blob_stores_params stores = { .clock = sr_clock_system() };
+    if (!store_options_params(&request->stores, &stores, err) ||
+        !remote_new(&(struct remote_params){ .stores = &stores, .cancel = cli->stop }, &remote,
+                    err))
+        return false;
+    if (!source_open(remote, request->output, &output, &identity, err))
+        return sr_err_wrap(err, "%s", request->output_name);
+    if (!source_open(remote, request->against, &against, &identity, err))
+        return sr_err_wrap(err, "%s", request->against_name);
     const struct media_source made = { .reader = output,
-                                       .name = request->output,
+                                       .name = request->output_name,
                                        .cancel = cli->stop };
     const struct media_source source = { .reader = against,
-                                         .name = request->against,
+                                         .name = request->against_name,
                                          .cancel = cli->stop };
     const struct verify_full_params params = {
         .output = &made,
@@ -123,15 +144,19 @@ static bool print(const struct request *request, const struct verify_result *res
             sr_fail(err, SR_ERR_STORAGE, "standard output"));
 }
 
-static bool verify(const struct cli *cli, const struct request *request, struct sr_err *err)
+static bool verify(const struct cli *cli, struct request *request, struct sr_err *err)
 {
+    request->output_name = remote_shown(request->output, err);
+    request->against_name = request->output_name ? remote_shown(request->against, err) : NULL;
+    if (!request->against_name)
+        return false;
     struct verify_result *const result = calloc(1, sizeof(*result));
     if (!result)
         return sr_fail(err, SR_ERR_NO_MEMORY, "a verdict");
     bool done = compare(cli, request, result, err) && print(request, result, err);
     if (done && result->verdict == VERIFY_FAIL)
-        done = sr_fail(err, SR_ERR_VERIFY, "%.80s is not what %.80s demands", request->output,
-                       request->against);
+        done = sr_fail(err, SR_ERR_VERIFY, "%.80s is not what %.80s demands", request->output_name,
+                       request->against_name);
     free(result);
     return done;
 }
@@ -139,7 +164,7 @@ static bool verify(const struct cli *cli, const struct request *request, struct 
 int cmd_verify(const struct cli *cli)
 {
     struct sr_err err = { 0 };
-    struct request request = { 0 };
+    sr_auto(request) struct request request = { 0 };
     if (!parse(cli, &request, &err))
         return cli_fail(cli, &err);
     if (request.help) {

@@ -34,6 +34,7 @@ enum {
     ID_MAP,
     ID_VIDEO_CODEC,
     ID_VIDEO_BITRATE,
+    ID_LAYOUT,
     ID_SETTING,  // and above: `settings`, in this order
     ID_CRF = ID_SETTING,
     ID_PRESET,
@@ -55,9 +56,9 @@ enum {
 };
 
 static const struct option_row rows[] = {
-    { "i", "FILE", ID_INPUT, "the input; or just its name" },
-    { "o", "FILE|DIR|-", ID_OUTPUT,
-      "x.mp4, x.m4a (audio alone), - (a pipe), or a folder with --template" },
+    { "i", "FILE|URL", ID_INPUT, "the input, also s3:// and http(s)://; or just its name" },
+    { "o", "FILE|DIR|URL|-", ID_OUTPUT,
+      "x.mp4, x.m4a (audio alone), - (a pipe), or a folder with --template; also s3://" },
     { "output", "FILE", ID_OUTPUT, NULL },
     { "template", "NAME", ID_TEMPLATE, "hls-1080p, hls-720p or mp4" },
     { "manifest", "FILE", ID_MANIFEST, "the whole job as JSON; see docs/manifest.md" },
@@ -88,11 +89,13 @@ static const struct option_row rows[] = {
       "which streams; all audio tracks and one video unless said" },
     { "segment", "LENGTH", ID_SEGMENT, "of parallel work: 10, 0.5, 500ms, 1s" },
     { "segment-mode", "MODE", ID_SEGMENT_MODE, "auto, keyframe, grid, off" },
+    { "layout", "NAME", ID_LAYOUT,
+      "of MP4: progressive, or composed (joined by the store itself)" },
     { "format", "NAME", ID_FORMAT, "take the input as this container, whatever it looks like" },
     { "workers", "N", ID_WORKERS, "threads that encode; as many as processors unless said" },
     { "w", "N", ID_WORKERS, NULL },
     { "workspace", "DIR", ID_WORKSPACE,
-      "where encoded segments wait; .splitreel beside the output unless said" },
+      "where encoded segments wait; .splitreel beside the output unless said, for s3:// in the user's cache" },
     { "keep", NULL, ID_KEEP, "keep the workspace after success" },
     { "y", NULL, ID_YES, "overwrite what is there" },
     { "n", NULL, ID_NO, "never overwrite (so it is without -y)" },
@@ -103,6 +106,7 @@ static const struct option_row rows[] = {
     { "shuffle", "N", ID_SHUFFLE, "hand out segments in the order that N gives (to compare)" },
     { "log-level", "LEVEL", ID_LOG_LEVEL, "debug, info, warn, error or off" },
     { "loglevel", "LEVEL", ID_LOG_LEVEL, NULL },
+    STORE_OPTION_ROWS,
     { "help", NULL, ID_HELP, "this text" },
     { "h", NULL, ID_HELP, NULL },
     { NULL, NULL, 0, NULL },
@@ -144,6 +148,7 @@ void job_options_print(FILE *file)
 
 void job_options_done(struct job_options *options)
 {
+    store_options_done(&options->stores);
     json_decref(options->input_json);
     json_decref(options->streams_json);
     json_decref(options->segments_json);
@@ -285,6 +290,8 @@ static bool set_operand(const char **place, const char *what, const char *value,
 
 static bool take_option(struct job_options *options, int id, const char *value, struct sr_err *err)
 {
+    if (store_options_has(id))
+        return store_options_set(&options->stores, id, value, err);
     if (id >= ID_SETTING)
         return set(options, &settings[id - ID_SETTING], value, err);
     switch (id) {
@@ -317,6 +324,9 @@ static bool take_option(struct job_options *options, int id, const char *value, 
             "-b:v %.40s: a target bitrate cannot be kept over the whole title yet; use -crf, "
             "with -maxrate and -bufsize for an upper limit",
             value);
+    case ID_LAYOUT:
+        options->is_set = true;
+        return set_operand(&options->layout, "layout", value, err);
     case ID_NO_VIDEO:
         options->is_set = true;
         return jx_put(options->streams_json, "video", json_string("none"), err);
@@ -439,7 +449,8 @@ static bool build(struct job_options *options, json_t **ret_document, struct sr_
     if (!jx_made(document, err) || !settle_streams(options, err) ||
         !jx_put(options->input_json, "streams", json_incref(options->streams_json), err) ||
         !jx_put(document, "input", json_incref(options->input_json), err) ||
-        !jx_put(document, "segments", json_incref(options->segments_json), err))
+        !jx_put(document, "segments", json_incref(options->segments_json), err) ||
+        (options->layout && !jx_put(document, "layout", jx_string(options->layout), err)))
         return false;
     if (options->template_name) {
         if (!expand_template(options, document, err))

@@ -5,19 +5,21 @@
 
 #include "base/jx.h"
 #include "base/log.h"
+#include "cli/store_options.h"
 #include "pipeline/manifest.h"
 
 enum progress_kind { PROGRESS_AUTO, PROGRESS_BAR, PROGRESS_PLAIN, PROGRESS_JSON, PROGRESS_NONE };
 
 struct job_options {
     const char *input, *output;  // NULL: not given
-    const char *manifest_path, *template_name, *workspace;
+    const char *manifest_path, *template_name, *workspace, *layout;
     bool help, json, keep, overwrite, never, strict, no_extensions;
     bool is_set;  // something was said that a manifest file says itself
     size_t workers;
     uint64_t shuffle;
     enum progress_kind progress;
     enum sr_log_level log_level;
+    struct store_options stores;
     // Pieces of a manifest.
     json_t *input_json, *streams_json, *segments_json, *video_json, *audio_json;
     json_t *audio_picks;

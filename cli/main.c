@@ -1,4 +1,6 @@
 // splitreel: verbs, signals, exit status.
+#include <limits.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,6 +29,11 @@ static const struct verb {
     { "plan", cmd_plan, "show where a file would be cut, and what would be made of it" },
     { "probe", cmd_probe, "show what is in a file, and what is odd about it" },
     { "verify", cmd_verify, "check an output against its source" },
+    { "ls", cmd_ls, "list a bucket or a folder" },
+    { "cp", cmd_cp, "copy objects from and to any store" },
+    { "cat", cmd_cat, "write an object's bytes to standard output" },
+    { "gc", cmd_gc, "abort uploads that crashes left open" },
+    { "serve", cmd_serve, "the workflow service: the AWS Step Functions API" },
     { "sm", cmd_sm, "state machines: validate, run, replay, and talk to a server" },
 };
 enum { VERB_COUNT = sizeof(verbs) / sizeof(verbs[0]) };
@@ -54,6 +61,15 @@ static void watch_signals(void)
     (void)sigaction(SIGTERM, &action, NULL);
     action.sa_handler = SIG_IGN;  // a closed pipe is an error of write()
     (void)sigaction(SIGPIPE, &action, NULL);
+}
+
+// Each segment's encoder takes some hundred megabytes and gives them back. The next one is to have
+// the same pages: new ones from the system must be zeroed first, which is up to a tenth of the time
+// (bench/speed.sh). Where the allocator is another one (sanitizers) this does nothing.
+static void keep_memory(void)
+{
+    (void)mallopt(M_MMAP_THRESHOLD, 32 << 20);  // the largest that there is
+    (void)mallopt(M_TRIM_THRESHOLD, INT_MAX);
 }
 
 int cli_fail(const struct cli *cli, const struct sr_err *err)
@@ -99,6 +115,7 @@ int main(int argc, char **argv)
     sr_cancel_init(&stop, NULL, sr_clock_system(), INT64_MAX);
     watch_signals();
     media_log_init();
+    keep_memory();
     if (argc < 2) {
         help(stderr);
         return 2;

@@ -1,9 +1,12 @@
 #include "pipeline/act_join.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <unistd.h>
 
+#include "pipeline/composed.h"
 #include "pipeline/hls.h"
+#include "pipeline/objects.h"
 #include "pipeline/places.h"
 #include "pipeline/tracks.h"
 
@@ -26,12 +29,43 @@ static bool join_file(struct job *job, const struct job_file *file, struct sr_er
            writer.ops->publish(writer.self, err);
 }
 
+static bool join_composed(struct job *job, struct job_file *file, struct sr_err *err)
+{
+    if (file->place)
+        return composed_list(job, file, &file->joined, err);
+    sr_auto(joined) struct joined *joined = NULL;
+    sr_auto(sr_writer) struct sr_writer writer = { 0 };
+    char sha256[SR_SHA256_HEX];
+    return composed_list(job, file, &joined, err) &&
+           sr_file_writer_open(file->temporary, &writer, err) &&
+           joined_copy(joined, &writer, job->source.cancel, sha256, err) &&
+           writer.ops->publish(writer.self, err);
+}
+
+static bool join_hls(struct job *job, struct job_file *file, struct sr_err *err)
+{
+    sr_auto(hls_files) struct hls_files files = { 0 };
+    if (!hls_list(job, file->output, &files, err))
+        return false;
+    file->media_segments = files.media_segments;
+    if (!file->place)
+        return places_remove_tree(file->temporary, err) &&
+               hls_write(job, &files, file->temporary, err);
+    file->files = malloc(sizeof(files));
+    if (!file->files)
+        return sr_fail(err, SR_ERR_NO_MEMORY, "a list of files");
+    *file->files = files;
+    files = (struct hls_files){ 0 };
+    return true;
+}
+
 static bool join(struct job *job, struct job_file *file, struct sr_err *err)
 {
-    if (file->output->type != MANIFEST_HLS)
-        return join_file(job, file, err);
-    return places_remove_tree(file->temporary, err) &&
-           hls_write(job, file->output, file->temporary, &file->media_segments, err);
+    if (file->output->type == MANIFEST_HLS)
+        return join_hls(job, file, err);
+    if (file->output->is_composed)
+        return join_composed(job, file, err);
+    return file->place ? objects_join(job, file, err) : join_file(job, file, err);
 }
 
 bool act_join(struct job *job, json_t **ret_result, struct sr_err *err)
@@ -46,7 +80,8 @@ bool act_join(struct job *job, json_t **ret_result, struct sr_err *err)
             return sr_err_wrap(err, "%s", file->final ? file->final : "standard output");
         json_t *const item = json_object();
         if (!jx_append(files, item, err) ||
-            !jx_put(item, "temporary", jx_string(file->temporary), err) ||
+            !jx_put(item, "temporary", file->temporary ? jx_string(file->temporary) : json_null(),
+                    err) ||
             !jx_put(item, "final", file->final ? jx_string(file->final) : json_null(), err))
             return false;
     }
@@ -58,7 +93,8 @@ void act_join_discard(struct job *job)
 {
     for (size_t f = 0; f < job->file_count; f++) {
         struct sr_err err;
-        const struct job_file *const file = &job->files[f];
+        struct job_file *const file = &job->files[f];
+        objects_discard(file);
         if (!file->temporary)
             continue;
         const bool gone = file->output->type == MANIFEST_HLS

@@ -156,8 +156,9 @@ static bool outputs_json(const struct job *job, json_t *list, struct sr_err *err
             if (!jx_append(use, json_string(job_rendition(job, output->use[u])->id), err))
                 return false;
         }
-        if (output->type == MANIFEST_HLS &&
-            !jx_put(item, "segment_us", json_integer(output->segment_us), err))
+        if ((output->type == MANIFEST_HLS &&
+             !jx_put(item, "segment_us", json_integer(output->segment_us), err)) ||
+            (output->is_composed && !jx_put(item, "layout", json_string("composed"), err)))
             return false;
     }
     return true;

@@ -8,8 +8,10 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "pipeline/composed.h"
 #include "pipeline/hls.h"
 #include "pipeline/hls_priv.h"
+#include "pipeline/objects.h"
 #include "pipeline/places.h"
 
 enum { COPY_BYTES = 1 << 18 };
@@ -94,20 +96,59 @@ static bool merge_hls(struct job *job, const struct job_file *file, struct sr_er
     return move(file, "", HLS_MASTER, &moved, err) && places_remove_tree(file->temporary, err);
 }
 
-static bool publish(struct job *job, const struct job_file *file,
-                    const struct act_publish_params *params, struct sr_err *err)
+static bool publish(struct job *job, struct job_file *file, struct sr_err *err)
 {
     struct stat status;
+    if (file->place)
+        return file->files                 ? objects_publish_hls(job, file, err)
+               : file->output->is_composed ? composed_publish(job, file, err)
+                                           : objects_publish(file, err);
     if (file->output->type == MANIFEST_HLS && stat(file->final, &status) == 0)
         return merge_hls(job, file, err);
-    return places_rename(file->temporary, file->final, params->overwrite || file->is_ours, err);
+    return places_rename(file->temporary, file->final, file->may_overwrite, err);
 }
 
-static bool publish_report(const struct act_publish_params *params, struct sr_err *err)
+// What the job has moved so far, of one that used a store.
+static bool add_transfer(const struct job *job, json_t *report, struct sr_err *err)
+{
+    json_t *transfer = NULL;
+    uint64_t copied = 0, sent = 0;
+    bool is_composed = false;
+    if (!job->remote)
+        return true;
+    if (!remote_stats(job->remote, &transfer, err))
+        return false;
+    if (json_is_null(transfer)) {
+        json_decref(transfer);
+        return true;
+    }
+    if (!jx_put(report, "transfer", transfer, err))
+        return false;
+    for (size_t f = 0; f < job->file_count; f++) {
+        is_composed |= job->files[f].place && job->files[f].output->is_composed;
+        copied += job->files[f].copied_bytes;
+        sent += job->files[f].sent_bytes;
+    }
+    json_t *const composed = is_composed ? json_object() : NULL;
+    return !is_composed ||
+           (jx_put(transfer, "composed", composed, err) &&
+            jx_put(composed, "copied_bytes", json_integer((json_int_t)copied), err) &&
+            jx_put(composed, "sent_bytes", json_integer((json_int_t)sent), err));
+}
+
+static bool publish_report(const struct job *job, const struct act_publish_params *params,
+                           struct sr_err *err)
 {
     sr_auto(char) char *text = NULL;
-    return !params->report_path || (jx_dump(params->report, true, &text, err) &&
-                                    sr_file_store(params->report_path, text, strlen(text), err));
+    const char *const path = params->report_path;
+    if (!path)
+        return true;
+    if (!add_transfer(job, params->report, err))
+        return false;
+    if (!jx_dump(params->report, true, &text, err))
+        return false;
+    return remote_is_url(path) ? objects_publish_report(job, path, text, strlen(text), err)
+                               : sr_file_store(path, text, strlen(text), err);
 }
 
 bool act_publish(struct job *job, const struct act_publish_params *params, json_t **ret_result,
@@ -120,17 +161,17 @@ bool act_publish(struct job *job, const struct act_publish_params *params, json_
     // Plain files first: what a playlist could name is there before any playlist.
     for (int pass = 0; pass < 2; pass++) {
         for (size_t f = 0; f < job->file_count; f++) {
-            const struct job_file *const file = &job->files[f];
+            struct job_file *const file = &job->files[f];
             if ((file->output->type == MANIFEST_HLS) != (pass == 1))
                 continue;
             if (file->output->type == MANIFEST_PIPE ? !publish_pipe(job, file, params->pipe_fd, err)
-                                                    : !publish(job, file, params, err))
+                                                    : !publish(job, file, err))
                 return sr_err_wrap(err, "publish");
             if (!jx_append(published, jx_string(file->final ? file->final : "-"), err))
                 return false;
         }
     }
-    if (!publish_report(params, err))
+    if (!publish_report(job, params, err))
         return sr_err_wrap(err, "report");
     *ret_result = sr_take(result);
     return true;

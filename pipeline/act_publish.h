@@ -5,10 +5,9 @@
 #include "pipeline/job.h"
 
 struct act_publish_params {
-    bool overwrite;
     int pipe_fd;              // for an output "-"
     const char *report_path;  // NULL: none
-    const json_t *report;
+    json_t *report;           // gets "transfer" when a store was used
 };
 
 // Needs act_verify, and that it found nothing. Result: {"published": [names]}.

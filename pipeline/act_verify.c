@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "pipeline/hls.h"
 #include "pipeline/hls_priv.h"
+#include "pipeline/objects.h"
 #include "pipeline/tracks.h"
 
 enum { HASH_STEP_BYTES = 1 << 18 };
@@ -76,12 +77,51 @@ static bool verify_file(struct job *job, struct job_file *file, struct sr_sha256
 {
     sr_auto(tracks) struct tracks *tracks = NULL;
     sr_auto(sr_reader) struct sr_reader reader = { 0 };
-    if (!sr_file_reader_open(file->temporary, &reader, err) ||
-        !hash_reader(&reader, job->source.cancel, hash, err))
+    if (file->joined ? !joined_reader(file->joined, &reader, err)
+                     : !sr_file_reader_open(file->temporary, &reader, err))
+        return false;
+    if (!hash_reader(&reader, job->source.cancel, hash, err))
         return false;
     file->bytes = sr_reader_size(&reader);
     return tracks_new(job, file->output, file->video, &tracks, err) &&
            look(job, &reader, file->final ? file->final : "standard output", tracks, found, err);
+}
+
+// One file of an HLS output: "" of the output itself, else of a track; `name` NULL: all media of
+// the track in order. *ret_own, if not NULL, is what the reader reads.
+static bool open_hls(struct job *job, const struct job_file *file, const char *id, const char *name,
+                     struct joined **ret_own, struct sr_reader *ret_reader, struct sr_err *err)
+{
+    if (!file->files && !name)
+        return hls_reader_open(file->temporary, id, ret_reader, err);
+    if (!file->files) {
+        sr_auto(char) char *path =
+            sr_strf(err, "%s/%s%s%s", file->temporary, id, *id ? "/" : "", name);
+        return path && sr_file_reader_open(path, ret_reader, err);
+    }
+    if (!name)
+        return hls_files_track(job, file->files, id, ret_own, err) &&
+               joined_reader(*ret_own, ret_reader, err);
+    const struct joined *const found = hls_files_find(file->files, id, name);
+    return found ? joined_reader(found, ret_reader, err)
+                 : sr_fail(err, SR_ERR_INTERNAL, "no %s", name);
+}
+
+// Of every file of an HLS output in a store, so that what is sent later can be compared.
+static bool hash_files(struct job *job, struct hls_files *files, struct sr_err *err)
+{
+    for (size_t i = 0; i < files->count; i++) {
+        struct hls_file *const file = &files->item[i];
+        sr_auto(sr_reader) struct sr_reader reader = { 0 };
+        sr_auto(sr_sha256) struct sr_sha256 *hash = NULL;
+        uint8_t digest[SR_SHA256_BYTES];
+        if (!sr_sha256_new(&hash, err) || !joined_reader(file->joined, &reader, err) ||
+            !hash_reader(&reader, job->source.cancel, hash, err) ||
+            !sr_sha256_end(hash, digest, err))
+            return false;
+        sr_hex(digest, sizeof(digest), file->sha256);
+    }
+    return true;
 }
 
 // Master playlist, then each track's playlist and media, in the order of hls_track().
@@ -89,22 +129,22 @@ static bool verify_hls(struct job *job, struct job_file *file, struct sr_sha256 
                        struct act_verify_found *found, struct sr_err *err)
 {
     struct hls_track track;
-    sr_auto(char) char *master_path = sr_strf(err, "%s/%s", file->temporary, HLS_MASTER);
     sr_auto(sr_reader) struct sr_reader master = { 0 };
-    if (!master_path || !sr_file_reader_open(master_path, &master, err) ||
+    if (file->files && !hash_files(job, file->files, err))
+        return false;
+    if (!open_hls(job, file, "", HLS_MASTER, NULL, &master, err) ||
         !hash_reader(&master, job->source.cancel, hash, err))
         return false;
     file->bytes = sr_reader_size(&master);
     for (size_t i = 0; hls_track(job, file->output, i, &track); i++) {
         sr_auto(tracks) struct tracks *tracks = NULL;
+        sr_auto(joined) struct joined *whole = NULL;
         sr_auto(sr_reader) struct sr_reader list = { 0 }, media = { 0 };
-        sr_auto(char) char *list_path =
-            sr_strf(err, "%s/%s/%s", file->temporary, track.id, HLS_MEDIA);
         sr_auto(char) char *name = sr_strf(err, "%s/%s", file->final, track.id);
         struct manifest_output alone = { .type = MANIFEST_HLS };
-        if (!list_path || !name || !sr_file_reader_open(list_path, &list, err) ||
+        if (!name || !open_hls(job, file, track.id, HLS_MEDIA, NULL, &list, err) ||
             !hash_reader(&list, job->source.cancel, hash, err) ||
-            !hls_reader_open(file->temporary, track.id, &media, err) ||
+            !open_hls(job, file, track.id, NULL, &whole, &media, err) ||
             !hash_reader(&media, job->source.cancel, hash, err))
             return false;
         file->bytes += sr_reader_size(&list) + sr_reader_size(&media);
@@ -148,6 +188,8 @@ bool act_verify(struct job *job, struct act_verify_found *ret, json_t **ret_resu
         if (!sr_sha256_end(hash, digest, err))
             return false;
         sr_hex(digest, sizeof(digest), file->sha256);
+        if (file->joined && !file->output->is_composed && !objects_check_sent(file, err))
+            return false;
     }
     return make_result(ret, ret_result, err);
 }

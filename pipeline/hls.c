@@ -10,8 +10,6 @@
 #include "pipeline/tracks.h"
 #include "transcode/playlist.h"
 
-enum { INIT_BYTES_MAX = 1 << 20, COPY_BYTES = 1 << 18 };
-
 // One track, written.
 struct written {
     struct playlist_media media;
@@ -51,8 +49,46 @@ bool hls_track(const struct job *job, const struct manifest_output *output, size
     return false;
 }
 
-static bool write_init(const struct mux_track *track, const char *path, char codec[64],
-                       struct sr_err *err)
+void hls_files_done(struct hls_files *files)
+{
+    for (size_t i = 0; i < files->count; i++) {
+        free(files->item[i].name);
+        joined_free(files->item[i].joined);
+    }
+    free(files->item);
+    *files = (struct hls_files){ 0 };
+}
+
+// Borrows *ret_file until the next one is added.
+static bool add_file(struct job *job, struct hls_files *files, const char *id, const char *name,
+                     struct joined **ret_file, struct sr_err *err)
+{
+    if (files->count == files->capacity) {
+        const size_t capacity = files->capacity ? 2 * files->capacity : 64;
+        struct hls_file *const more = reallocarray(files->item, capacity, sizeof(*more));
+        if (!more)
+            return sr_fail(err, SR_ERR_NO_MEMORY, "%zu files", capacity);
+        files->item = more;
+        files->capacity = capacity;
+    }
+    sr_auto(char) char *path = sr_strf(err, "%s%s%s", id, *id ? "/" : "", name);
+    struct joined *joined;
+    if (!path || !joined_new(job->workspace, &joined, err))
+        return false;
+    files->item[files->count++] = (struct hls_file){ .name = sr_take(path), .joined = joined };
+    *ret_file = joined;
+    return true;
+}
+
+static bool add_text(struct job *job, struct hls_files *files, const char *id, const char *name,
+                     const void *data, size_t bytes, struct sr_err *err)
+{
+    struct joined *file;
+    return add_file(job, files, id, name, &file, err) && joined_add_bytes(file, data, bytes, err);
+}
+
+static bool add_init(struct job *job, const struct mux_track *track, const char *id,
+                     struct hls_files *files, char codec[64], struct sr_err *err)
 {
     sr_auto(sr_writer) struct sr_writer memory = { 0 };
     uint8_t *data = NULL;
@@ -60,57 +96,36 @@ static bool write_init(const struct mux_track *track, const char *path, char cod
     if (!sr_memory_writer_open(&data, &bytes, &memory, err) ||
         !mux_init_segment(track, &memory, err) || !memory.ops->publish(memory.self, err))
         return false;
-    const bool done =
-        playlist_codec_name(data, bytes, codec, err) && sr_file_store(path, data, bytes, err);
+    const bool done = playlist_codec_name(data, bytes, codec, err) &&
+                      add_text(job, files, id, HLS_INIT, data, bytes, err);
     free(data);
     return done;
-}
-
-static bool copy_bytes(const struct sr_reader *from, uint64_t offset, uint64_t bytes,
-                       struct sr_writer *to, struct sr_err *err)
-{
-    sr_auto(char) char *buffer = malloc(COPY_BYTES);
-    if (!buffer)
-        return sr_fail(err, SR_ERR_NO_MEMORY, "%d bytes", COPY_BYTES);
-    while (bytes > 0) {
-        const size_t step = bytes < COPY_BYTES ? (size_t)bytes : COPY_BYTES;
-        if (!sr_read_exact(from, offset, buffer, step, err) || !sr_write(to, buffer, step, err))
-            return false;
-        offset += step;
-        bytes -= step;
-    }
-    return true;
 }
 
 // Walks a track's fragments and cuts them into media segments: a new one begins with the first
 // fragment at or after each multiple of the segment's length, counted from `grid_pts`.
 struct cutter {
-    const char *folder;
-    const struct mux_track *track;
+    struct job *job;
+    const char *id;
+    struct hls_files *files;
     int64_t grid_pts, step_ticks, tolerance_ticks;  // in the track's timescale
     size_t segment_count, capacity;
     struct playlist_segment *segments;
-    struct sr_writer writer;
+    struct joined *file;  // of the segment; the list's
     int64_t segment_start_pts, slot;
 };
 
 static void cutter_done(struct cutter *cutter)
 {
-    sr_writer_close(&cutter->writer);
     free(cutter->segments);
 }
 SR_DEFINE_AUTO_VALUE(cutter, struct cutter, cutter_done);
 
-static bool end_segment(struct cutter *cutter, int64_t end_pts, struct sr_err *err)
+static void end_segment(struct cutter *cutter, int64_t end_pts)
 {
-    if (!cutter->writer.ops)
-        return true;
-    if (!cutter->writer.ops->publish(cutter->writer.self, err))
-        return false;
-    sr_writer_close(&cutter->writer);
-    cutter->segments[cutter->segment_count - 1].duration_ticks =
-        end_pts - cutter->segment_start_pts;
-    return true;
+    if (cutter->segment_count > 0)
+        cutter->segments[cutter->segment_count - 1].duration_ticks =
+            end_pts - cutter->segment_start_pts;
 }
 
 static bool begin_segment(struct cutter *cutter, int64_t start_pts, struct sr_err *err)
@@ -129,61 +144,57 @@ static bool begin_segment(struct cutter *cutter, int64_t start_pts, struct sr_er
     if (!sr_format(segment->uri, sizeof(segment->uri), HLS_SEGMENT, cutter->segment_count))
         return sr_fail(err, SR_ERR_TOO_LARGE, "%zu media segments", cutter->segment_count);
     cutter->segment_start_pts = start_pts;
-    sr_auto(char) char *path = sr_strf(err, "%s/%s", cutter->folder, segment->uri);
-    return path && sr_file_writer_open(path, &cutter->writer, err);
+    return add_file(cutter->job, cutter->files, cutter->id, segment->uri, &cutter->file, err);
 }
 
-static bool add_fragment(struct cutter *cutter, const struct sr_reader *data,
+static bool add_fragment(struct cutter *cutter, const struct workspace_key *key,
                          const struct track_fragment *fragment, int64_t start_pts,
                          struct sr_err *err)
 {
     const int64_t slot =
         sr_div_floor(start_pts - cutter->grid_pts + cutter->tolerance_ticks, cutter->step_ticks);
     if (cutter->segment_count == 0 || slot > cutter->slot) {
-        if (!end_segment(cutter, start_pts, err) || !begin_segment(cutter, start_pts, err))
+        end_segment(cutter, start_pts);
+        if (!begin_segment(cutter, start_pts, err))
             return false;
         cutter->slot = slot;
     }
     cutter->segments[cutter->segment_count - 1].bytes += fragment->bytes;
-    return copy_bytes(data, fragment->offset, fragment->bytes, &cutter->writer, err);
+    return joined_add_range(cutter->file, key, fragment->offset, fragment->bytes, err);
 }
 
-static bool cut_part(struct cutter *cutter, const struct mux_part *part,
-                     const struct sr_cancel *cancel, struct sr_err *err)
+static bool cut_part(struct cutter *cutter, const struct mux_part *part, struct sr_err *err)
 {
-    sr_auto(sr_reader) struct sr_reader data = { 0 };
-    if (!part->open(part->self, &data, err))
-        return false;
     for (size_t f = 0; f < part->part->fragment_count; f++) {
         const struct track_fragment *const fragment = &part->part->fragments[f];
         // The first fragment of a part stands for all of its interval, priming and a late first
         // picture included.
         const int64_t start_pts = f == 0 ? part->part->start_pts : fragment->start_pts;
-        if (!sr_cancel_check(cancel, err) || !add_fragment(cutter, &data, fragment, start_pts, err))
+        if (!add_fragment(cutter, tracks_key(part), fragment, start_pts, err))
             return false;
     }
     return true;
 }
 
-static bool write_segments(struct job *job, const struct manifest_output *output,
-                           const struct mux_track *track, const char *folder,
-                           struct written *written, struct sr_err *err)
+static bool add_segments(struct job *job, const struct manifest_output *output,
+                         const struct mux_track *track, const char *id, struct hls_files *files,
+                         struct written *written, struct sr_err *err)
 {
     const struct track_part *const first = track->parts[0].part;
     const int64_t grid_us = job_out_us(job, job->table->start_pts, job->table->time_base);
     sr_auto(cutter) struct cutter cutter = {
-        .folder = folder,
-        .track = track,
+        .job = job,
+        .id = id,
+        .files = files,
         .grid_pts = sr_div_floor(grid_us * (int64_t)first->timescale + 500000, 1000000),
         .step_ticks = output->segment_us * (int64_t)first->timescale / 1000000,
         .tolerance_ticks = first->timescale / 500,  // 2 ms: times of the source are rounded
     };
     for (size_t p = 0; p < track->part_count; p++) {
-        if (!cut_part(&cutter, &track->parts[p], job->source.cancel, err))
+        if (!cut_part(&cutter, &track->parts[p], err))
             return sr_err_wrap(err, "segment %zu", p + 1);
     }
-    if (!end_segment(&cutter, track->parts[track->part_count - 1].part->end_pts, err))
-        return false;
+    end_segment(&cutter, track->parts[track->part_count - 1].part->end_pts);
     written->media.timescale = first->timescale;
     written->media.segment_count = cutter.segment_count;
     written->segments = sr_take(cutter.segments);
@@ -191,32 +202,24 @@ static bool write_segments(struct job *job, const struct manifest_output *output
     return true;
 }
 
-static bool write_playlist(const char *folder, const char *name, const struct sr_str *text,
-                           struct sr_err *err)
-{
-    sr_auto(char) char *path = sr_strf(err, "%s/%s", folder, name);
-    return path && sr_file_store(path, text->text, text->bytes, err);
-}
-
-static bool write_track(struct job *job, const struct manifest_output *output, const char *folder,
-                        const struct hls_track *which, struct written *written, struct sr_err *err)
+static bool add_track(struct job *job, const struct manifest_output *output,
+                      const struct hls_track *which, struct hls_files *files,
+                      struct written *written, struct sr_err *err)
 {
     sr_auto(tracks) struct tracks *tracks = NULL;
     if (which->audio == SIZE_MAX ? !tracks_new(job, output, which->video, &tracks, err)
                                  : !tracks_new_audio(job, which->audio, &tracks, err))
         return false;
-    sr_auto(char) char *own = sr_strf(err, "%s/%s", folder, which->id);
-    sr_auto(char) char *init = sr_strf(err, "%s/%s/%s", folder, which->id, HLS_INIT);
-    if (!own || !init || !sr_make_folders(own, err) ||
-        !write_init(&tracks_list(tracks)[0], init, written->codec, err) ||
-        !write_segments(job, output, &tracks_list(tracks)[0], own, written, err))
+    const struct mux_track *const track = &tracks_list(tracks)[0];
+    if (!add_init(job, track, which->id, files, written->codec, err) ||
+        !add_segments(job, output, track, which->id, files, written, err))
         return sr_err_wrap(err, "%s", which->id);
     (void)snprintf(written->uri, sizeof(written->uri), "%s/%s", which->id, HLS_MEDIA);
     (void)snprintf(written->init_uri, sizeof(written->init_uri), "%s", HLS_INIT);
     written->media.init_uri = written->init_uri;
     sr_auto(sr_str) struct sr_str text = { 0 };
     return playlist_media_write(&written->media, &text, err) &&
-           write_playlist(own, HLS_MEDIA, &text, err);
+           add_text(job, files, which->id, HLS_MEDIA, text.text, text.bytes, err);
 }
 
 static const char *video_range(const struct rendition_video *video)
@@ -239,8 +242,8 @@ static const char *known_language(const struct job_audio *audio)
     return audio->language && strcmp(audio->language, "und") != 0 ? audio->language : "";
 }
 
-static bool write_master(struct job *job, const struct manifest_output *output, const char *folder,
-                         const struct ladder *ladder, struct sr_err *err)
+static bool add_master(struct job *job, const struct manifest_output *output,
+                       const struct ladder *ladder, struct hls_files *files, struct sr_err *err)
 {
     struct playlist_variant variants[MEDIA_RENDITIONS_MAX] = { 0 };
     struct playlist_audio audios[JOB_AUDIOS_MAX] = { 0 };
@@ -285,31 +288,78 @@ static bool write_master(struct job *job, const struct manifest_output *output, 
     }
     sr_auto(sr_str) struct sr_str text = { 0 };
     return playlist_master_write(&master, &text, err) &&
-           write_playlist(folder, HLS_MASTER, &text, err);
+           add_text(job, files, "", HLS_MASTER, text.text, text.bytes, err);
 }
 
-bool hls_write(struct job *job, const struct manifest_output *output, const char *folder,
-               uint64_t *ret_media_segments, struct sr_err *err)
+bool hls_list(struct job *job, const struct manifest_output *output, struct hls_files *ret,
+              struct sr_err *err)
 {
     struct hls_track track;
     size_t count = 0;
     while (hls_track(job, output, count, &track))
         count++;
+    sr_auto(hls_files) struct hls_files files = { 0 };
     sr_auto(ladder) struct ladder ladder = { .tracks = calloc(count + 1, sizeof(struct written)) };
     if (!ladder.tracks)
         return sr_fail(err, SR_ERR_NO_MEMORY, "%zu tracks", count);
-    if (!sr_make_folders(folder, err))
-        return false;
-    uint64_t media_segments = 0;
-    for (; hls_track(job, output, ladder.count, &track); ladder.count++) {
-        if (!write_track(job, output, folder, &track, &ladder.tracks[ladder.count], err)) {
-            ladder.count++;
+    while (hls_track(job, output, ladder.count, &track)) {
+        struct written *const written = &ladder.tracks[ladder.count++];
+        if (!add_track(job, output, &track, &files, written, err))
             return false;
-        }
-        media_segments += ladder.tracks[ladder.count].media.segment_count;
+        files.media_segments += written->media.segment_count;
     }
-    if (!write_master(job, output, folder, &ladder, err))
+    if (!add_master(job, output, &ladder, &files, err))
         return false;
-    *ret_media_segments = media_segments;
+    *ret = files;
+    files = (struct hls_files){ 0 };
     return true;
+}
+
+bool hls_write(struct job *job, const struct hls_files *files, const char *folder,
+               struct sr_err *err)
+{
+    for (size_t i = 0; i < files->count; i++) {
+        const struct hls_file *const file = &files->item[i];
+        sr_auto(sr_writer) struct sr_writer writer = { 0 };
+        sr_auto(char) char *path = sr_strf(err, "%s/%s", folder, file->name);
+        char sha256[SR_SHA256_HEX];
+        if (!path)
+            return false;
+        if (!sr_file_writer_open(path, &writer, err) ||
+            !joined_copy(file->joined, &writer, job->source.cancel, sha256, err) ||
+            !writer.ops->publish(writer.self, err))
+            return sr_err_wrap(err, "%s", file->name);
+    }
+    return true;
+}
+
+bool hls_files_track(struct job *job, const struct hls_files *files, const char *id,
+                     struct joined **ret_joined, struct sr_err *err)
+{
+    sr_auto(joined) struct joined *all = NULL;
+    const size_t bytes = strlen(id);
+    if (!joined_new(job->workspace, &all, err))
+        return false;
+    for (size_t i = 0; i < files->count; i++) {
+        const char *const name = files->item[i].name;
+        if (strncmp(name, id, bytes) != 0 || name[bytes] != '/' ||
+            strcmp(name + bytes + 1, HLS_MEDIA) == 0)
+            continue;
+        if (!joined_add_all(all, files->item[i].joined, err))
+            return false;
+    }
+    *ret_joined = sr_take(all);
+    return true;
+}
+
+const struct joined *hls_files_find(const struct hls_files *files, const char *id, const char *name)
+{
+    const size_t bytes = strlen(id);
+    for (size_t i = 0; i < files->count; i++) {
+        const char *const own = files->item[i].name;
+        if (strncmp(own, id, bytes) == 0 && (bytes == 0 || own[bytes] == '/') &&
+            strcmp(own + bytes + (bytes > 0), name) == 0)
+            return files->item[i].joined;
+    }
+    return NULL;
 }

@@ -2,7 +2,9 @@
 // NAME/media.m3u8 per track, and master.m3u8.
 #pragma once
 
+#include "base/hash.h"
 #include "pipeline/job.h"
+#include "pipeline/joined.h"
 
 // The folders of an HLS output in order: video renditions, then audio tracks. *ret_id is borrowed
 // from the job; false past the last.
@@ -13,11 +15,36 @@ struct hls_track {
 bool hls_track(const struct job *job, const struct manifest_output *output, size_t index,
                struct hls_track *ret);
 
-// Writes the whole folder (made anew) from the parts. *ret_media_segments: their number over all
-// tracks.
-// Errors: VERIFY, STORAGE, NO_MEMORY, CANCELLED.
-SR_MUST_USE bool hls_write(struct job *job, const struct manifest_output *output,
-                           const char *folder, uint64_t *ret_media_segments, struct sr_err *err);
+// What an HLS output consists of, in this order: of each track the init segment, the media segments
+// and the playlist; then the master playlist.
+struct hls_file {
+    char *name;  // below the output's folder
+    struct joined *joined;
+    char sha256[SR_SHA256_HEX];  // of an object: what act_verify saw; "" before
+};
+struct hls_files {
+    size_t count, capacity;
+    struct hls_file *item;
+    uint64_t media_segments;  // over all tracks
+};
+void hls_files_done(struct hls_files *files);
+SR_DEFINE_AUTO_VALUE(hls_files, struct hls_files, hls_files_done);
+
+// Puts it together from the parts' documents; no sample is read.
+// Owns: the caller frees *ret's members, while the job is there. Errors: VERIFY, STORAGE, NO_MEMORY.
+SR_MUST_USE bool hls_list(struct job *job, const struct manifest_output *output,
+                          struct hls_files *ret, struct sr_err *err);
+// One file, or NULL. `id` "": the output's own.
+const struct joined *hls_files_find(const struct hls_files *files, const char *id,
+                                    const char *name);
+// A track as one stream of bytes: init segment, then every media segment. The caller frees
+// *ret_joined.
+SR_MUST_USE bool hls_files_track(struct job *job, const struct hls_files *files, const char *id,
+                                 struct joined **ret_joined, struct sr_err *err);
+// Writes all of it below a folder, made when missing.
+// Errors: STORAGE, NO_MEMORY, CANCELLED.
+SR_MUST_USE bool hls_write(struct job *job, const struct hls_files *files, const char *folder,
+                           struct sr_err *err);
 // One track of a written folder as one stream of bytes: init segment, then every media segment in
 // order.
 // Owns: *ret_reader is the caller's. Errors: STORAGE, NOT_FOUND, NO_MEMORY.

@@ -7,6 +7,8 @@
 
 #include "base/checked.h"
 #include "base/str.h"
+#include "pipeline/hls.h"
+#include "pipeline/joined.h"
 
 bool job_open(const struct job_params *params, struct job **ret_job, struct sr_err *err)
 {
@@ -14,17 +16,18 @@ bool job_open(const struct job_params *params, struct job **ret_job, struct sr_e
     if (!job)
         return sr_fail(err, SR_ERR_NO_MEMORY, "a job");
     job->manifest = params->manifest;
+    job->remote = params->remote;
     job->workspace = params->workspace;
     job->budget = params->budget;
     job->log = params->log;
     job->notes = json_array();
     if (!jx_made(job->notes, err))
         return false;
-    if (!source_open(job->manifest->input, &job->reader, &job->identity, err))
-        return sr_err_wrap(err, "%s", job->manifest->input);
+    if (!source_open(job->remote, job->manifest->input, &job->reader, &job->identity, err))
+        return sr_err_wrap(err, "%s", job->manifest->input_shown);
     job->source = (struct media_source){
         .reader = job->reader,
-        .name = job->manifest->input,
+        .name = job->manifest->input_shown,
         .format = job->manifest->format,
         .cancel = params->cancel,
         .log = params->log,
@@ -35,6 +38,11 @@ bool job_open(const struct job_params *params, struct job **ret_job, struct sr_e
 
 static void file_done(struct job_file *file)
 {
+    sr_writer_close(&file->writer);
+    joined_free(file->joined);
+    if (file->files)
+        hls_files_done(file->files);
+    free(file->files);
     free(file->temporary);
     free(file->final);
 }

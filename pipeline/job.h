@@ -19,6 +19,9 @@
 #include "transcode/rendition.h"
 #include "transcode/segment_plan.h"
 
+struct hls_files;
+struct joined;
+
 enum { JOB_AUDIOS_MAX = 64, JOB_FILES_MAX = 256 };
 
 // A part: where its bytes are, and its document.
@@ -56,10 +59,20 @@ struct job_file {
     char sha256[SR_SHA256_HEX];
     uint64_t media_segments;  // HLS
     bool is_ours;             // what is at `final` was put there by this job before a crash
+    bool may_overwrite;       // it is ours, or the user said so
+
+    // Of an object there is no `temporary`:
+    const struct blob_place *place;     // places_choose; NULL: a path. HLS: all keys begin so
+    struct joined *joined;              // act_join; MP4: what was sent ...
+    char sent_sha256[SR_SHA256_HEX];    // ... its hash ...
+    struct sr_writer writer;            // ... and what makes it visible
+    struct hls_files *files;            // act_join; HLS
+    uint64_t copied_bytes, sent_bytes;  // act_publish; of a composed MP4: by the store, by us
 };
 
 struct job {
     const struct manifest *manifest;  // borrowed, as all of these
+    struct remote *remote;            // NULL: paths only
     struct workspace *workspace;      // NULL: only probe and plan
     struct sr_budget *budget;
     const struct sr_log *log;
@@ -93,6 +106,7 @@ struct job {
 
 struct job_params {
     const struct manifest *manifest;
+    struct remote *remote;           // NULL: paths only
     struct workspace *workspace;     // NULL: only probe and plan
     struct sr_budget *budget;        // NULL: none
     const struct sr_cancel *cancel;  // abandons reading, encoding and joining; NULL: never

@@ -8,6 +8,7 @@
 #include "pipeline/manifest_priv.h"
 #include "pipeline/preset.h"
 #include "pipeline/quantity.h"
+#include "pipeline/remote.h"
 
 enum {
     PRIORITY_DEFAULT = 50,
@@ -17,12 +18,14 @@ static const int64_t target_us_min = 100000, target_us_max = 3600000000;
 static const int64_t media_segment_us_min = 1000000, media_segment_us_max = 60000000;
 static const int64_t media_segment_us_default = 6000000;
 
-static const char *const root_keys[] = { "version",  "input",         "output",
-                                         "template", "segments",      "renditions",
-                                         "outputs",  "notifications", "idempotency_key",
-                                         "metadata", "priority",      NULL };
+static const char *const root_keys[] = {
+    "version",       "input",           "output",   "template", "segments", "renditions", "outputs",
+    "notifications", "idempotency_key", "metadata", "priority", "layout",   NULL
+};
 static const char *const segments_keys[] = { "mode", "target", NULL };
 static const char *const file_keys[] = { "type", "path", "use", NULL };
+static const char *const mp4_keys[] = { "type", "path", "use", "layout", NULL };
+static const char *const layout_names[] = { "progressive", "composed", NULL };
 static const char *const hls_keys[] = { "type", "path", "use", "segment", NULL };
 
 static const char *const type_names[] = { "mp4", "m4a", "hls", NULL };
@@ -123,8 +126,8 @@ static bool fail_later(const struct jx *at, struct sr_err *err, const char *what
     return false;
 }
 
-// A scheme other than file: is a store that this release does not read or write.
-static bool check_place(const char *what, const char **place, struct sr_err *err)
+// file:///... becomes its path. s3:// is a store, http:// and https:// are one to read from only.
+static bool check_place(const char *what, bool is_output, const char **place, struct sr_err *err)
 {
     const size_t letters =
         strspn(*place, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-");
@@ -134,9 +137,17 @@ static bool check_place(const char *what, const char **place, struct sr_err *err
         *place += 7;
         return true;
     }
-    return sr_fail(err, SR_ERR_UNSUPPORTED,
-                   "%s \"%.*s://...\": this release works on local files only", what, (int)letters,
-                   *place);
+    if (!remote_is_url(*place))
+        return sr_fail(err, SR_ERR_UNSUPPORTED, "%s \"%.*s://...\": there are paths, s3://%s", what,
+                       (int)letters, *place, is_output ? "" : ", http:// and https://");
+    if (is_output && letters != 2)
+        return sr_fail(err, SR_ERR_UNSUPPORTED,
+                       "%s \"%.*s://...\": http and https can only be read", what, (int)letters,
+                       *place);
+    const char *const rest = *place + letters + 3;
+    return (*rest && *rest != '/') ||
+           sr_fail(err, SR_ERR_INVALID, "%s \"%.*s://...\": names no %s", what, (int)letters,
+                   *place, letters == 2 ? "bucket" : "host");
 }
 
 // Renditions and outputs -------------------------------------------------------------------------
@@ -218,6 +229,17 @@ static bool check_pattern(const struct jx *at, const struct manifest_output *out
     return true;
 }
 
+static bool read_layout(const struct jx *at, bool *ret_is_composed, struct sr_err *err)
+{
+    int layout;
+    if (!jx_has(at, "layout"))
+        return true;
+    if (!manifest_name(at, "layout", layout_names, &layout, err))
+        return false;
+    *ret_is_composed = layout == 1;
+    return true;
+}
+
 static bool read_output(const struct jx *at, const struct manifest *manifest,
                         struct manifest_output *ret, struct sr_err *err)
 {
@@ -236,7 +258,11 @@ static bool read_output(const struct jx *at, const struct manifest *manifest,
     if (!manifest_name(at, "type", type_names, &type, err))
         return false;
     output.type = (enum manifest_output_type)type;
-    if (!jx_only(at, output.type == MANIFEST_HLS ? hls_keys : file_keys, err) ||
+    const char *const *const keys = output.type == MANIFEST_HLS   ? hls_keys
+                                    : output.type == MANIFEST_MP4 ? mp4_keys
+                                                                  : file_keys;
+    output.is_composed = output.type == MANIFEST_MP4 && manifest->is_composed;
+    if (!jx_only(at, keys, err) || !read_layout(at, &output.is_composed, err) ||
         !manifest_text(at, "path", &output.path, err) || !check_pattern(at, &output, err) ||
         !read_use(at, manifest, &output, err) || !check_use(at, manifest, &output, err) ||
         !manifest_length(at, "segment", media_segment_us_min, media_segment_us_max,
@@ -294,6 +320,7 @@ static bool derive_output(struct manifest *manifest, struct sr_err *err)
         .type = row == 3 ? MANIFEST_PIPE : rows[row].type,
         .path = manifest->output,
         .segment_us = media_segment_us_default,
+        .is_composed = manifest->is_composed && row < 2,
     };
     size_t videos = 0;
     for (size_t i = 0; i < manifest->rendition_count; i++) {
@@ -419,8 +446,11 @@ static bool read_places(const struct jx *root, struct manifest *manifest, struct
         return false;
     if (manifest->input[0] == '\0' || manifest->output[0] == '\0')
         return sr_fail(err, SR_ERR_INVALID, "the name of the input or output is empty");
-    return check_place("input", &manifest->input, err) &&
-           check_place("output", &manifest->output, err);
+    if (!check_place("input", false, &manifest->input, err) ||
+        !check_place("output", true, &manifest->output, err))
+        return false;
+    manifest->input_shown = remote_shown(manifest->input, err);
+    return manifest->input_shown != NULL;
 }
 
 static bool read_manifest(json_t *document, struct manifest *manifest, struct sr_err *err)
@@ -431,8 +461,8 @@ static bool read_manifest(json_t *document, struct manifest *manifest, struct sr
         return jx_fail(&root, err, "want an object");
     if (!jx_only(&root, root_keys, err) || !jx_int(&root, "version", 1, 1, &version, err) ||
         !read_places(&root, manifest, err) || !read_carried(&root, manifest, err) ||
-        !read_segments(&root, manifest, err) || !expand_template(&root, document, err) ||
-        !settle_renditions(&root, manifest, err))
+        !read_segments(&root, manifest, err) || !read_layout(&root, &manifest->is_composed, err) ||
+        !expand_template(&root, document, err) || !settle_renditions(&root, manifest, err))
         return false;
     struct jx outputs;
     if (jx_has(&root, "outputs")) {
@@ -480,5 +510,6 @@ void manifest_free(struct manifest *manifest)
     if (!manifest)
         return;
     json_decref(manifest->document);
+    free(manifest->input_shown);
     free(manifest);
 }

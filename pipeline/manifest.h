@@ -43,11 +43,13 @@ struct manifest_output {
     size_t use_count;
     size_t use[MEDIA_RENDITIONS_MAX];  // indexes of renditions, rising
     int64_t segment_us;                // HLS: of a media segment
+    bool is_composed;                  // MP4: of runs of the parts' own fragments
 };
 
 struct manifest {
     json_t *document;    // everything below borrows its strings
-    const char *input;   // path
+    const char *input;   // path or URL
+    char *input_shown;   // for messages: of a URL without what may be secret
     const char *format;  // NULL: found by content
     int rotate;          // clockwise degrees; -1: as the source says
     enum {
@@ -59,8 +61,9 @@ struct manifest {
     struct manifest_pick video_pick;
     size_t audio_pick_count;
     struct manifest_pick audio_picks[MANIFEST_PICKS_MAX];
-    const char *output;  // a folder, a file, or "-"
+    const char *output;  // a folder, a file (paths or s3://), or "-"
     bool output_is_folder;
+    bool is_composed;  // "layout", of MP4s that say none
     enum segment_mode mode;
     int64_t target_us;  // 0: the mode's own
                         // left out

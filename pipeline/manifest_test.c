@@ -30,8 +30,16 @@ static const struct row {
     { "the same key twice", "{'version':1,'input':'a','input':'b','output':'b.mp4'}",
       SR_ERR_INVALID, "input" },
     { "no output", "{'version':1,'input':'a'}", SR_ERR_INVALID, "$.output" },
-    { "object store", "{'version':1,'input':'s3://b/a.mov','output':'b.mp4'}", SR_ERR_UNSUPPORTED,
-      "local files only" },
+    { "another scheme", "{'version':1,'input':'gs://b/a.mov','output':'b.mp4'}", SR_ERR_UNSUPPORTED,
+      "there are paths, s3://, http:// and https://" },
+    { "output to the web", "{'version':1,'input':'a','output':'https://h/b.mp4'}",
+      SR_ERR_UNSUPPORTED, "can only be read" },
+    { "no bucket", "{'version':1,'input':'s3:///a.mov','output':'b.mp4'}", SR_ERR_INVALID,
+      "names no bucket" },
+    { "composed", "{'version':1,'input':'a.mov','output':'b.mp4','layout':'composed'}", SR_OK,
+      NULL },
+    { "another layout", "{'version':1,'input':'a.mov','output':'b.mp4','layout':'x'}",
+      SR_ERR_INVALID, "$.layout: want one of \"progressive\", \"composed\"" },
     { "unknown extension", "{'version':1,'input':'a','output':'b.avi'}", SR_ERR_INVALID,
       ".mp4 or .m4a" },
     { "no such template", "{'version':1,'input':'a','output':'b/','template':'hls'}",
@@ -132,7 +140,7 @@ static void each_row(void **state)
 }
 
 static const char whole[] =
-    "{'version':1,'idempotency_key':'k','metadata':{'asset':'42'},'priority':50,"
+    "{'version':1,'idempotency_key':'k','metadata':{'asset':'42'},'priority':50,'layout':'composed',"
     "'input':{'url':'dir/a.mov','format':'mov','rotate':90,'deinterlace':'auto','streams':{'video':0,'audio':[1,'eng','a:0']}},"
     "'output':'out/','segments':{'mode':'grid','target':'10s'},"
     "'renditions':[{'id':'1080p','codec':'h264','width':1920,'height':1080,'crf':21,'preset':'fast','tune':'film',"
@@ -140,7 +148,7 @@ static const char whole[] =
     "'if_larger':'drop'},{'id':'aac','codec':'aac','bitrate':'128k','sample_rate':48000,'channels':2,'track':1},"
     "{'id':'original','codec':'copy','track':2}],"
     "'outputs':[{'type':'hls','path':'hls/','use':['1080p','aac'],'segment':'6s'},"
-    "{'type':'mp4','path':'{name}_{id}.mp4','use':['1080p','aac','original']}]}";
+    "{'type':'mp4','path':'{name}_{id}.mp4','use':['1080p','aac','original'],'layout':'progressive'}]}";
 
 static json_t *whole_document(void)
 {
@@ -182,6 +190,8 @@ static void everything_is_carried(void **state)
     assert_int_equal(m->outputs[0].type, MANIFEST_HLS);
     assert_int_equal(m->outputs[0].segment_us, 6000000);
     assert_int_equal(m->outputs[1].use_count, 3);
+    assert_true(m->is_composed);  // of outputs that say nothing
+    assert_false(m->outputs[1].is_composed);
     assert_string_equal(m->idempotency_key, "k");
     assert_int_equal(m->priority, 50);
     assert_string_equal(json_string_value(json_object_get(m->metadata, "asset")), "42");
@@ -423,7 +433,9 @@ static bool is_semantic(const struct sr_err *err)
                                          "is used twice",
                                          "brings its own",
                                          "\"outputs\"",
-                                         "local files only",
+                                         "there are paths",
+                                         "can only be read",
+                                         "names no bucket",
                                          "no rendition fits",
                                          "output \"",
                                          "\"renditions\" is missing",

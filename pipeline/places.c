@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "pipeline/hls.h"
 #include "pipeline/hls_priv.h"
+#include "pipeline/objects.h"
 #include "pipeline/publish_note.h"
 #include "pipeline/tracks.h"
 
@@ -125,6 +126,25 @@ static bool check_hls(const struct job *job, const struct manifest_output *outpu
     return true;
 }
 
+// An output in a store: nothing waits under another name.
+static bool choose_object(struct job *job, struct job_file *file, bool overwrite,
+                          struct sr_err *err)
+{
+    const bool is_hls = file->output->type == MANIFEST_HLS;
+    bool is_there = is_hls;  // looked at more closely
+    if (strcmp(file->final, job->manifest->input) == 0)
+        return sr_fail(err, SR_ERR_INVALID, "%s: is the input itself", file->final);
+    if (!is_hls && !overwrite && !objects_exist(job, file->final, &is_there, err))
+        return false;
+    if (!overwrite && is_there &&
+        !publish_note_allows(job, file->final, is_hls, &file->is_ours, err))
+        return false;
+    file->may_overwrite = overwrite || file->is_ours;
+    if (!is_hls && is_there && !file->may_overwrite)
+        return sr_fail(err, SR_ERR_EXISTS, "%s: is there already; -y overwrites it", file->final);
+    return objects_prepare(job, file, err);
+}
+
 static bool add_file(struct job *job, const struct manifest_output *output, size_t video,
                      const char *id, bool overwrite, struct sr_err *err)
 {
@@ -141,19 +161,22 @@ static bool add_file(struct job *job, const struct manifest_output *output, size
     if (!file->final)
         return false;
     const bool is_hls = output->type == MANIFEST_HLS;
-    if (!overwrite && exists(file->final)) {
-        if (!publish_note_allows(job, file->final, is_hls, &file->is_ours, err))
-            return false;
-        overwrite = file->is_ours;
-    }
-    if (is_hls ? !check_hls(job, output, file->final, overwrite, err)
-               : !check_file(job, file->final, overwrite, err))
-        return false;
     for (size_t i = 0; i + 1 < job->file_count; i++) {
         if (job->files[i].final && strcmp(job->files[i].final, file->final) == 0)
             return sr_fail(err, SR_ERR_INVALID, "%s: two outputs would have this name",
                            file->final);
     }
+    if (remote_is_url(file->final))
+        return choose_object(job, file, overwrite, err);
+    if (!overwrite && exists(file->final)) {
+        if (!publish_note_allows(job, file->final, is_hls, &file->is_ours, err))
+            return false;
+        overwrite = file->is_ours;
+    }
+    file->may_overwrite = overwrite;
+    if (is_hls ? !check_hls(job, output, file->final, overwrite, err)
+               : !check_file(job, file->final, overwrite, err))
+        return false;
     file->temporary = temporary_path(job, file->final, is_hls && is_folder(file->final), err);
     return file->temporary != NULL;
 }
@@ -170,7 +193,7 @@ static const char *audio_id(const struct job *job, const struct manifest_output 
 
 bool places_choose(struct job *job, bool overwrite, struct sr_err *err)
 {
-    if (!manifest_input_name(job->manifest->input, &job->name, err))
+    if (!manifest_input_name(job->manifest->input_shown, &job->name, err))
         return false;
     for (size_t o = 0; o < job->manifest->output_count; o++) {
         const struct manifest_output *const output = &job->manifest->outputs[o];
@@ -225,7 +248,8 @@ bool places_report(const struct job *job, char **ret_path, struct sr_err *err)
         path = sr_strf(err, "%.*s.report.json", dot ? (int)(dot - output) : (int)strlen(output),
                        output);
     }
-    if (!path || !check_report(path, err))
+    if (!path ||
+        (remote_is_url(path) ? !objects_check_report(job, path, err) : !check_report(path, err)))
         return false;
     *ret_path = sr_take(path);
     return true;

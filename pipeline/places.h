@@ -5,6 +5,7 @@
 #include "pipeline/job.h"
 
 // Fills job->files with final and temporary names. Needs act_plan. Makes no file.
+// Of objects it also opens their places.
 // Errors: EXISTS (something is there and `overwrite` is false), INVALID (the input itself, a folder where a file should be, two outputs
 // at one place), STORAGE, NO_MEMORY.
 SR_MUST_USE bool places_choose(struct job *job, bool overwrite, struct sr_err *err);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "pipeline/objects.h"
 
 #define NOTE_NAME "publish.json"
 enum { NOTE_BYTES_MAX = 1 << 20, HASH_STEP_BYTES = 1 << 18 };
@@ -40,10 +41,8 @@ bool publish_note_write(struct job *job, struct sr_err *err)
 void publish_note_remove(struct job *job)
 {
     struct sr_err err;
-    sr_auto(char) char *path = sr_strf(&err, "%s/%s", workspace_folder(job->workspace), NOTE_NAME);
-    if (path && (unlink(path) == 0 || sr_fail_errno(&err, errno, "remove %s", path)))
-        return;
-    sr_warn(job->log, "a note of the workspace stays", SR_ERR(&err));
+    if (!workspace_note_remove(job->workspace, NOTE_NAME, &err))
+        sr_warn(job->log, "a note of the workspace stays", SR_ERR(&err));
 }
 
 static bool hash_file(const char *path, char text[SR_SHA256_HEX], struct sr_err *err)
@@ -72,6 +71,12 @@ static bool hash_file(const char *path, char text[SR_SHA256_HEX], struct sr_err 
     return true;
 }
 
+static bool hash(const struct job *job, const char *final, char text[SR_SHA256_HEX],
+                 struct sr_err *err)
+{
+    return remote_is_url(final) ? objects_hash(job, final, text, err) : hash_file(final, text, err);
+}
+
 static const char *find_hash(const struct job *job, const json_t *note, const char *final,
                              struct sr_err *err)
 {
@@ -92,19 +97,17 @@ static const char *find_hash(const struct job *job, const json_t *note, const ch
 bool publish_note_allows(const struct job *job, const char *final, bool is_hls, bool *ret_allows,
                          struct sr_err *err)
 {
-    sr_auto(char) char *path = sr_strf(err, "%s/%s", workspace_folder(job->workspace), NOTE_NAME);
     sr_auto(char) char *text = NULL;
     sr_auto(json) json_t *note = NULL;
     struct sr_err why = { 0 };
     size_t bytes;
     *ret_allows = false;
-    if (!path)
-        return false;
-    if (!sr_file_load(path, NOTE_BYTES_MAX, &text, &bytes, &why) ||
+    (void)err;  // what cannot be read is a no
+    if (!workspace_note_load(job->workspace, NOTE_NAME, NOTE_BYTES_MAX, &text, &bytes, &why) ||
         !jx_parse(text, bytes, false, &note, &why))
         return true;
     const char *const want = find_hash(job, note, final, &why);
     char got[SR_SHA256_HEX];
-    *ret_allows = want && (is_hls || (hash_file(final, got, &why) && strcmp(got, want) == 0));
+    *ret_allows = want && (is_hls || (hash(job, final, got, &why) && strcmp(got, want) == 0));
     return true;
 }

@@ -315,7 +315,7 @@ static bool total_json(struct making *making, json_t *root, struct sr_err *err)
 }
 
 // Sound begins where the plan has it, within the rounding of both clocks, and is as long as its
-// samples.
+// samples. A track of sound is one segment, from its beginning to its end.
 static bool check_audio(struct making *making, const struct job_audio *audio, struct sr_err *err)
 {
     const struct track_part *const part = &audio->part.part;
@@ -326,11 +326,12 @@ static bool check_audio(struct making *making, const struct job_audio *audio, st
         2 + 2000000 / (int64_t)part->timescale +
         2 * (int64_t)audio->extent.time_base.num * 1000000 / audio->extent.time_base.den;
     if ((late_us > tolerance_us || late_us < -tolerance_us) &&
-        !fault(making, err, "%s: its sound begins %" PRId64 " us late", audio->id, late_us))
+        !fault(making, err, "segment 1 of %s: its sound begins %" PRId64 " us late", audio->id,
+               late_us))
         return false;
     if (part->end_pts - part->start_pts != part->frame_count)
-        return fault(making, err, "%s: %" PRId64 " samples in an interval of %" PRId64, audio->id,
-                     part->frame_count, part->end_pts - part->start_pts);
+        return fault(making, err, "segment 1 of %s: %" PRId64 " samples in an interval of %" PRId64,
+                     audio->id, part->frame_count, part->end_pts - part->start_pts);
     return true;
 }
 

@@ -16,7 +16,7 @@
 #include "pipeline/report.h"
 #include "pipeline/run_tasks.h"
 
-enum { BUDGET_BYTES_MIN = 256 << 20 };
+enum { BUDGET_BYTES_MIN = 256 << 20, JOB_NAME_LETTERS = 24 };
 
 void run_result_done(struct run_result *result)
 {
@@ -42,6 +42,34 @@ static uint64_t default_budget(void)
     return half > BUDGET_BYTES_MIN ? half : BUDGET_BYTES_MIN;
 }
 
+// What tells jobs apart that share a place: their outputs.
+static bool job_name(const struct manifest *manifest, char name[SR_SHA256_HEX], struct sr_err *err)
+{
+    uint8_t digest[SR_SHA256_BYTES];
+    if (!sr_sha256(manifest->output, strlen(manifest->output), digest, err))
+        return false;
+    sr_hex(digest, sizeof(digest), name);
+    name[JOB_NAME_LETTERS] = '\0';
+    return true;
+}
+
+// Of an output in a store, on this machine: one folder for each output.
+// Spec: XDG Base Directory: $XDG_CACHE_HOME, which must be absolute, else $HOME/.cache
+static char *cache_workspace(const struct manifest *manifest, struct sr_err *err)
+{
+    const char *const cache = getenv("XDG_CACHE_HOME"), *const home = getenv("HOME");
+    char name[SR_SHA256_HEX];
+    if (!job_name(manifest, name, err))
+        return NULL;
+    if (cache && cache[0] == '/')
+        return sr_strf(err, "%s/splitreel/%s", cache, name);
+    if (home && home[0] == '/')
+        return sr_strf(err, "%s/.cache/splitreel/%s", home, name);
+    (void)sr_fail(err, SR_ERR_INVALID,
+                  "neither HOME nor XDG_CACHE_HOME says where to work; name a --workspace");
+    return NULL;
+}
+
 // The workspace's folder when the user names none. For a pipe there is no "beside": a folder in
 // TMPDIR, this run's alone.
 static char *default_workspace(const struct manifest *manifest, struct sr_err *err)
@@ -57,6 +85,8 @@ static char *default_workspace(const struct manifest *manifest, struct sr_err *e
         }
         return folder;
     }
+    if (remote_is_url(manifest->output))
+        return cache_workspace(manifest, err);
     sr_auto(char) char *parent = places_parent(manifest->output, err);
     if (!parent)
         return NULL;
@@ -98,6 +128,7 @@ struct run {
     bool workspace_is_ours;
     struct workspace *workspace;
     struct sr_budget *budget;
+    struct remote *remote;
     struct job *job;
 };
 
@@ -106,7 +137,7 @@ static bool check_strict(const struct run *run, const struct report *report, str
     if (!run->params->strict || report->damaged == 0)
         return true;
     return sr_fail(err, SR_ERR_INPUT, "%s: the source is damaged, and --strict refuses that: %s",
-                   run->params->manifest->input, report->first_damage);
+                   run->params->manifest->input_shown, report->first_damage);
 }
 
 static bool keep_failed_report(const struct run *run, const struct report *report,
@@ -177,11 +208,10 @@ static bool deliver(struct run *run, struct sr_err *err)
     run->result->report = json_incref(report.json);
     if (!report.has_passed)
         return keep_failed_report(run, &report, err);
-    if (!source_check(run->params->manifest->input, &job->identity, err))
-        return sr_err_wrap(err, "%s", run->params->manifest->input);
+    if (!source_check(run->remote, run->params->manifest->input, &job->identity, err))
+        return sr_err_wrap(err, "%s", job->source.name);
     set_stage(run->params, RUN_PUBLISHING);
     const struct act_publish_params params = {
-        .overwrite = run->params->overwrite,
         .pipe_fd = run->params->pipe_fd,
         .report_path = report_path,
         .report = report.json,
@@ -199,6 +229,7 @@ static bool prepare(struct run *run, struct sr_err *err)
     sr_auto(json) json_t *planned = NULL;
     const struct job_params params = {
         .manifest = run->params->manifest,
+        .remote = run->remote,
         .workspace = run->workspace,
         .budget = run->budget,
         .cancel = &run->hard,
@@ -220,7 +251,7 @@ static bool check_strict_early(const struct run *run, struct sr_err *err)
     const struct packet_table *const table = run->job->table;
     return !run->params->strict || !table || table->damaged_count == 0 ||
            sr_fail(err, SR_ERR_INPUT, "%s: %zu packets are damaged, and --strict refuses that",
-                   run->params->manifest->input, table->damaged_count);
+                   run->params->manifest->input_shown, table->damaged_count);
 }
 
 static bool work(struct run *run, struct sr_err *err)
@@ -267,12 +298,13 @@ static void remove_work(struct run *run, bool all)
         free(keys);
     } else {
         workspace_abandon(run->workspace);
-        run->result->workspace_kept = access(run->result->workspace, F_OK) == 0;
+        run->result->workspace_kept =
+            !remote_is_url(run->result->workspace) && access(run->result->workspace, F_OK) == 0;
     }
     if (!run->workspace_is_ours)
         return;
     char *const parent = places_parent(run->result->workspace, &err);
-    if (parent && strlen(parent) >= 10 && strcmp(parent + strlen(parent) - 10, ".splitreel") == 0)
+    if (parent && strlen(parent) >= 9 && strcmp(parent + strlen(parent) - 9, "splitreel") == 0)
         (void)rmdir(parent);  // stays while another job's work is in it
     free(parent);
 }
@@ -298,13 +330,31 @@ static bool has_work(const struct run *run)
 static bool open_all(struct run *run, struct sr_err *err)
 {
     const struct run_params *const params = run->params;
+    char name[SR_SHA256_HEX];
+    if (!job_name(params->manifest, name, err))
+        return false;
+    if (params->workspace && remote_is_url(params->workspace) &&
+        strcmp(params->manifest->output, "-") == 0)
+        return sr_fail(err, SR_ERR_INVALID,
+                       "--workspace %s: for a pipe want a folder of this machine",
+                       params->workspace);
     run->workspace_is_ours = params->workspace == NULL;
     run->result->workspace = params->workspace ? sr_str_dup(params->workspace, err)
                                                : default_workspace(params->manifest, err);
     if (!run->result->workspace)
         return false;
+    const struct remote_params remote = {
+        .stores = params->stores,
+        .cancel = &run->hard,
+        .log = params->log,
+        .reader_count = params->worker_count,
+    };
+    if (!remote_new(&remote, &run->remote, err))
+        return false;
     const struct workspace_params workspace = {
         .folder = run->result->workspace,
+        .remote = run->remote,
+        .job = name,
         .is_ours = run->workspace_is_ours,
         .log = params->log,
     };
@@ -320,7 +370,7 @@ bool run_job(const struct run_params *params, struct run_result *ret, struct sr_
     sr_cancel_init(&run.hard, params->stop, params->clock, INT64_MAX);
     // What cannot work is refused before a folder is made for it.
     bool done =
-        access(params->manifest->input, F_OK) == 0 ||
+        remote_is_url(params->manifest->input) || access(params->manifest->input, F_OK) == 0 ||
         sr_fail(err, SR_ERR_NOT_FOUND, "%s: there is no such file", params->manifest->input);
     done = done && open_all(&run, err) && work(&run, err);
     if (run.job)
@@ -330,6 +380,7 @@ bool run_job(const struct run_params *params, struct run_result *ret, struct sr_
         remove_work(&run, done);
     set_stage(params, done ? RUN_ENDED : RUN_FAILED);
     job_free(run.job);
+    remote_free(run.remote);
     workspace_free(run.workspace);
     sr_budget_free(run.budget);
     return done;

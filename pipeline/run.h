@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "pipeline/manifest.h"
+#include "storage/blob_stores.h"
 
 enum run_cell { RUN_CELL_WAITS, RUN_CELL_RUNS, RUN_CELL_DONE, RUN_CELL_REUSED };
 enum run_stage {
@@ -36,7 +37,10 @@ struct run_progress {
 
 struct run_params {
     const struct manifest *manifest;
-    const char *workspace;  // NULL: .splitreel/NAME beside the output
+    const char *workspace;  // NULL: .splitreel/NAME beside the output; of an output in a store
+                            // splitreel/NAME in the user's cache folder
+    const struct blob_stores_params *stores;  // how stores are reached; NULL: as the environment
+                                              // says
     bool keep, overwrite, strict;
     size_t worker_count;    // 1..RUN_WORKERS_MAX
     uint64_t memory_bytes;  // for pictures in flight; 0: half of the machine's

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "base/str.h"
@@ -29,14 +30,40 @@ static bool times_of(const char *path, struct source_identity *identity, struct 
     return true;
 }
 
-bool source_open(const char *path, struct sr_reader *ret_reader,
+static bool open_file(const char *path, struct sr_reader *ret_reader,
+                      struct source_identity *identity, struct sr_err *err)
+{
+    if (!sr_file_reader_open(path, ret_reader, err) || !times_of(path, identity, err))
+        return false;
+    identity->bytes = sr_reader_size(ret_reader);
+    return true;
+}
+
+static bool open_object(struct remote *remote, const char *url, struct sr_reader *ret_reader,
+                        struct source_identity *identity, struct sr_err *err)
+{
+    const struct blob_place *place;
+    sr_auto(blob_info) struct blob_info info = { 0 };
+    if (!remote)
+        return sr_fail(err, SR_ERR_UNSUPPORTED, "want a path");
+    if (!remote_open(remote, url, BLOB_PLACE_READ, &place, err) ||
+        !blob_head(&place->blob, place->key, &info, err))
+        return false;
+    memcpy(identity->etag, info.etag, sizeof(identity->etag));
+    identity->bytes = info.bytes;
+    // No bytes, nothing to read: the caller says so.
+    return info.bytes == 0 ||
+           remote_reader(remote, &place->blob, place->key, &info, ret_reader, err);
+}
+
+bool source_open(struct remote *remote, const char *path, struct sr_reader *ret_reader,
                  struct source_identity *ret_identity, struct sr_err *err)
 {
     sr_auto(sr_reader) struct sr_reader reader = { 0 };
     struct source_identity identity = { 0 };
-    if (!sr_file_reader_open(path, &reader, err) || !times_of(path, &identity, err))
+    if (remote_is_url(path) ? !open_object(remote, path, &reader, &identity, err)
+                            : !open_file(path, &reader, &identity, err))
         return false;
-    identity.bytes = sr_reader_size(&reader);
     if (identity.bytes == 0)
         return sr_fail(err, SR_ERR_INPUT, "the file is empty");
     const size_t hashed = identity.bytes < HASHED_BYTES ? (size_t)identity.bytes : HASHED_BYTES;
@@ -53,9 +80,25 @@ bool source_open(const char *path, struct sr_reader *ret_reader,
     return true;
 }
 
-bool source_check(const char *path, const struct source_identity *identity, struct sr_err *err)
+static bool check_object(struct remote *remote, const char *url,
+                         const struct source_identity *identity, struct sr_err *err)
+{
+    const struct blob_place *place;
+    sr_auto(blob_info) struct blob_info info = { 0 };
+    if (!remote_open(remote, url, BLOB_PLACE_READ, &place, err) ||
+        !blob_head(&place->blob, place->key, &info, err))
+        return false;
+    return (info.bytes == identity->bytes && strcmp(info.etag, identity->etag) == 0) ||
+           sr_fail(err, SR_ERR_CONFLICT,
+                   "the source has changed while it was read; run again when it is complete");
+}
+
+bool source_check(struct remote *remote, const char *path, const struct source_identity *identity,
+                  struct sr_err *err)
 {
     struct source_identity now = { 0 };
+    if (remote_is_url(path))
+        return check_object(remote, path, identity, err);
     if (!times_of(path, &now, err))
         return false;
     if (now.bytes != identity->bytes || now.changed_ns != identity->changed_ns)
@@ -70,7 +113,9 @@ bool source_identity_json(const struct source_identity *identity, bool with_time
     sr_auto(json) json_t *json = json_object();
     if (!jx_made(json, err) ||
         !jx_put(json, "bytes", json_integer((json_int_t)identity->bytes), err) ||
-        (with_time && !jx_put(json, "changed_ns", json_integer(identity->changed_ns), err)) ||
+        (with_time && !*identity->etag &&
+         !jx_put(json, "changed_ns", json_integer(identity->changed_ns), err)) ||
+        (with_time && *identity->etag && !jx_put(json, "etag", jx_string(identity->etag), err)) ||
         !jx_put(json, "head_sha256", json_string(identity->head_sha256), err) ||
         !jx_put(json, "tail_sha256", json_string(identity->tail_sha256), err))
         return false;

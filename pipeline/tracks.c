@@ -25,6 +25,11 @@ static bool open_part(void *self, struct sr_reader *ret_reader, struct sr_err *e
     return workspace_read(place->workspace, place->key, ret_reader, err);
 }
 
+const struct workspace_key *tracks_key(const struct mux_part *part)
+{
+    return ((const struct place *)part->self)->key;
+}
+
 void tracks_free(struct tracks *tracks)
 {
     if (!tracks)

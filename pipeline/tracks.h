@@ -17,6 +17,8 @@ SR_MUST_USE bool tracks_new_audio(struct job *job, size_t audio, struct tracks *
 void tracks_free(struct tracks *tracks);
 SR_DEFINE_AUTO(tracks, struct tracks, tracks_free);
 
+// Of a part of these tracks, the workspace's key: the job's, and valid as long.
+const struct workspace_key *tracks_key(const struct mux_part *part);
 const struct mux_track *tracks_list(const struct tracks *tracks);
 size_t tracks_count(const struct tracks *tracks);
 // Whether the output takes the rendition of this audio track, or of this video.

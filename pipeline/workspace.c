@@ -23,16 +23,63 @@ static const char *const note_names[] = { "probe.json", "plan.json", "report.jso
                                           NULL };
 
 struct workspace {
-    char *folder;
-    int lock_fd;  // -1: none
+    char *folder;  // or URL, with a slash at its end
+    struct remote *remote;
+    const struct blob_place *place;  // NULL: a folder
+    char *notes;                     // what the names of notes begin with; "" in a folder
+    int lock_fd;                     // -1: none
     bool is_ours;
     const struct sr_log *log;
 };
 
+// A path; in a store, a key.
 static char *path_of(const struct workspace *workspace, const char *name, const char *suffix,
                      struct sr_err *err)
 {
-    return sr_strf(err, "%s/%s%s", workspace->folder, name, suffix);
+    return workspace->place ? sr_strf(err, "%s%s%s", workspace->place->key, name, suffix)
+                            : sr_strf(err, "%s/%s%s", workspace->folder, name, suffix);
+}
+
+// Files or objects, by path_of()'s name --------------------------------------------------------
+static bool open_file(struct workspace *workspace, const char *path, struct sr_reader *ret,
+                      struct sr_err *err)
+{
+    return workspace->place
+               ? remote_reader(workspace->remote, &workspace->place->blob, path, NULL, ret, err)
+               : sr_file_reader_open(path, ret, err);
+}
+
+static bool create_file(struct workspace *workspace, const char *path, struct sr_writer *ret,
+                        struct sr_err *err)
+{
+    const struct blob_attrs attrs = { 0 };
+    return workspace->place
+               ? remote_writer(workspace->remote, &workspace->place->blob, path, &attrs, ret, err)
+               : sr_file_writer_open(path, ret, err);
+}
+
+static bool load_file(struct workspace *workspace, const char *path, size_t bytes_max,
+                      char **ret_text, size_t *ret_bytes, struct sr_err *err)
+{
+    return workspace->place
+               ? blob_load(&workspace->place->blob, path, bytes_max, ret_text, ret_bytes, err)
+               : sr_file_load(path, bytes_max, ret_text, ret_bytes, err);
+}
+
+static bool store_file(struct workspace *workspace, const char *path, const char *text,
+                       struct sr_err *err)
+{
+    char etag[BLOB_ETAG_BYTES];
+    const struct blob_put put = { .key = path, .data = text, .bytes = strlen(text) };
+    return workspace->place ? blob_put(&workspace->place->blob, &put, etag, err)
+                            : sr_file_store(path, text, strlen(text), err);
+}
+
+static bool unlink_file(const struct workspace *workspace, const char *path, struct sr_err *err)
+{
+    if (workspace->place)
+        return blob_remove(&workspace->place->blob, &path, 1, err);
+    return unlink(path) == 0 || errno == ENOENT || sr_fail_errno(err, errno, "remove %s", path);
 }
 
 // The lock ---------------------------------------------------------------------------------------
@@ -133,10 +180,8 @@ static void remove_file(const struct workspace *workspace, const char *name)
 {
     struct sr_err err;
     sr_auto(char) char *path = path_of(workspace, name, "", &err);
-    if (path && (unlink(path) == 0 || errno == ENOENT))
+    if (path && unlink_file(workspace, path, &err))
         return;
-    if (path)
-        (void)sr_fail_errno(&err, errno, "remove %s", path);
     sr_warn(workspace->log, "a file of the workspace stays", SR_ERR(&err));
 }
 
@@ -154,6 +199,20 @@ static bool remove_matching(const struct workspace *workspace, bool (*matches)(c
     return true;
 }
 
+static bool open_store(struct workspace *workspace, const struct workspace_params *params,
+                       struct sr_err *err)
+{
+    const size_t bytes = strlen(params->folder);
+    if (!params->remote)
+        return sr_fail(err, SR_ERR_UNSUPPORTED, "%s: want a folder", params->folder);
+    workspace->remote = params->remote;
+    workspace->folder =
+        sr_strf(err, "%s%s", params->folder, params->folder[bytes - 1] == '/' ? "" : "/");
+    workspace->notes = sr_strf(err, "jobs/%s/", params->job ? params->job : "");
+    return workspace->folder && workspace->notes &&
+           remote_open(params->remote, workspace->folder, BLOB_PLACE_LIST, &workspace->place, err);
+}
+
 bool workspace_open(const struct workspace_params *params, struct workspace **ret_workspace,
                     struct sr_err *err)
 {
@@ -163,8 +222,15 @@ bool workspace_open(const struct workspace_params *params, struct workspace **re
     workspace->lock_fd = -1;
     workspace->is_ours = params->is_ours;
     workspace->log = params->log;
+    if (remote_is_url(params->folder)) {
+        if (!open_store(workspace, params, err))
+            return sr_err_wrap(err, "workspace");
+        *ret_workspace = sr_take(workspace);
+        return true;
+    }
     workspace->folder = sr_str_dup(params->folder, err);
-    if (!workspace->folder || !sr_make_folders(params->folder, err) || !take_lock(workspace, err) ||
+    workspace->notes = workspace->folder ? sr_str_dup("", err) : NULL;
+    if (!workspace->notes || !sr_make_folders(params->folder, err) || !take_lock(workspace, err) ||
         !remove_matching(workspace, is_stale, err))
         return sr_err_wrap(err, "workspace");
     *ret_workspace = sr_take(workspace);
@@ -178,6 +244,7 @@ void workspace_free(struct workspace *workspace)
     if (workspace->lock_fd >= 0)
         (void)close(workspace->lock_fd);  // gives the lock back
     free(workspace->folder);
+    free(workspace->notes);
     free(workspace);
 }
 
@@ -201,14 +268,14 @@ bool workspace_write(struct workspace *workspace, const struct workspace_key *ke
                      struct sr_writer *ret_writer, struct sr_err *err)
 {
     sr_auto(char) char *path = path_of(workspace, key->text, ".m4s", err);
-    return path && sr_file_writer_open(path, ret_writer, err);
+    return path && create_file(workspace, path, ret_writer, err);
 }
 
 bool workspace_read(struct workspace *workspace, const struct workspace_key *key,
                     struct sr_reader *ret_reader, struct sr_err *err)
 {
     sr_auto(char) char *path = path_of(workspace, key->text, ".m4s", err);
-    return path && sr_file_reader_open(path, ret_reader, err);
+    return path && open_file(workspace, path, ret_reader, err);
 }
 
 static bool store_json(struct workspace *workspace, const char *name, const char *suffix,
@@ -216,8 +283,7 @@ static bool store_json(struct workspace *workspace, const char *name, const char
 {
     sr_auto(char) char *path = path_of(workspace, name, suffix, err);
     sr_auto(char) char *text = NULL;
-    return path && jx_dump(document, indent, &text, err) &&
-           sr_file_store(path, text, strlen(text), err);
+    return path && jx_dump(document, indent, &text, err) && store_file(workspace, path, text, err);
 }
 
 bool workspace_store(struct workspace *workspace, const struct workspace_key *key,
@@ -236,7 +302,31 @@ bool workspace_store(struct workspace *workspace, const struct workspace_key *ke
 bool workspace_note(struct workspace *workspace, const char *name, const json_t *document,
                     struct sr_err *err)
 {
-    return store_json(workspace, name, "", document, true, err);
+    return store_json(workspace, workspace->notes, name, document, true, err);
+}
+
+bool workspace_note_load(struct workspace *workspace, const char *name, size_t bytes_max,
+                         char **ret_text, size_t *ret_bytes, struct sr_err *err)
+{
+    sr_auto(char) char *path = path_of(workspace, workspace->notes, name, err);
+    return path && load_file(workspace, path, bytes_max, ret_text, ret_bytes, err);
+}
+
+bool workspace_note_remove(struct workspace *workspace, const char *name, struct sr_err *err)
+{
+    sr_auto(char) char *path = path_of(workspace, workspace->notes, name, err);
+    return path && unlink_file(workspace, path, err);
+}
+
+const struct blob_place *workspace_place(const struct workspace *workspace)
+{
+    return workspace->place;
+}
+
+char *workspace_object(const struct workspace *workspace, const struct workspace_key *key,
+                       struct sr_err *err)
+{
+    return path_of(workspace, key->text, ".m4s", err);
 }
 
 static bool parse_document(const char *text, size_t bytes, const struct workspace_key *key,
@@ -293,7 +383,7 @@ static bool load(struct workspace *workspace, const struct workspace_key *key,
     sr_auto(sr_reader) struct sr_reader data = { 0 };
     size_t bytes;
     struct track_part part = { 0 };
-    if (!path || !sr_file_load(path, DOCUMENT_BYTES_MAX, &text, &bytes, err) ||
+    if (!path || !load_file(workspace, path, DOCUMENT_BYTES_MAX, &text, &bytes, err) ||
         !workspace_read(workspace, key, &data, err) ||
         !parse_document(text, bytes, key, &part, err))
         return false;
@@ -337,7 +427,7 @@ void workspace_remove(struct workspace *workspace, const struct workspace_key *k
 {
     struct sr_err err;
     char name[SR_SHA256_HEX + 8];
-    for (size_t i = 0; i < key_count; i++) {
+    for (size_t i = 0; !workspace->place && i < key_count; i++) {
         (void)snprintf(name, sizeof(name), "%s.json", keys[i].text);
         remove_file(workspace, name);
         (void)snprintf(name, sizeof(name), "%s.m4s", keys[i].text);
@@ -350,8 +440,13 @@ void workspace_remove(struct workspace *workspace, const struct workspace_key *k
 
 void workspace_abandon(struct workspace *workspace)
 {
-    for (size_t i = 0; note_names[i]; i++)
-        remove_file(workspace, note_names[i]);
+    for (size_t i = 0; note_names[i]; i++) {
+        struct sr_err err;
+        if (!workspace_note_remove(workspace, note_names[i], &err))
+            sr_warn(workspace->log, "a note of the workspace stays", SR_ERR(&err));
+    }
+    if (workspace->place)
+        return;
     remove_file(workspace, "lock");
     (void)rmdir(workspace->folder);  // stays when results are in it
 }

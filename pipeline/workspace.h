@@ -1,5 +1,5 @@
-// pipeline/workspace.h - encoded parts in a folder, found again by what they were made from: names,
-// reuse, collection.
+// pipeline/workspace.h - encoded parts in a folder or an object store, found again by what they
+// were made from: names, reuse, collection.
 //
 // KEY.m4s holds a part's bytes, KEY.json its document, written after it: a part is there when its
 // document is. KEY is a hash of everything that decides a byte, so a result is never looked for by
@@ -11,17 +11,21 @@
 #include "base/io.h"
 #include "base/jx.h"
 #include "base/log.h"
+#include "pipeline/remote.h"
 #include "transcode/track.h"
 
 struct workspace;
 
 struct workspace_params {
-    const char *folder;        // made when missing
+    const char *folder;        // made when missing; or the s3:// URL that all keys begin with
+    struct remote *remote;     // borrowed; NULL where no URL can be
+    const char *job;           // names the notes of a job where others work too; NULL: ""
     bool is_ours;              // nobody else puts results here: removal takes all of them
     const struct sr_log *log;  // NULL: silent
 };
 
-// Takes the folder's lock and removes what a crash left half-written.
+// Takes the folder's lock and removes what a crash left half-written. A store is shared: there is
+// no lock, results that two jobs make at once are the same, and none is removed here.
 // Owns:    *ret_workspace is the caller's, for workspace_free(), which gives the lock back. `params` is read during the call only.
 // Errors:  BUSY (another process works there, with its number), STORAGE, DENIED, NO_MEMORY.
 // Threads: open and free by one; all else by any number at once, for different keys.
@@ -50,14 +54,27 @@ SR_MUST_USE bool workspace_store(struct workspace *workspace, const struct works
                                  const struct track_part *part, struct sr_err *err);
 SR_MUST_USE bool workspace_read(struct workspace *workspace, const struct workspace_key *key,
                                 struct sr_reader *ret_reader, struct sr_err *err);
+// What workspace_note() stored; the caller frees *ret_text. Errors: NOT_FOUND, TOO_LARGE, STORAGE,
+// NO_MEMORY.
+SR_MUST_USE bool workspace_note_load(struct workspace *workspace, const char *name,
+                                     size_t bytes_max, char **ret_text, size_t *ret_bytes,
+                                     struct sr_err *err);
+SR_MUST_USE bool workspace_note_remove(struct workspace *workspace, const char *name,
+                                       struct sr_err *err);
+// Another bucket's parts can only be fetched; NULL: it is a folder.
+const struct blob_place *workspace_place(const struct workspace *workspace);
+// Of a part in a store: the caller frees *ret_key.
+char *workspace_object(const struct workspace *workspace, const struct workspace_key *key,
+                       struct sr_err *err);
+
 // A document of the job (probe.json, plan.json), for people and for the next step. Errors: STORAGE,
 // NO_MEMORY.
 SR_MUST_USE bool workspace_note(struct workspace *workspace, const char *name,
                                 const json_t *document, struct sr_err *err);
 
-// After success: removes these results (all of them when the folder is ours), the notes, the lock,
-// and the folder when it is then empty. What cannot be removed is logged. The workspace can only be
-// freed after this.
+// After success, of a folder: removes these results (all of them when the folder is ours), the
+// notes, the lock, and the folder when it is then empty. What cannot be removed is logged. The
+// workspace can only be freed after this.
 void workspace_remove(struct workspace *workspace, const struct workspace_key *keys,
                       size_t key_count);
 // After a run that left nothing here: removes notes and lock, and the folder when it is then empty;

@@ -25,10 +25,10 @@ struct sim {
     json_t *inputs;
     struct op ops[OPS_MAX];  // what is out
     size_t op_count;
-    uint64_t runs[RUNS_MAX];  // map runs at work
-    size_t run_count, child_run_count;
     struct asl_audit *audit;
     size_t end_count;
+    uint64_t runs[RUNS_MAX];  // map runs at work
+    size_t run_count, child_run_count;
     bool has_more;
     int64_t now_us;
 };

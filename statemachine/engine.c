@@ -439,6 +439,9 @@ static void undo(struct engine *engine, struct round *round, const struct sr_err
             job->failed = false;
             *tail = job;
             tail = &job->next;
+        } else if (job->request.kind == ENGINE_POLL && !job->failed && !job->polls) {
+            *tail = job;  // the round ended before it: it waits on
+            tail = &job->next;
         } else {
             if (!job->failed)
                 job->err = *why;
@@ -448,15 +451,13 @@ static void undo(struct engine *engine, struct round *round, const struct sr_err
     }
     if (!again)
         return;
+    // Behind what was asked meanwhile, which else would not be refused while the fault lasts.
     sr_lock(&engine->lock);
-    *tail = engine->queued.first;
-    if (!engine->queued.first)
-        for (engine->queued.last = again; engine->queued.last->next;
-             engine->queued.last = engine->queued.last->next)
-            ;
-    engine->queued.first = again;
-    for (struct engine_job *job = again; job && job != *tail; job = job->next)
+    *(engine->queued.first ? &engine->queued.last->next : &engine->queued.first) = again;
+    for (struct engine_job *job = again; job; job = job->next) {
+        engine->queued.last = job;
         engine->queued.count++;
+    }
     sr_unlock(&engine->lock);
 }
 
@@ -489,7 +490,9 @@ bool engine_step(struct engine *engine, bool *ret_more, struct sr_err *err)
         return true;
     }
     bool begun = store->ops->begin(store->self, err);
-    const bool done = begun && work(engine, &round, err) && store->ops->commit(store->self, err);
+    const bool worked = begun && work(engine, &round, err);
+    const int64_t before_us = sr_clock_monotonic_us(engine->clock);
+    const bool done = worked && store->ops->commit(store->self, err);
     if (!done) {
         if (begun)
             store->ops->rollback(store->self);
@@ -499,6 +502,7 @@ bool engine_step(struct engine *engine, bool *ret_more, struct sr_err *err)
     }
     free(round.timers);
     engine->counts.commits++;
+    engine_latency_add(&engine->commit_latency, sr_clock_monotonic_us(engine->clock) - before_us);
     *ret_more = true;
     forget_touched(engine, false);
     engine_run_shrink(engine);

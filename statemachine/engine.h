@@ -128,6 +128,7 @@ SR_MUST_USE bool engine_task_state(struct engine *engine, struct engine_ref ref,
 // What has been done since it was opened.
 struct engine_counts {
     uint64_t commits, inputs, events;
+    uint64_t transitions;  // states entered
     size_t cached, tasks;
 };
 struct engine_counts engine_counts(const struct engine *engine);

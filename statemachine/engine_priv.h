@@ -3,6 +3,7 @@
 
 #include "base/thread.h"
 #include "statemachine/engine.h"
+#include "statemachine/engine_metrics.h"
 #include "statemachine/engine_timer.h"
 
 // A hash table from (execution, op) to something.
@@ -106,6 +107,7 @@ struct engine {
     struct engine_act *acts;
     size_t act_count, act_room;
     struct engine_counts counts;
+    struct engine_latency commit_latency;
     int64_t poll_next_us;
     int64_t retention_us, collect_next_us;
     int64_t now_us;  // of the round

@@ -449,6 +449,7 @@ static bool apply(struct engine *engine, struct engine_run *run, const struct as
     }
     engine->counts.inputs++;
     engine->counts.events += effects.event_count;
+    engine->counts.transitions += engine_entered_count(effects.events, effects.event_count);
     return true;
 }
 

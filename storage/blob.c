@@ -296,12 +296,19 @@ bool blob_upload_abort(const struct blob *blob, const struct blob_upload *upload
     return err->code == SR_ERR_NOT_FOUND;  // somebody was here before us
 }
 
-bool blob_uploads(const struct blob *blob, const char *prefix, struct blob_uploads *ret,
-                  struct sr_err *err)
+bool blob_uploads_after(const struct blob *blob, const char *prefix,
+                        const struct blob_upload *after, struct blob_uploads *ret,
+                        struct sr_err *err)
 {
     if (!blob->ops->uploads)
         return lacks(blob, "list uploads", err);
-    return blob->ops->uploads(blob->self, prefix ? prefix : "", ret, err);
+    return blob->ops->uploads(blob->self, prefix ? prefix : "", after, ret, err);
+}
+
+bool blob_uploads(const struct blob *blob, const char *prefix, struct blob_uploads *ret,
+                  struct sr_err *err)
+{
+    return blob_uploads_after(blob, prefix, NULL, ret, err);
 }
 
 bool blob_list(const struct blob *blob, const struct blob_list *list, struct blob_page *ret,
@@ -342,6 +349,17 @@ bool blob_copy(const struct blob *blob, const char *from, const char *if_match, 
            blob->ops->copy(blob->self, from, if_match, to, attrs, err);
 }
 
+bool blob_copy_across(const struct blob *from_blob, const char *from, const char *if_match,
+                      const struct blob *to_blob, const char *to, const struct blob_attrs *attrs,
+                      struct sr_err *err)
+{
+    if (from_blob->ops != to_blob->ops || !to_blob->ops->copy_across)
+        return lacks(to_blob, "copy from another store", err);
+    return check_key(from, err) && check_key(to, err) &&
+           to_blob->ops->copy_across(to_blob->self, from_blob->self, from, if_match, to, attrs,
+                                     err);
+}
+
 bool blob_tags_get(const struct blob *blob, const char *key, struct blob_pairs *ret,
                    struct sr_err *err)
 {
@@ -367,36 +385,6 @@ bool blob_presign(const struct blob *blob, const char *method, const char *key, 
         return lacks(blob, "presign", err);
     return check_key(key, err) &&
            blob->ops->presign(blob->self, method, key, expires_s, ret_url, err);
-}
-
-bool blob_abort_stale(const struct blob *blob, const char *prefix, int64_t before_us,
-                      size_t *ret_count, struct sr_err *err)
-{
-    size_t count = 0;
-    sr_auto(char) char *last_id = NULL;
-    for (bool again = true; again;) {
-        sr_auto(blob_uploads) struct blob_uploads uploads = { 0 };
-        if (!blob_uploads(blob, prefix, &uploads, err))
-            return false;
-        if (last_id && uploads.count && strcmp(uploads.item[0].id, last_id) == 0)
-            return sr_fail(err, SR_ERR_STORAGE, "uploads that were aborted are still listed");
-        free(last_id);
-        last_id = uploads.count ? sr_str_dup(uploads.item[0].id, err) : NULL;
-        if (uploads.count && !last_id)
-            return false;
-        size_t aborted = 0;
-        for (size_t i = 0; i < uploads.count; i++) {
-            if (uploads.item[i].started_us >= before_us)
-                continue;
-            if (!blob_upload_abort(blob, &uploads.item[i], err))
-                return false;
-            aborted++;
-        }
-        count += aborted;
-        again = uploads.more && aborted;  // a page of which nothing went would come again
-    }
-    *ret_count = count;
-    return true;
 }
 
 static const struct {

@@ -85,7 +85,7 @@ SR_DEFINE_AUTO_VALUE(blob_upload, struct blob_upload, blob_upload_done);
 struct blob_uploads {
     struct blob_upload *item;
     size_t count;
-    bool more;  // there are others: abort these and ask again
+    bool more;  // there are others: abort these and ask again, or go on behind the last
 };
 void blob_uploads_done(struct blob_uploads *uploads);
 SR_DEFINE_AUTO_VALUE(blob_uploads, struct blob_uploads, blob_uploads_done);
@@ -157,12 +157,16 @@ struct blob_ops {
                           const struct blob_parts *parts, const struct blob_attrs *attrs,
                           char ret_etag[BLOB_ETAG_BYTES], struct sr_err *err);
     bool (*upload_abort)(void *self, const struct blob_upload *upload, struct sr_err *err);
-    bool (*uploads)(void *self, const char *prefix, struct blob_uploads *ret, struct sr_err *err);
+    bool (*uploads)(void *self, const char *prefix, const struct blob_upload *after,
+                    struct blob_uploads *ret, struct sr_err *err);
     bool (*list)(void *self, const struct blob_list *list, struct blob_page *ret,
                  struct sr_err *err);
     bool (*remove)(void *self, const char *const *keys, size_t count, struct sr_err *err);
     bool (*copy)(void *self, const char *from, const char *if_match, const char *to,
                  const struct blob_attrs *attrs, struct sr_err *err);
+    // From another store of the same ops; UNSUPPORTED when it is on another server.
+    bool (*copy_across)(void *self, void *from_self, const char *from, const char *if_match,
+                        const char *to, const struct blob_attrs *attrs, struct sr_err *err);
     bool (*tags_get)(void *self, const char *key, struct blob_pairs *ret, struct sr_err *err);
     bool (*tags_set)(void *self, const char *key, const struct blob_pairs *tags,
                      struct sr_err *err);
@@ -220,6 +224,10 @@ SR_MUST_USE bool blob_upload_abort(const struct blob *blob, const struct blob_up
                                    struct sr_err *err);
 SR_MUST_USE bool blob_uploads(const struct blob *blob, const char *prefix, struct blob_uploads *ret,
                               struct sr_err *err);
+// The next page: those behind `after`, the last of the page before; NULL: from the start.
+SR_MUST_USE bool blob_uploads_after(const struct blob *blob, const char *prefix,
+                                    const struct blob_upload *after, struct blob_uploads *ret,
+                                    struct sr_err *err);
 SR_MUST_USE bool blob_list(const struct blob *blob, const struct blob_list *list,
                            struct blob_page *ret, struct sr_err *err);
 // Keys that are not there are fine.
@@ -228,6 +236,10 @@ SR_MUST_USE bool blob_remove(const struct blob *blob, const char *const *keys, s
 // Inside the store. `attrs` NULL: as the source's.
 SR_MUST_USE bool blob_copy(const struct blob *blob, const char *from, const char *if_match,
                            const char *to, const struct blob_attrs *attrs, struct sr_err *err);
+// Between two buckets of one server, by the server; UNSUPPORTED when it cannot be done so.
+SR_MUST_USE bool blob_copy_across(const struct blob *from_blob, const char *from,
+                                  const char *if_match, const struct blob *to_blob, const char *to,
+                                  const struct blob_attrs *attrs, struct sr_err *err);
 SR_MUST_USE bool blob_tags_get(const struct blob *blob, const char *key, struct blob_pairs *ret,
                                struct sr_err *err);
 SR_MUST_USE bool blob_tags_set(const struct blob *blob, const char *key,
@@ -237,7 +249,7 @@ SR_MUST_USE bool blob_presign(const struct blob *blob, const char *method, const
                               int64_t expires_s, char **ret_url, struct sr_err *err);
 
 // Aborts every upload below the prefix that began before `before_us` (wall time): what crashes left
-// behind.
+// behind. See blob_gc.h.
 SR_MUST_USE bool blob_abort_stale(const struct blob *blob, const char *prefix, int64_t before_us,
                                   size_t *ret_count, struct sr_err *err);
 

@@ -49,6 +49,14 @@ SR_MUST_USE bool blob_dir_open_object(const struct blob_dir *dir, const char *ke
 void blob_dir_etag(const struct stat *stat, char ret_etag[BLOB_ETAG_BYTES]);
 void blob_dir_random_name(char ret_name[33]);
 
+// blob_dir_left.c: temporary files that crashes left beside their targets, listed and aborted like
+// uploads.
+bool blob_dir_is_left(const char *id);
+SR_MUST_USE bool blob_dir_left_list(const struct blob_dir *dir, const char *prefix,
+                                    struct blob_uploads *uploads, struct sr_err *err);
+SR_MUST_USE bool blob_dir_left_remove(const struct blob_dir *dir, const char *id,
+                                      struct sr_err *err);
+
 // blob_dir_attrs.c: extended attributes.
 SR_MUST_USE bool blob_dir_attrs_store(int fd, const struct blob_attrs *attrs, const char *key,
                                       struct sr_err *err);
@@ -79,7 +87,8 @@ bool blob_dir_upload_finish(void *self, const struct blob_upload *upload,
                             const struct blob_parts *parts, const struct blob_attrs *attrs,
                             char ret_etag[BLOB_ETAG_BYTES], struct sr_err *err);
 bool blob_dir_upload_abort(void *self, const struct blob_upload *upload, struct sr_err *err);
-bool blob_dir_uploads(void *self, const char *prefix, struct blob_uploads *ret, struct sr_err *err);
+bool blob_dir_uploads(void *self, const char *prefix, const struct blob_upload *after,
+                      struct blob_uploads *ret, struct sr_err *err);
 bool blob_dir_open_reader(void *self, const char *key, const char *if_match, struct sr_reader *ret,
                           struct sr_err *err);
 bool blob_dir_open_writer(void *self, const char *key, const struct blob_attrs *attrs,

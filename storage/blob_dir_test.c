@@ -165,12 +165,62 @@ static void foreign_files(void **state)
     end(&place);
 }
 
+// A writer that died leaves a file which no key has; it is listed and aborted as an upload is, and
+// nothing else can be removed that way.
+static void left_behind(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+    struct place place = begin();
+    static const char *const names[] = { "deep/.%t0123456789abcdef0123456789abcdef", "deep/.%t0123",
+                                         "deep/.%tfile", "file" };
+    for (size_t i = 0; i < SR_TEST_COUNT(names); i++) {
+        sr_auto(char) char *path = sr_strf(&err, "%s/%s", place.folder, names[i]);
+        sr_auto(char) char *deep = sr_strf(&err, "%s/deep", place.folder);
+        sr_assert_ok(sr_make_folders(deep, &err), err);
+        sr_assert_ok(sr_file_store(path, "x", 1, &err), err);
+    }
+    sr_auto(blob_uploads) struct blob_uploads uploads = { 0 };
+    sr_auto(blob_uploads) struct blob_uploads others = { 0 };
+    sr_assert_ok(blob_uploads(&place.blob, "dee", &uploads, &err), err);
+    sr_assert_ok(blob_uploads(&place.blob, "other", &others, &err), err);
+    assert_int_equal(uploads.count, 1);
+    assert_int_equal(others.count, 0);
+    assert_string_equal(uploads.item[0].key, names[0]);
+    assert_true(uploads.item[0].started_us > 0);
+    static const char *const wrong[] = { "t/file",
+                                         "t/",
+                                         "t/deep/.%tfile",
+                                         "t/deep/.%t0123",
+                                         "t/x/../deep/.%t0123456789abcdef0123456789abcdef",
+                                         "t/../.%t0123456789abcdef0123456789abcdef" };
+    char key[] = "file";
+    for (size_t i = 0; i < SR_TEST_COUNT(wrong); i++) {
+        sr_auto(char) char *id = sr_str_dup(wrong[i], &err);
+        const struct blob_upload upload = { .key = key, .id = id };
+        sr_assert_ok(blob_upload_abort(&place.blob, &upload, &err), err);  // not there: fine
+    }
+    const struct blob_list list = { .prefix = "" };
+    sr_auto(blob_page) struct blob_page page = { 0 };
+    sr_assert_ok(blob_list(&place.blob, &list, &page, &err), err);
+    assert_int_equal(page.count, 1);
+    sr_assert_ok(blob_uploads(&place.blob, "", &others, &err), err);
+    assert_int_equal(others.count, 1);
+    blob_uploads_done(&others);
+    sr_assert_ok(blob_upload_abort(&place.blob, &uploads.item[0], &err), err);
+    sr_assert_ok(blob_upload_abort(&place.blob, &uploads.item[0], &err), err);
+    sr_assert_ok(blob_uploads(&place.blob, "", &others, &err), err);
+    assert_int_equal(others.count, 0);
+    end(&place);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(not_a_folder),     cmocka_unit_test(plain_files),
         cmocka_unit_test(no_way_out),       cmocka_unit_test(changed_in_place),
         cmocka_unit_test(writer_is_atomic), cmocka_unit_test(foreign_files),
+        cmocka_unit_test(left_behind),
     };
     return sr_test_run("blob_dir", tests, SR_TEST_COUNT(tests));
 }

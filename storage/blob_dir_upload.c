@@ -276,6 +276,8 @@ bool blob_dir_upload_finish(void *self, const struct blob_upload *upload,
 bool blob_dir_upload_abort(void *self, const struct blob_upload *upload, struct sr_err *err)
 {
     struct blob_dir *dir = self;
+    if (blob_dir_is_left(upload->id))
+        return blob_dir_left_remove(dir, upload->id, err);
     sr_auto(char) char *path = upload_path(dir, upload->id, "", err);
     DIR *folder = path ? opendir(path) : NULL;
     if (!folder)
@@ -296,32 +298,44 @@ bool blob_dir_upload_abort(void *self, const struct blob_upload *upload, struct 
     return true;
 }
 
-bool blob_dir_uploads(void *self, const char *prefix, struct blob_uploads *ret, struct sr_err *err)
+static bool add_upload(const struct blob_dir *dir, int folder, const char *id, const char *prefix,
+                       struct blob_uploads *uploads, struct sr_err *err)
 {
-    struct blob_dir *dir = self;
-    sr_auto(blob_uploads) struct blob_uploads uploads = { 0 };
+    sr_auto(begun) struct begun begun = { 0 };
+    struct stat info;
+    if (!read_begun(dir, id, &begun, err))
+        return err->code == SR_ERR_NOT_FOUND;  // it ended while we looked
+    if (strncmp(sr_str_text(&begun.key), prefix, strlen(prefix)) != 0 ||
+        fstatat(folder, id, &info, 0) != 0)
+        return true;
+    return blob_uploads_add(uploads, sr_str_text(&begun.key), id,
+                            (int64_t)info.st_ctim.tv_sec * 1000000, err);
+}
+
+static bool list_uploads(const struct blob_dir *dir, const char *prefix,
+                         struct blob_uploads *uploads, struct sr_err *err)
+{
     sr_auto(char) char *path = sr_strf(err, "%s/%s", dir->folder, BLOB_DIR_UPLOADS);
     DIR *folder = path ? opendir(path) : NULL;
     if (!folder)
         return path && (errno == ENOENT || sr_fail_errno(err, errno, "uploads"));
     bool done = true;
     for (const struct dirent *entry; done && (entry = readdir(folder));) {
-        sr_auto(begun) struct begun begun = { 0 };
-        struct stat info;
-        if (entry->d_name[0] == '.')
-            continue;
-        if (!read_begun(dir, entry->d_name, &begun, err)) {
-            done = err->code == SR_ERR_NOT_FOUND;  // it ended while we looked
-            continue;
-        }
-        if (strncmp(begun.key.text, prefix, strlen(prefix)) != 0 ||
-            fstatat(dirfd(folder), entry->d_name, &info, 0) != 0)
-            continue;
-        done = blob_uploads_add(&uploads, begun.key.text, entry->d_name,
-                                (int64_t)info.st_ctim.tv_sec * 1000000, err);
+        if (entry->d_name[0] != '.')
+            done = add_upload(dir, dirfd(folder), entry->d_name, prefix, uploads, err);
     }
     closedir(folder);
-    if (!done)
+    return done;
+}
+
+// All of them in one page, and files that were being written when their process died.
+bool blob_dir_uploads(void *self, const char *prefix, const struct blob_upload *after,
+                      struct blob_uploads *ret, struct sr_err *err)
+{
+    const struct blob_dir *dir = self;
+    sr_auto(blob_uploads) struct blob_uploads uploads = { 0 };
+    if (!after && (!list_uploads(dir, prefix, &uploads, err) ||
+                   !blob_dir_left_list(dir, prefix, &uploads, err)))
         return false;
     *ret = uploads;
     uploads = (struct blob_uploads){ 0 };

@@ -7,7 +7,14 @@
 #include "base/str.h"
 #include "storage/blob_cache_priv.h"
 
-enum { RUN_BLOCKS_MAX = 8 };
+enum { RUN_BLOCKS_MAX = 8, STREAMS = 16 };
+
+// One place that somebody reads on from: several workers, or the tracks of a file, share a reader.
+struct stream {
+    uint64_t next_index;  // a read of this block goes on from the last one
+    uint64_t window_blocks;
+    uint64_t used;  // the later, the larger
+};
 
 struct reader {
     struct blob blob;
@@ -18,8 +25,8 @@ struct reader {
     uint64_t size;
     uint64_t ahead_blocks_max;
     struct {
-        uint64_t next_index;  // a read of this block goes on from the last one
-        uint64_t window_blocks;
+        struct stream streams[STREAMS];
+        uint64_t reads;
         unsigned tasks;  // that read ahead now
     } synced;            // under the cache's lock
 };
@@ -122,39 +129,30 @@ static void load_ahead(void *task, size_t thread_index)
     sr_unlock(&reader->cache->lock);
 }
 
-// Gathers blocks that are missing from `index` on, up to `limit`; NULL when there are none or no
-// room.
-static struct run *gather_locked(struct reader *reader, uint64_t index, uint64_t limit)
+// Adds blocks that are missing from `index` on, up to `limit`, as far as there is room.
+static void gather_locked(struct reader *reader, struct run *run, uint64_t index, uint64_t limit)
     SR_REQUIRES(reader->cache->lock);
-static struct run *gather_locked(struct reader *reader, uint64_t index, uint64_t limit)
+static void gather_locked(struct reader *reader, struct run *run, uint64_t index, uint64_t limit)
 {
-    struct run *run = calloc(1, sizeof(*run));
-    if (!run)
-        return NULL;
-    run->reader = reader;
     for (; index < limit && run->count < RUN_BLOCKS_MAX; index++) {
         if (blob_cache_find_locked(reader->cache, reader->object, index))
-            break;
+            return;
         struct blob_block *block = blob_cache_add_locked(reader->cache, reader->object, index,
                                                          block_bytes(reader, index), false);
         if (!block)
-            break;
+            return;
         run->blocks[run->count++] = block;
     }
-    if (run->count == 0) {
-        free(run);
-        return NULL;
-    }
-    return run;
 }
 
-static void start_ahead_locked(struct reader *reader, uint64_t index)
+static void start_ahead_locked(struct reader *reader, uint64_t index, uint64_t window)
     SR_REQUIRES(reader->cache->lock);
-static void start_ahead_locked(struct reader *reader, uint64_t index)
+static void start_ahead_locked(struct reader *reader, uint64_t index, uint64_t window)
 {
     const uint64_t blocks =
         (reader->size + reader->cache->params.block_bytes - 1) / reader->cache->params.block_bytes;
-    const uint64_t window = reader->synced.window_blocks;
+    if (index >= blocks)
+        return;
     const uint64_t limit = blocks - index > window ? index + window : blocks;
     // a request for every single block would cost a round trip each: wait until a quarter of the
     // window is missing
@@ -164,9 +162,15 @@ static void start_ahead_locked(struct reader *reader, uint64_t index)
     if (limit - first < window / 4 && limit < blocks)
         return;
     while (first < limit) {
-        struct run *run = gather_locked(reader, first, limit);
+        struct run *run = calloc(1, sizeof(*run));
         if (!run)
             return;
+        run->reader = reader;
+        gather_locked(reader, run, first, limit);
+        if (run->count == 0) {
+            free(run);
+            return;
+        }
         first += run->count;
         struct sr_err ignored = { 0 };
         reader->synced.tasks++;
@@ -186,27 +190,60 @@ static void start_ahead_locked(struct reader *reader, uint64_t index)
 
 // Reading ----------------------------------------------------------------------------------------
 
-// Widens or narrows the window by where this read is, and sends for what comes next.
-static void look_ahead_locked(struct reader *reader, uint64_t index)
+// The stream that a read of these blocks goes on with, or the one that has rested longest.
+static struct stream *find_stream_locked(struct reader *reader, uint64_t first, uint64_t last)
     SR_REQUIRES(reader->cache->lock);
-static void look_ahead_locked(struct reader *reader, uint64_t index)
+static struct stream *find_stream_locked(struct reader *reader, uint64_t first, uint64_t last)
 {
-    const uint64_t next = reader->synced.next_index;
-    if (index == next) {
-        const uint64_t wider = reader->synced.window_blocks ? reader->synced.window_blocks * 2 : 1;
-        reader->synced.window_blocks =
-            wider < reader->ahead_blocks_max ? wider : reader->ahead_blocks_max;
-    } else if (index + 1 != next) {  // neither the next block nor the same again: a jump
-        reader->synced.window_blocks = 0;
+    struct stream *oldest = &reader->synced.streams[0];
+    for (size_t i = 0; i < STREAMS; i++) {
+        struct stream *stream = &reader->synced.streams[i];
+        if (stream->used && stream->next_index >= first && stream->next_index <= last + 1)
+            return stream;
+        if (stream->used < oldest->used)
+            oldest = stream;
     }
-    reader->synced.next_index = index + 1;
-    if (index == next && reader->synced.window_blocks)
-        start_ahead_locked(reader, index + 1);
+    *oldest = (struct stream){ .next_index = UINT64_MAX };  // a jump
+    return oldest;
+}
+
+// Widens the window of whoever reads on, and sends for what comes next.
+static void look_ahead_locked(struct reader *reader, uint64_t first, uint64_t last)
+    SR_REQUIRES(reader->cache->lock);
+static void look_ahead_locked(struct reader *reader, uint64_t first, uint64_t last)
+{
+    struct stream *stream = find_stream_locked(reader, first, last);
+    const bool goes_on = stream->next_index <= last;  // else a jump, or the same block again
+    stream->used = ++reader->synced.reads;
+    stream->next_index = last + 1;
+    if (!goes_on)
+        return;
+    const uint64_t wider = stream->window_blocks ? stream->window_blocks * 2 : 1;
+    stream->window_blocks = wider < reader->ahead_blocks_max ? wider : reader->ahead_blocks_max;
+    if (stream->window_blocks)
+        start_ahead_locked(reader, last + 1, stream->window_blocks);
+}
+
+// Fetches the block, and those behind it up to `last` that are missing too. Gives the block, held.
+static struct blob_block *fetch(struct reader *reader, struct blob_block *block, uint64_t last,
+                                struct sr_err *err)
+{
+    struct run run = { .reader = reader, .blocks = { block }, .count = 1 };
+    sr_lock(&reader->cache->lock);
+    gather_locked(reader, &run, block->index + 1, last + 1);
+    sr_unlock(&reader->cache->lock);
+    if (load_run(&run, err))
+        return block;
+    sr_lock(&reader->cache->lock);
+    blob_cache_release_locked(reader->cache, block);
+    sr_unlock(&reader->cache->lock);
+    return NULL;
 }
 
 // The block, READY and held. Whoever finds it missing fetches it; whoever finds it on its way
 // waits.
-static struct blob_block *take_block(struct reader *reader, uint64_t index, struct sr_err *err)
+static struct blob_block *take_block(struct reader *reader, uint64_t index, uint64_t last,
+                                     bool is_first, struct sr_err *err)
 {
     sr_lock(&reader->cache->lock);
     for (bool first = true;; first = false) {
@@ -218,10 +255,9 @@ static struct blob_block *take_block(struct reader *reader, uint64_t index, stru
         if (!block)
             break;
         blob_cache_hold_locked(reader->cache, block);  // before looking ahead, which makes room
-        if (first) {
-            look_ahead_locked(reader, index);
-            reader->cache->stats.hits += !mine;
-        }
+        if (first && is_first)
+            look_ahead_locked(reader, index, last);
+        reader->cache->stats.hits += first && !mine;
         while (!mine && block->state == BLOB_BLOCK_LOADING && !block->gone)
             sr_cond_wait(&reader->cache->changed, &reader->cache->lock);
         if (block->state == BLOB_BLOCK_READY) {
@@ -230,14 +266,7 @@ static struct blob_block *take_block(struct reader *reader, uint64_t index, stru
         }
         if (mine) {
             sr_unlock(&reader->cache->lock);
-            struct run run = { .reader = reader, .blocks = { block }, .count = 1 };
-            const bool loaded = load_run(&run, err);
-            if (loaded)
-                return block;
-            sr_lock(&reader->cache->lock);
-            blob_cache_release_locked(reader->cache, block);
-            sr_unlock(&reader->cache->lock);
-            return NULL;
+            return fetch(reader, block, last, err);
         }
         blob_cache_release_locked(reader->cache,
                                   block);  // whoever fetched it failed: now it is our turn
@@ -257,7 +286,9 @@ static bool read_at(void *self, uint64_t offset, void *buffer, size_t bytes, siz
     size_t done = 0;
     while (done < want) {
         const uint64_t at = offset + done;
-        struct blob_block *block = take_block(reader, at / cache->params.block_bytes, err);
+        const uint64_t last = (offset + want - 1) / cache->params.block_bytes;
+        struct blob_block *block =
+            take_block(reader, at / cache->params.block_bytes, last, done == 0, err);
         if (!block)
             return false;
         const size_t inside = (size_t)(at % cache->params.block_bytes);
@@ -297,9 +328,10 @@ bool blob_read_open(const struct blob_read_params *params, struct sr_reader *ret
     const struct blob *blob = params->blob;
     if (blob->ops->open_reader)
         return blob->ops->open_reader(blob->self, params->key, params->if_match, ret_reader, err);
-    sr_auto(blob_info) struct blob_info info = { 0 };
-    if (!blob_head(blob, params->key, &info, err))
+    sr_auto(blob_info) struct blob_info asked = { 0 };
+    if (!params->known && !blob_head(blob, params->key, &asked, err))
         return false;
+    const struct blob_info info = params->known ? *params->known : asked;
     if (params->if_match && strcmp(info.etag, params->if_match) != 0)
         return sr_fail(err, SR_ERR_CONFLICT, "%s has changed", params->key);
     struct reader *reader = calloc(1, sizeof(*reader));
@@ -313,7 +345,6 @@ bool blob_read_open(const struct blob_read_params *params, struct sr_reader *ret
     const uint64_t most = params->ahead_bytes_max ? cache_bytes / 2 : cache_bytes / 4;
     const uint64_t ahead = params->ahead_bytes_max ? params->ahead_bytes_max : 8 << 20;
     reader->ahead_blocks_max = (ahead < most ? ahead : most) / params->cache->params.block_bytes;
-    reader->synced.next_index = UINT64_MAX - 1;  // the first read is a jump
     reader->key = sr_str_dup(params->key, err);
     if (!reader->key || !blob_cache_object(params->cache, blob->self, params->key, info.etag,
                                            &reader->object, err)) {

@@ -10,12 +10,14 @@ struct blob_read_params {
     const char *key;
     const char *if_match;  // the etag that the object must have; NULL: what it has now
     struct blob_cache *cache;
-    uint64_t ahead_bytes_max;  // at most half of the cache; 0: 8 MiB or a quarter
+    const struct blob_info *known;  // what blob_head() has just told; NULL: it is asked
+    uint64_t ahead_bytes_max;       // at most half of the cache; 0: 8 MiB or a quarter
 };
 
-// A jump costs one request of one block; reading on makes the window ahead double, fetched by
-// several ranges at once. Every range is asked for with the etag, so that an object which changes
-// fails the read with CONFLICT. Where the store has a reader of its own (a folder), that is taken.
+// A jump costs one request of what is asked for, in whole blocks; reading on makes the window ahead
+// double, fetched by several ranges at once, for up to 16 places at a time. Every range is asked
+// for with the etag, so that an object which changes fails the read with CONFLICT. Where the store
+// has a reader of its own (a folder), that is taken.
 // Owns:    the caller closes *ret_reader; blob and cache are borrowed until then.
 // Threads: read_at() by any number at once.
 // Errors:  as blob_head() and blob_get().

@@ -166,6 +166,33 @@ static void requests(void **state)
     end(&wall);
 }
 
+// One read is one request, however many blocks it spans; two places are read on from at a time.
+static void requests_of_wide_and_parallel_reads(void **state)
+{
+    (void)state;
+    struct wall wall;
+    const struct blob blob = begin(&wall);
+    {
+        sr_auto(blob_cache) struct blob_cache *cache = new_cache(1000 * BLOCK);
+        sr_auto(sr_reader) struct sr_reader reader = open_reader(&blob, cache);
+        assert_read(&reader, 10 * BLOCK + 5, 6 * BLOCK);  // touches seven
+        assert_int_equal(wall.gets, 1);
+        assert_read(&reader, SIZE - 2 * BLOCK, 2 * BLOCK);
+        assert_int_equal(wall.gets, 2);
+    }
+    {
+        const unsigned before = wall.gets;
+        sr_auto(blob_cache) struct blob_cache *cache = new_cache(1000 * BLOCK);
+        sr_auto(sr_reader) struct sr_reader reader = open_reader(&blob, cache);
+        for (uint64_t offset = 0; offset < 20 * BLOCK; offset += 100) {
+            assert_read(&reader, offset, 100);
+            assert_read(&reader, offset + 20 * BLOCK, 100);
+        }
+        assert_in_range(wall.gets - before, 6, 24);  // of 40 blocks
+    }
+    end(&wall);
+}
+
 // Several readers of a job fetch a block once.
 static void shared(void **state)
 {
@@ -298,6 +325,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_place),
         cmocka_unit_test(requests),
+        cmocka_unit_test(requests_of_wide_and_parallel_reads),
         cmocka_unit_test(shared),
         cmocka_unit_test(bounded),
         cmocka_unit_test(changed_meanwhile),

@@ -47,6 +47,28 @@ bool blob_s3_check_absent(struct blob_s3 *s3, const char *key, const struct blob
     return err->code == SR_ERR_NOT_FOUND;
 }
 
+// Swift (2.30) answers 501 to the condition. Between our look and its writing another may then come
+// in front of us, which without the server's help nobody can prevent.
+bool blob_s3_run_absent(struct blob_s3 *s3, struct blob_s3_call *call,
+                        const struct blob_attrs *attrs, struct http_response *ret,
+                        struct sr_err *err)
+{
+    const struct blob_s3_call plain = *call;
+    const bool asks = attrs->if_absent && !atomic_load(&s3->no_conditions);
+    if (asks)
+        blob_s3_header(call, "If-None-Match", "*");
+    if (blob_s3_run(s3, call, ret, err))
+        return true;
+    if (asks && err->code == SR_ERR_UNSUPPORTED) {
+        atomic_store(&s3->no_conditions, true);
+        *call = plain;
+        return blob_s3_run(s3, call, ret, err);
+    }
+    if (asks && err->code == SR_ERR_CONFLICT)
+        return sr_fail(err, SR_ERR_EXISTS, "%s is there already", call->key);
+    return false;
+}
+
 // Reading ----------------------------------------------------------------------------------------
 
 static bool copy_header(const struct http_response *reply, const char *name, char *to,
@@ -168,13 +190,9 @@ static bool s3_put(void *self, const struct blob_put *put, char ret_etag[BLOB_ET
     sr_auto(http_response) struct http_response reply = { 0 };
     if (!blob_s3_check_absent(s3, put->key, &put->attrs, err))
         return false;
-    if (put->attrs.if_absent)
-        blob_s3_header(&call, "If-None-Match", "*");
-    bool done = blob_s3_add_attrs(&call, put->key, &put->attrs, texts, err) &&
-                blob_s3_run(s3, &call, &reply, err);
+    const bool done = blob_s3_add_attrs(&call, put->key, &put->attrs, texts, err) &&
+                      blob_s3_run_absent(s3, &call, &put->attrs, &reply, err);
     free_texts(texts);
-    if (!done && put->attrs.if_absent && err->code == SR_ERR_CONFLICT)
-        return sr_fail(err, SR_ERR_EXISTS, "%s is there already", put->key);
     return done && blob_s3_etag(&reply, ret_etag, err);
 }
 
@@ -197,33 +215,74 @@ bool blob_s3_check_source(struct blob_s3 *s3, const char *key, const char *if_ma
     return strcmp(info.etag, if_match) == 0 || sr_fail(err, SR_ERR_CONFLICT, "%s has changed", key);
 }
 
-static bool s3_copy(void *self, const char *from, const char *if_match, const char *to,
-                    const struct blob_attrs *attrs, struct sr_err *err)
+// Both are on one server.
+static bool copy_between(struct blob_s3 *source, const char *from, const char *if_match,
+                         struct blob_s3 *target, const char *to, const struct blob_attrs *attrs,
+                         struct sr_err *err)
 {
-    struct blob_s3 *s3 = self;
     struct blob_s3_call call = { .method = "PUT", .key = to, .error_in_200 = true };
     struct sr_str texts[BLOB_S3_HEADERS_MAX] = { 0 };
-    sr_auto(sr_str) struct sr_str source = { 0 };
+    sr_auto(sr_str) struct sr_str source_text = { 0 };
     sr_auto(http_response) struct http_response reply = { 0 };
-    if (!blob_s3_check_source(s3, from, if_match, err) ||
-        (attrs && !blob_s3_check_absent(s3, to, attrs, err)) ||
-        !blob_s3_add_copy_source(s3, from, &source, err))
+    if (!blob_s3_check_source(source, from, if_match, err) ||
+        (attrs && !blob_s3_check_absent(target, to, attrs, err)) ||
+        !blob_s3_add_copy_source(source, from, &source_text, err))
         return false;
-    blob_s3_header(&call, "x-amz-copy-source", source.text);
+    blob_s3_header(&call, "x-amz-copy-source", source_text.text);
     if (if_match)
         blob_s3_header(&call, "x-amz-copy-source-if-match", if_match);
     if (attrs)
         blob_s3_header(&call, "x-amz-metadata-directive", "REPLACE");
     const bool done = (!attrs || blob_s3_add_attrs(&call, to, attrs, texts, err)) &&
-                      blob_s3_run(s3, &call, &reply, err);
+                      blob_s3_run(target, &call, &reply, err);
     free_texts(texts);
     return done;
+}
+
+static bool s3_copy(void *self, const char *from, const char *if_match, const char *to,
+                    const struct blob_attrs *attrs, struct sr_err *err)
+{
+    return copy_between(self, from, if_match, self, to, attrs, err);
+}
+
+// Spec: S3 "CopyObject": the source may be in any bucket of the service, also in another region. The
+// request has the target's keys; where those may not read the source, it is refused.
+static bool s3_copy_across(void *self, void *from_self, const char *from, const char *if_match,
+                           const char *to, const struct blob_attrs *attrs, struct sr_err *err)
+{
+    struct blob_s3 *target = self, *source = from_self;
+    const bool same = target->endpoint && source->endpoint
+                          ? strcmp(target->endpoint, source->endpoint) == 0
+                          : target->endpoint == source->endpoint;
+    if (!same)
+        return sr_fail(err, SR_ERR_UNSUPPORTED, "the buckets are on different servers");
+    return copy_between(source, from, if_match, target, to, attrs, err);
 }
 
 static bool s3_presign(void *self, const char *method, const char *key, int64_t expires_s,
                        char **ret_url, struct sr_err *err)
 {
     return blob_s3_sign_query(self, method, key, expires_s, ret_url, err);
+}
+
+// Styles -----------------------------------------------------------------------------------------
+
+static const char *const styles[] = {
+    [BLOB_S3_STYLE_AUTO] = "auto",
+    [BLOB_S3_STYLE_PATH] = "path",
+    [BLOB_S3_STYLE_VIRTUAL] = "virtual",
+};
+enum { STYLE_COUNT = sizeof(styles) / sizeof(styles[0]) };
+
+bool blob_s3_style_named(const char *name, enum blob_s3_style *ret)
+{
+    for (size_t i = 0; i < STYLE_COUNT; i++) {
+        if (strcmp(name, styles[i]) == 0) {
+            *ret = (enum blob_s3_style)i;
+            return true;
+        }
+    }
+    return false;
 }
 
 // Opening ----------------------------------------------------------------------------------------
@@ -252,6 +311,7 @@ static const struct blob_ops s3_ops = {
     .list = blob_s3_list,
     .remove = blob_s3_remove,
     .copy = s3_copy,
+    .copy_across = s3_copy_across,
     .tags_get = blob_s3_tags_get,
     .tags_set = blob_s3_tags_set,
     .presign = s3_presign,

@@ -16,6 +16,9 @@ enum blob_s3_style {
     BLOB_S3_STYLE_VIRTUAL,
 };
 
+// "auto", "path", "virtual"; false for any other word.
+bool blob_s3_style_named(const char *name, enum blob_s3_style *ret);
+
 struct blob_s3_params {
     const char *bucket;
     const char *region;    // a redirect to the bucket's own is followed

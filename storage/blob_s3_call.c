@@ -316,6 +316,9 @@ bool blob_s3_run(struct blob_s3 *s3, struct blob_s3_call *call, struct http_resp
     sr_auto(sr_str) struct sr_str url = { 0 };
     if (!hash_body(call, err) || !blob_s3_url(s3, call->key, &url, err))
         return false;
+    struct sr_cancel clean_up;
+    const struct sr_clock *clock = s3->params.clock;
+    sr_cancel_init(&clean_up, NULL, clock, sr_clock_monotonic_us(clock) + BLOB_S3_CLEAN_UP_US);
     const struct http_request request = {
         .method = call->method,
         .url = url.text,
@@ -327,7 +330,7 @@ bool blob_s3_run(struct blob_s3 *s3, struct blob_s3_call *call, struct http_resp
         .accept = call->accept ? accept_call : NULL,
         .sink = call->sink ? sink_call : NULL,
         .self = call,
-        .cancel = s3->params.cancel,
+        .cancel = call->cleans_up ? &clean_up : s3->params.cancel,
     };
     const bool done = http_run(s3->params.http, &request, ret, err);
     free(call->md5_base64);

@@ -1,20 +1,27 @@
 // storage/blob_s3_priv.h - what the files of blob_s3 share.
 #pragma once
 
+#include <stdatomic.h>
+
 #include "base/hash.h"
 #include "base/str.h"
 #include "base/thread.h"
 #include "storage/blob_s3.h"
 #include "storage/s3_xml.h"
 
-enum { BLOB_S3_HEADERS_MAX = 24, BLOB_S3_REPLY_BYTES = 16 << 20 };
+enum {
+    BLOB_S3_HEADERS_MAX = 24,
+    BLOB_S3_REPLY_BYTES = 16 << 20,
+    BLOB_S3_CLEAN_UP_US = 10000000,
+};
 
 struct blob_s3 {
     struct blob_s3_params params;
     char *bucket;
     char *endpoint;  // NULL: AWS
     struct sr_mutex lock;
-    char region[65];  // under `lock`: a redirect may change it
+    char region[65];            // under `lock`: a redirect may change it
+    atomic_bool no_conditions;  // the server refuses If-None-Match: looking first must do
 };
 
 struct blob_s3_call {
@@ -29,6 +36,7 @@ struct blob_s3_call {
     bool check_etag;     // the reply's ETag, where it is an MD5, must be the body's
     bool range_may_end;  // 416 is an empty answer
     bool error_in_200;   // the body of a 200 must be read for an error
+    bool cleans_up;      // is made also after the store's user was asked to stop, but not for long
     http_accept_fn accept;
     http_sink_fn sink;
     void *self;  // of accept and sink
@@ -59,6 +67,11 @@ SR_MUST_USE bool blob_s3_add_attrs(struct blob_s3_call *call, const char *key,
 // Fails with EXISTS when the key is there and must not be.
 SR_MUST_USE bool blob_s3_check_absent(struct blob_s3 *s3, const char *key,
                                       const struct blob_attrs *attrs, struct sr_err *err);
+// Runs a call that must not replace what is there (with attrs->if_absent): EXISTS when it is. A
+// server that knows no condition is asked again without.
+SR_MUST_USE bool blob_s3_run_absent(struct blob_s3 *s3, struct blob_s3_call *call,
+                                    const struct blob_attrs *attrs, struct http_response *ret,
+                                    struct sr_err *err);
 // Fails with CONFLICT when a copy's source is not the one that is meant.
 SR_MUST_USE bool blob_s3_check_source(struct blob_s3 *s3, const char *key, const char *if_match,
                                       struct sr_err *err);
@@ -86,4 +99,5 @@ bool blob_s3_upload_finish(void *self, const struct blob_upload *upload,
                            const struct blob_parts *parts, const struct blob_attrs *attrs,
                            char ret_etag[BLOB_ETAG_BYTES], struct sr_err *err);
 bool blob_s3_upload_abort(void *self, const struct blob_upload *upload, struct sr_err *err);
-bool blob_s3_uploads(void *self, const char *prefix, struct blob_uploads *ret, struct sr_err *err);
+bool blob_s3_uploads(void *self, const char *prefix, const struct blob_upload *after,
+                     struct blob_uploads *ret, struct sr_err *err);

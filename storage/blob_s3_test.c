@@ -33,6 +33,7 @@ struct scene {
     atomic_uint unsigned_requests;  // whose signature does not verify
     char region[65];                // that the last was signed for
     char seen[8192];                // "METHOD target\n"
+    struct sr_cancel stop;
     struct sr_mutex lock;
 };
 
@@ -105,7 +106,9 @@ static void begin(struct scene *scene, const struct step *steps, size_t count)
         .http = scene->http,
         .credentials = scene->credentials,
         .clock = &scene->clock.clock,
+        .cancel = &scene->stop,
     };
+    sr_cancel_init(&scene->stop, NULL, NULL, INT64_MAX);
     sr_assert_ok(blob_s3_open(&s3, &scene->blob, &err), err);
 }
 
@@ -436,9 +439,120 @@ static void addressing(void **state)
     }
 }
 
+// A server that knows no If-None-Match is asked without, once and for all.
+static void no_conditions(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+    static const struct step steps[] = {
+        { 404, NULL, NULL },      { 501, NULL, ERROR_XML("NotImplemented") },
+        { 200, GOOD_ETAG, NULL }, { 404, NULL, NULL },
+        { 200, GOOD_ETAG, NULL }, { 200, GOOD_ETAG "Content-Length: 1\r\n", NULL }
+    };
+    struct scene scene;
+    begin(&scene, steps, SR_TEST_COUNT(steps));
+    char etag[BLOB_ETAG_BYTES];
+    const struct blob_put put = {
+        .key = "k", .data = "x", .bytes = 1, .attrs = { .if_absent = true }
+    };
+    sr_assert_ok(blob_put(&scene.blob, &put, etag, &err), err);
+    sr_assert_ok(blob_put(&scene.blob, &put, etag, &err), err);
+    assert_string_equal(scene.seen, "HEAD /bucket/k\nPUT /bucket/k\nPUT /bucket/k\n"
+                                    "HEAD /bucket/k\nPUT /bucket/k\n");
+    sr_assert_fails(blob_put(&scene.blob, &put, etag, &err), SR_ERR_EXISTS, err);
+    end(&scene);
+    static const struct step taken[] = { { 404, NULL, NULL },
+                                         { 412, NULL, ERROR_XML("PreconditionFailed") } };
+    begin(&scene, taken, SR_TEST_COUNT(taken));
+    sr_assert_fails(blob_put(&scene.blob, &put, etag, &err), SR_ERR_EXISTS, err);
+    end(&scene);
+}
+
+// Two buckets of one server: it copies. On different servers it cannot.
+static void copies_across(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+    static const struct step steps[] = {
+        { 200, "ETag: \"e\"\r\nContent-Length: 1\r\n", NULL },
+        { 200, NULL, "<CopyObjectResult><ETag>\"f\"</ETag></CopyObjectResult>" },
+        { 200, "ETag: \"f\"\r\nContent-Length: 1\r\n", NULL }
+    };
+    struct scene scene;
+    begin(&scene, steps, SR_TEST_COUNT(steps));
+    struct blob_s3_params params = {
+        .bucket = "other",
+        .region = "us-east-1",
+        .endpoint = http_fake_url(scene.fake),
+        .http = scene.http,
+        .credentials = scene.credentials,
+        .clock = &scene.clock.clock,
+    };
+    sr_auto(blob) struct blob other = { 0 };
+    sr_auto(blob) struct blob far = { 0 };
+    sr_assert_ok(blob_s3_open(&params, &other, &err), err);
+    params.endpoint = "http://far.example";
+    sr_assert_ok(blob_s3_open(&params, &far, &err), err);
+    sr_assert_ok(blob_copy_across(&scene.blob, "a b", "\"e\"", &other, "c", NULL, &err), err);
+    assert_string_equal(scene.seen, "HEAD /bucket/a%20b\nPUT /other/c\n");
+    sr_assert_fails(blob_copy_across(&scene.blob, "k", "\"e\"", &other, "c", NULL, &err),
+                    SR_ERR_CONFLICT, err);
+    sr_assert_fails(blob_copy_across(&scene.blob, "k", NULL, &far, "c", NULL, &err),
+                    SR_ERR_UNSUPPORTED, err);
+    const struct blob elsewhere = { 0 };
+    sr_assert_fails(blob_copy_across(&elsewhere, "k", NULL, &other, "c", NULL, &err),
+                    SR_ERR_UNSUPPORTED, err);
+    end(&scene);
+}
+
+// Who was asked to stop begins nothing more, but takes away what lies about.
+static void cleans_up_after_stop(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+    static const struct step step = { 204, NULL, NULL };
+    struct scene scene;
+    begin(&scene, &step, 1);
+    char etag[BLOB_ETAG_BYTES], key[] = "k", id[] = "1&2";
+    const struct blob_put put = { .key = "k", .data = "x", .bytes = 1 };
+    const struct blob_upload upload = { .key = key, .id = id };
+    sr_cancel_set(&scene.stop);
+    sr_assert_fails(blob_put(&scene.blob, &put, etag, &err), SR_ERR_CANCELLED, err);
+    sr_assert_ok(blob_upload_abort(&scene.blob, &upload, &err), err);
+    assert_string_equal(scene.seen, "DELETE /bucket/k?uploadId=1%262\n");
+    end(&scene);
+}
+
+// The pages of open uploads: each is asked for behind the last of the one before.
+static void pages_of_uploads(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+#define UPLOADS(more, key, id)                                                                     \
+    "<ListMultipartUploadsResult><IsTruncated>" more "</IsTruncated><Upload><Key>" key             \
+    "</Key><UploadId>" id "</UploadId><Initiated>2020-01-02T03:04:05.000Z</Initiated></Upload>"    \
+    "</ListMultipartUploadsResult>"
+    static const struct step steps[] = { { 200, NULL, UPLOADS("true", "p/a b", "i/1") },
+                                         { 204, NULL, NULL },
+                                         { 200, NULL, UPLOADS("false", "p/c", "i2") },
+                                         { 204, NULL, NULL } };
+    struct scene scene;
+    begin(&scene, steps, SR_TEST_COUNT(steps));
+    size_t count = 0;
+    sr_assert_ok(blob_abort_stale(&scene.blob, "p/", WALL_US, &count, &err), err);
+    assert_int_equal(count, 2);
+    assert_string_equal(
+        scene.seen,
+        "GET /bucket?max-uploads=1000&prefix=p%2F&uploads=\n"
+        "DELETE /bucket/p/a%20b?uploadId=i%2F1\n"
+        "GET /bucket?key-marker=p%2Fa%20b&upload-id-marker=i%2F1&max-uploads=1000&prefix=p%2F&uploads=\n"
+        "DELETE /bucket/p/c?uploadId=i2\n");
+    end(&scene);
+}
+
 int main(void)
 {
-    static struct CMUnitTest tests[SR_TEST_COUNT(rows) + 10];
+    static struct CMUnitTest tests[SR_TEST_COUNT(rows) + 14];
     size_t count = SR_TEST_ADD(tests, rows, each_row);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(heals);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(damaged_on_the_way);
@@ -450,5 +564,9 @@ int main(void)
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(bad_listings);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(bad_parameters);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(addressing);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(cleans_up_after_stop);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(no_conditions);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(copies_across);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(pages_of_uploads);
     return sr_test_run(__FILE__, tests, count);
 }

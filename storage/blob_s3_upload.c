@@ -187,16 +187,9 @@ bool blob_s3_upload_finish(void *self, const struct blob_upload *upload,
         .body_bytes = body.bytes,
         .error_in_200 = true,
     };
-    if (attrs->if_absent)
-        blob_s3_header(&call, "If-None-Match", "*");
     sr_auto(http_response) struct http_response reply = { 0 };
-    if (!blob_s3_run(s3, &call, &reply, err)) {
-        if (err->code == SR_ERR_NOT_FOUND && made_already(s3, upload, parts, ret_etag))
-            return true;
-        if (attrs->if_absent && err->code == SR_ERR_CONFLICT)
-            return sr_fail(err, SR_ERR_EXISTS, "%s is there already", upload->key);
-        return false;
-    }
+    if (!blob_s3_run_absent(s3, &call, attrs, &reply, err))
+        return err->code == SR_ERR_NOT_FOUND && made_already(s3, upload, parts, ret_etag);
     if (!s3_xml_value(reply.body, reply.body_bytes, "ETag", ret_etag, BLOB_ETAG_BYTES - 2, err))
         return false;
     if (*ret_etag)
@@ -213,14 +206,27 @@ bool blob_s3_upload_abort(void *self, const struct blob_upload *upload, struct s
     sr_auto(sr_str) struct sr_str query = { 0 };
     if (!upload_query(upload, 0, &query, err))
         return false;
-    struct blob_s3_call call = { .method = "DELETE", .key = upload->key, .query = query.text };
+    struct blob_s3_call call = {
+        .method = "DELETE", .key = upload->key, .query = query.text, .cleans_up = true
+    };
     sr_auto(http_response) struct http_response reply = { 0 };
     return blob_s3_run(self, &call, &reply, err);
 }
 
-bool blob_s3_uploads(void *self, const char *prefix, struct blob_uploads *ret, struct sr_err *err)
+static bool add_marker(struct sr_str *query, const char *name, const char *value,
+                       struct sr_err *err)
+{
+    return sr_str_addf(query, err, "%s=", name) &&
+           url_encode(value, strlen(value), "", query, err) && sr_str_add(query, "&", err);
+}
+
+bool blob_s3_uploads(void *self, const char *prefix, const struct blob_upload *after,
+                     struct blob_uploads *ret, struct sr_err *err)
 {
     sr_auto(sr_str) struct sr_str query = { 0 };
+    if (after && (!add_marker(&query, "key-marker", after->key, err) ||
+                  !add_marker(&query, "upload-id-marker", after->id, err)))
+        return false;
     // No encoding-type: Ceph encodes the keys then, but does not say so.
     if (!sr_str_add(&query, "max-uploads=1000&prefix=", err) ||
         !url_encode(prefix, strlen(prefix), "", &query, err) ||

@@ -13,8 +13,6 @@
 #include "storage/blob_dir.h"
 #include "storage/blob_http.h"
 
-enum { ALLOW_MAX = 64 };
-
 struct bucket {
     char *name;
     struct credentials *credentials;
@@ -45,7 +43,7 @@ static const char *env_either(const struct blob_stores *stores, const char *one,
 
 static bool open_clients(struct blob_stores *stores, struct sr_err *err)
 {
-    struct http_params params = http_params_default();
+    struct http_params params = stores->params.http ? *stores->params.http : http_params_default();
     params.clock = stores->params.clock;
     params.log = stores->params.log;
     params.ca_file = env(stores, "AWS_CA_BUNDLE");
@@ -122,16 +120,22 @@ void blob_place_done(struct blob_place *place)
 
 // Buckets ----------------------------------------------------------------------------------------
 
+// With the bucket's own name in `bucket`.
 static struct blob_store_config config_of(const struct blob_stores *stores, const char *name)
 {
     struct blob_store_config config = { 0 };
     for (size_t i = 0; i < stores->params.store_count; i++) {
         const struct blob_store_config *store = &stores->params.store[i];
-        if (store->bucket && strcmp(store->bucket, name) == 0)
-            return *store;
-        if (!store->bucket)
+        const char *const known = store->name ? store->name : store->bucket;
+        if (known && strcmp(known, name) == 0) {
+            config = *store;
+            break;
+        }
+        if (!known)
             config = *store;
     }
+    if (!config.bucket)
+        config.bucket = name;
     return config;
 }
 
@@ -157,7 +161,7 @@ static bool open_bucket(struct blob_stores *stores, struct bucket *bucket, struc
     if (!endpoint)
         endpoint = of_profile;
     const struct blob_s3_params s3 = {
-        .bucket = bucket->name,
+        .bucket = config.bucket,
         .region = config.region ? config.region : region,
         .endpoint = endpoint,
         .style = config.style,

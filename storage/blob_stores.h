@@ -11,6 +11,7 @@ struct blob_stores;
 
 // How a bucket is reached. Texts that are NULL come from the environment.
 struct blob_store_config {
+    const char *name;    // s3://NAME/key; NULL: the bucket's
     const char *bucket;  // NULL: every bucket that has no entry of its own
     const char *profile;
     const char
@@ -28,6 +29,7 @@ struct blob_stores_params {
     const char *const *allow;  // ends with NULL, may be NULL: see struct http_policy
     const char *(*env)(void *self, const char *name);  // NULL: the process's
     void *env_self;
+    const struct http_params *http;  // its times and tries are taken; NULL: the usual ones
     const struct sr_clock *clock;
     const struct sr_log *log;
     const struct sr_cancel *cancel;

@@ -1,33 +1,64 @@
 #include "storage/blob_tools.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/str.h"
 #include "storage/blob_cache.h"
 #include "storage/blob_read.h"
 #include "storage/blob_write.h"
 
-enum { PIECE_BYTES = 1 << 20, CACHE_BYTES = 24 << 20, BLOCK_BYTES = 512 << 10 };
+enum {
+    PIECE_BYTES = 1 << 20,
+    CACHE_BYTES = 24 << 20,
+    BLOCK_BYTES = 512 << 10,
+    POLL_MS = 200,  // how late a pipe notices that it was cancelled
+};
 #define COPY_BYTES_MAX (5ULL << 30)  // Spec: S3 "CopyObject": objects up to 5 GB in one operation
+#define COPY_PART_BYTES (512ULL << 20)  // of 10,000 parts 5 TiB come to 525 MiB each
 
-static bool stream(const struct sr_reader *reader, struct sr_writer *out,
-                   const struct sr_cancel *cancel, struct sr_err *err)
+static void note_total(struct blob_moved *moved, uint64_t bytes)
 {
-    const uint64_t size = sr_reader_size(reader);
+    if (moved)
+        atomic_fetch_add(&moved->bytes_total, bytes);
+}
+
+static void note_moved(struct blob_moved *moved, uint64_t bytes)
+{
+    if (moved)
+        atomic_fetch_add(&moved->bytes, bytes);
+}
+
+// Reading ----------------------------------------------------------------------------------------
+
+struct span {
+    uint64_t offset, end;
+    const struct sr_cancel *cancel;
+    struct blob_moved *moved;
+};
+
+static bool stream(const struct sr_reader *reader, const struct span *span, struct sr_writer *out,
+                   struct sr_err *err)
+{
     sr_auto(char) char *buffer = malloc(PIECE_BYTES);
     if (!buffer)
         return sr_fail(err, SR_ERR_NO_MEMORY, "copy buffer");
-    for (uint64_t at = 0; at < size;) {
+    for (uint64_t at = span->offset; at < span->end;) {
+        const uint64_t left = span->end - at;
         size_t bytes;
-        if (!sr_cancel_check(cancel, err) ||
-            !sr_read_at(reader, at, buffer, PIECE_BYTES, &bytes, err))
+        if (!sr_cancel_check(span->cancel, err) ||
+            !sr_read_at(reader, at, buffer, left < PIECE_BYTES ? (size_t)left : PIECE_BYTES, &bytes,
+                        err))
             return false;
         if (bytes == 0)
             return sr_fail(err, SR_ERR_CONFLICT, "the source ended at %llu of %llu bytes",
-                           (unsigned long long)at, (unsigned long long)size);
+                           (unsigned long long)at, (unsigned long long)span->end);
         if (!sr_write(out, buffer, bytes, err))
             return false;
+        note_moved(span->moved, bytes);
         at += bytes;
     }
     return true;
@@ -54,54 +85,260 @@ static bool new_cache(struct blob_cache **ret, struct sr_err *err)
     return blob_cache_new(&params, ret, err);
 }
 
-bool blob_cat(const struct blob_place *place, struct sr_writer *out, const struct sr_cancel *cancel,
-              struct sr_err *err)
+static bool span_of(const struct blob_cat_params *params, uint64_t size, struct span *ret,
+                    struct sr_err *err)
+{
+    struct span span = { .end = size, .cancel = params->cancel, .moved = params->moved };
+    if (params->last_bytes) {
+        span.offset = params->last_bytes < size ? size - params->last_bytes : 0;
+    } else {
+        span.offset = params->offset;
+        if (span.offset && span.offset >= size)
+            return sr_fail(err, SR_ERR_INVALID,
+                           "the range begins at %llu, the object has %llu bytes",
+                           (unsigned long long)span.offset, (unsigned long long)size);
+        if (params->bytes < size - span.offset)
+            span.end = span.offset + params->bytes;
+    }
+    *ret = span;
+    return true;
+}
+
+bool blob_cat(const struct blob_place *place, const struct blob_cat_params *params,
+              struct sr_writer *out, struct sr_err *err)
 {
     sr_auto(blob_cache) struct blob_cache *cache = NULL;  // before the reader: freed after it
     sr_auto(sr_reader) struct sr_reader reader = { 0 };
-    return new_cache(&cache, err) && open_source(place, NULL, cache, &reader, err) &&
-           stream(&reader, out, cancel, err);
+    struct span span = { 0 };
+    if (!new_cache(&cache, err) || !open_source(place, NULL, cache, &reader, err) ||
+        !span_of(params, sr_reader_size(&reader), &span, err))
+        return false;
+    note_total(params->moved, span.end - span.offset);
+    return stream(&reader, &span, out, err);
 }
 
-static bool through_memory(const struct blob_place *from, const struct blob_info *info,
-                           const struct blob_place *to, const struct blob_attrs *attrs,
-                           const struct sr_cancel *cancel, struct sr_err *err)
+// Copying ----------------------------------------------------------------------------------------
+
+// `bytes`: its length; 0: not known.
+static bool open_target(const struct blob_place *to, const struct blob_attrs *attrs, uint64_t bytes,
+                        const struct sr_cancel *cancel, struct sr_writer *ret, struct sr_err *err)
 {
-    sr_auto(blob_cache) struct blob_cache *cache = NULL;
-    sr_auto(sr_reader) struct sr_reader reader = { 0 };
-    sr_auto(sr_writer) struct sr_writer writer = { 0 };
     const struct blob_write_params params = { .blob = &to->blob,
                                               .key = to->key,
                                               .attrs = *attrs,
                                               .cancel = cancel,
+                                              .bytes_expected = bytes,
                                               .part_bytes = BLOB_PART_BYTES_MIN };
+    return blob_write_open(&params, ret, err);
+}
+
+// In one piece: two requests, no threads.
+static bool small_through_memory(const struct blob_place *from, const struct blob_info *info,
+                                 const struct blob_place *to, const struct blob_attrs *attrs,
+                                 const struct blob_cp_params *params, struct sr_err *err)
+{
+    const size_t bytes = (size_t)info->bytes;  // at most BLOB_PART_BYTES_MIN
+    size_t got = 0;
+    char etag[BLOB_ETAG_BYTES];
+    sr_auto(char) char *data = malloc(bytes + 1);
+    if (!data)
+        return sr_fail(err, SR_ERR_NO_MEMORY, "copy buffer");
+    if (!sr_cancel_check(params->cancel, err) ||
+        (bytes && !blob_get_bytes(&from->blob, from->key, *info->etag ? info->etag : NULL, 0, data,
+                                  bytes, &got, err)))
+        return false;
+    if (got != bytes)
+        return sr_fail(err, SR_ERR_CONFLICT, "the source ended at %zu of %zu bytes", got, bytes);
+    const struct blob_put put = { .key = to->key, .data = data, .bytes = bytes, .attrs = *attrs };
+    if (!blob_put(&to->blob, &put, etag, err))
+        return false;
+    note_moved(params->moved, bytes);
+    return true;
+}
+
+static bool through_memory(const struct blob_place *from, const struct blob_info *info,
+                           const struct blob_place *to, const struct blob_attrs *attrs,
+                           const struct blob_cp_params *params, struct sr_err *err)
+{
+    if (info->bytes <= BLOB_PART_BYTES_MIN)
+        return small_through_memory(from, info, to, attrs, params, err);
+    sr_auto(blob_cache) struct blob_cache *cache = NULL;
+    sr_auto(sr_reader) struct sr_reader reader = { 0 };
+    sr_auto(sr_writer) struct sr_writer writer = { 0 };
+    const struct span span = { .end = info->bytes,
+                               .cancel = params->cancel,
+                               .moved = params->moved };
     return new_cache(&cache, err) &&
            open_source(from, *info->etag ? info->etag : NULL, cache, &reader, err) &&
-           blob_write_open(&params, &writer, err) && stream(&reader, &writer, cancel, err) &&
-           writer.ops->publish(writer.self, err);
+           open_target(to, attrs, info->bytes, params->cancel, &writer, err) &&
+           stream(&reader, &span, &writer, err) && writer.ops->publish(writer.self, err);
+}
+
+static bool copy_parts(const struct blob_place *from, const struct blob_info *info,
+                       const struct blob_upload *upload, const struct blob_cp_params *params,
+                       uint64_t part_bytes, struct blob_parts *parts, struct sr_err *err)
+{
+    uint32_t number = 1;
+    for (uint64_t at = 0; at < info->bytes; number++) {
+        const uint64_t left = info->bytes - at;
+        const struct blob_source source = { .key = from->key,
+                                            .offset = at,
+                                            .bytes = left < part_bytes ? left : part_bytes,
+                                            .if_match = info->etag };
+        struct blob_part part;
+        if (!sr_cancel_check(params->cancel, err) ||
+            !blob_upload_copy(&from->blob, upload, number, &source, &part, err) ||
+            !blob_parts_add(parts, &part, err))
+            return false;
+        note_moved(params->moved, source.bytes);
+        at += source.bytes;
+    }
+    return true;
+}
+
+// Larger than one copy may be: parts that the store copies.
+static bool inside_in_parts(const struct blob_place *from, const struct blob_info *info,
+                            const struct blob_place *to, const struct blob_attrs *attrs,
+                            const struct blob_cp_params *params, struct sr_err *err)
+{
+    sr_auto(blob_upload) struct blob_upload upload = { 0 };
+    sr_auto(blob_parts) struct blob_parts parts = { 0 };
+    char etag[BLOB_ETAG_BYTES];
+    uint64_t part_bytes = info->bytes / BLOB_PARTS_MAX + 1;
+    const uint64_t usual = params->copy_bytes_max ? params->copy_bytes_max : COPY_PART_BYTES;
+    if (part_bytes < usual)
+        part_bytes = usual;
+    if (!blob_upload_begin(&from->blob, to->key, attrs, &upload, err))
+        return false;
+    if (copy_parts(from, info, &upload, params, part_bytes, &parts, err) &&
+        blob_upload_finish(&from->blob, &upload, &parts, attrs, etag, err))
+        return true;
+    struct sr_err ignored = { 0 };  // what cannot be aborted now is found by gc
+    (void)!blob_upload_abort(&from->blob, &upload, &ignored);
+    return false;
+}
+
+static bool inside(const struct blob_place *from, const struct blob_info *info,
+                   const struct blob_place *to, const struct blob_attrs *attrs,
+                   const struct blob_cp_params *params, struct sr_err *err)
+{
+    const uint64_t most = params->copy_bytes_max ? params->copy_bytes_max : COPY_BYTES_MAX;
+    const char *const etag = *info->etag ? info->etag : NULL;
+    const bool is_one_store = from->blob.self == to->blob.self;
+    if (is_one_store && info->bytes > most)
+        return inside_in_parts(from, info, to, attrs, params, err);
+    if (!(is_one_store
+              ? blob_copy(&from->blob, from->key, etag, to->key, attrs, err)
+              : blob_copy_across(&from->blob, from->key, etag, &to->blob, to->key, attrs, err)))
+        return false;
+    note_moved(params->moved, info->bytes);
+    return true;
+}
+
+static bool can_be_inside(const struct blob_place *from, const struct blob_info *info,
+                          const struct blob_place *to)
+{
+    if (from->blob.self == to->blob.self)
+        return from->blob.ops->copy != NULL;
+    return from->blob.ops == to->blob.ops && to->blob.ops->copy_across &&
+           info->bytes <= COPY_BYTES_MAX;
+}
+
+// A server that does not copy (parts), or does not find keys which it must decode, still stores
+// what is sent. So does one that refuses to copy between two buckets, for whatever reason.
+static bool is_final(const struct sr_err *err, bool is_one_store)
+{
+    if (is_one_store)
+        return err->code != SR_ERR_UNSUPPORTED && err->code != SR_ERR_NOT_FOUND;
+    return err->code == SR_ERR_EXISTS || err->code == SR_ERR_CONFLICT ||
+           err->code == SR_ERR_CANCELLED;
+}
+
+static bool is_same(const struct blob_place *from, const struct blob_place *to)
+{
+    return from->blob.self == to->blob.self && strcmp(from->key, to->key) == 0;
 }
 
 bool blob_cp(const struct blob_place *from, const struct blob_place *to,
-             const struct blob_cp_params *params, uint64_t *ret_bytes, struct sr_err *err)
+             const struct blob_cp_params *params, struct blob_cp_result *ret, struct sr_err *err)
 {
     sr_auto(blob_info) struct blob_info info = { 0 };
+    if (is_same(from, to))
+        return sr_fail(err, SR_ERR_INVALID, "an object cannot be copied onto itself");
     if (!blob_head(&from->blob, from->key, &info, err))
         return false;
+    note_total(params->moved, info.bytes);
+    const char *type = params->content_type ? params->content_type : info.content_type;
+    const char *cache = params->cache_control ? params->cache_control : info.cache_control;
+    // then the target's name may say more
+    const bool says_nothing = strcmp(type, "application/octet-stream") == 0;
     const struct blob_attrs attrs = {
-        .content_type = *info.content_type ? info.content_type : NULL,
-        .cache_control = *info.cache_control ? info.cache_control : NULL,
+        .content_type = *type && !says_nothing ? type : NULL,
+        .cache_control = *cache ? cache : NULL,
         .meta = &info.meta,
         .if_absent = !params->overwrite,
     };
-    const bool inside =
-        from->blob.self == to->blob.self && from->blob.ops->copy && info.bytes <= COPY_BYTES_MAX;
-    const bool done = inside ? blob_copy(&from->blob, from->key, info.etag, to->key, &attrs, err)
-                             : through_memory(from, &info, to, &attrs, params->cancel, err);
-    if (!done)
+    struct blob_cp_result result = { .bytes = info.bytes };
+    if (can_be_inside(from, &info, to)) {
+        result.inside = inside(from, &info, to, &attrs, params, err);
+        if (!result.inside && is_final(err, from->blob.self == to->blob.self))
+            return false;
+    }
+    if (!result.inside && !through_memory(from, &info, to, &attrs, params, err))
         return false;
-    *ret_bytes = info.bytes;
+    *ret = result;
     return true;
 }
+
+// Waits until there is something to read, or the end; *ret_bytes is 0 then.
+static bool read_some(int fd, char *buffer, size_t capacity, const struct sr_cancel *cancel,
+                      size_t *ret_bytes, struct sr_err *err)
+{
+    for (;;) {
+        struct pollfd one = { .fd = fd, .events = POLLIN };
+        if (!sr_cancel_check(cancel, err))
+            return false;
+        const int ready = poll(&one, 1, POLL_MS);
+        if (ready == 0 || (ready < 0 && errno == EINTR))
+            continue;
+        const ssize_t bytes = ready < 0 ? -1 : read(fd, buffer, capacity);
+        if (bytes >= 0) {
+            *ret_bytes = (size_t)bytes;
+            return true;
+        }
+        if (errno != EINTR && errno != EAGAIN)
+            return sr_fail_errno(err, errno, "reading the pipe");
+    }
+}
+
+bool blob_cp_from_fd(int fd, const struct blob_place *to, const struct blob_cp_params *params,
+                     struct blob_cp_result *ret, struct sr_err *err)
+{
+    const struct blob_attrs attrs = {
+        .content_type = params->content_type,
+        .cache_control = params->cache_control,
+        .if_absent = !params->overwrite,
+    };
+    sr_auto(char) char *buffer = malloc(PIECE_BYTES);
+    sr_auto(sr_writer) struct sr_writer writer = { 0 };
+    if (!buffer)
+        return sr_fail(err, SR_ERR_NO_MEMORY, "copy buffer");
+    if (!open_target(to, &attrs, 0, params->cancel, &writer, err))
+        return false;
+    uint64_t total = 0;
+    for (size_t bytes = 1; bytes; total += bytes) {
+        if (!read_some(fd, buffer, PIECE_BYTES, params->cancel, &bytes, err) ||
+            (bytes && !sr_write(&writer, buffer, bytes, err)))
+            return false;
+        note_moved(params->moved, bytes);
+    }
+    if (!writer.ops->publish(writer.self, err))
+        return false;
+    *ret = (struct blob_cp_result){ .bytes = total };
+    return true;
+}
+
+// Listing ----------------------------------------------------------------------------------------
 
 bool blob_ls(const struct blob_place *place, bool recursive, blob_ls_fn each, void *self,
              const struct sr_cancel *cancel, struct sr_err *err)

@@ -1,8 +1,11 @@
 #include "storage/blob_tools.h"
 
+#include <unistd.h>
+
 #include "base/str.h"
 #include "base/test.h"
 #include "net/http_fake.h"
+#include "storage/blob_dir.h"
 
 struct scene {
     char folder[64];
@@ -88,18 +91,45 @@ static void copies_between_stores(void **state)
         sr_auto(blob_place) struct blob_place from = place_of(&scene, sources[i], BLOB_PLACE_READ);
         sr_auto(blob_place) struct blob_place to = place_of(&scene, out, BLOB_PLACE_WRITE);
         struct blob_cp_params params = { .overwrite = i > 0 };
-        uint64_t bytes;
-        sr_assert_ok(blob_cp(&from, &to, &params, &bytes, &err), err);
-        assert_int_equal(bytes, 7);
+        struct blob_moved moved = { 0 };
+        params.moved = &moved;
+        struct blob_cp_result result;
+        sr_assert_ok(blob_cp(&from, &to, &params, &result, &err), err);
+        assert_int_equal(result.bytes, 7);
+        assert_false(result.inside);
+        assert_int_equal(moved.bytes, 7);
+        assert_int_equal(moved.bytes_total, 7);
         sr_auto(char) char *text = NULL;
         size_t loaded;
         sr_assert_ok(sr_file_load(out, 100, &text, &loaded, &err), err);
         assert_string_equal(text, "content");
         params.overwrite = false;
-        sr_assert_fails(blob_cp(&from, &to, &params, &bytes, &err), SR_ERR_EXISTS, err);
+        sr_assert_fails(blob_cp(&from, &to, &params, &result, &err), SR_ERR_EXISTS, err);
     }
     assert_true(blob_stores_stats(scene.stores).requests > 3);
     end(&scene);
+}
+
+// What of "content" a range gives; NULL: it is refused.
+static void check_range(const struct blob_place *place, uint64_t offset, uint64_t bytes,
+                        uint64_t last, const char *want)
+{
+    struct sr_err err = { 0 };
+    const struct blob_cat_params params = { .offset = offset, .bytes = bytes, .last_bytes = last };
+    uint8_t *data = NULL;
+    size_t count = 0;
+    sr_auto(sr_writer) struct sr_writer out = { 0 };
+    sr_assert_ok(sr_memory_writer_open(&data, &count, &out, &err), err);
+    if (!want) {
+        sr_assert_fails(blob_cat(place, &params, &out, &err), SR_ERR_INVALID, err);
+        return;
+    }
+    sr_assert_ok(blob_cat(place, &params, &out, &err), err);
+    sr_assert_ok(out.ops->publish(out.self, &err), err);
+    assert_int_equal(count, strlen(want));
+    if (count)
+        assert_memory_equal(data, want, count);
+    free(data);
 }
 
 static void cat(void **state)
@@ -110,23 +140,102 @@ static void cat(void **state)
     begin(&scene, true);
     sr_auto(blob_place) struct blob_place place =
         place_of(&scene, "s3://bucket/in put", BLOB_PLACE_READ);
-    uint8_t *data = NULL;
-    size_t bytes = 0;
-    {
-        sr_auto(sr_writer) struct sr_writer out = { 0 };
-        sr_assert_ok(sr_memory_writer_open(&data, &bytes, &out, &err), err);
-        sr_assert_ok(blob_cat(&place, &out, NULL, &err), err);
-        sr_assert_ok(out.ops->publish(out.self, &err), err);
-    }
-    assert_int_equal(bytes, 7);
-    assert_memory_equal(data, "content", 7);
-    free(data);
+    check_range(&place, 0, BLOB_TO_END, 0, "content");
+    check_range(&place, 0, 0, 0, "");
+    check_range(&place, 3, 2, 0, "te");
+    check_range(&place, 5, 99, 0, "nt");
+    check_range(&place, 6, BLOB_TO_END, 0, "t");
+    check_range(&place, 7, BLOB_TO_END, 0, NULL);
+    check_range(&place, UINT64_MAX, 1, 0, NULL);
+    check_range(&place, 0, 0, 3, "ent");
+    check_range(&place, 0, 0, UINT64_MAX, "content");
     sr_auto(blob_place) struct blob_place absent =
         place_of(&scene, "s3://bucket/absent", BLOB_PLACE_READ);
+    uint8_t *data = NULL;
+    size_t bytes = 0;
+    const struct blob_cat_params all = { .bytes = BLOB_TO_END };
     sr_auto(sr_writer) struct sr_writer out = { 0 };
     sr_assert_ok(sr_memory_writer_open(&data, &bytes, &out, &err), err);
-    sr_assert_fails(blob_cat(&absent, &out, NULL, &err), SR_ERR_NOT_FOUND, err);
+    sr_assert_fails(blob_cat(&absent, &all, &out, &err), SR_ERR_NOT_FOUND, err);
     end(&scene);
+}
+
+// What comes through a pipe has no length beforehand, and its end may be an abort.
+static void from_a_pipe(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+    struct scene scene;
+    begin(&scene, true);
+    sr_auto(char) char *path = path_in(&scene, "piped");
+    sr_auto(blob_place) struct blob_place to = place_of(&scene, path, BLOB_PLACE_WRITE);
+    struct blob_cp_result result;
+    struct blob_cp_params params = { .overwrite = false };
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], "through", 7), 7);
+    struct sr_cancel stop;
+    sr_cancel_init(&stop, NULL, sr_clock_system(), INT64_MAX);
+    sr_cancel_set(&stop);
+    params.cancel = &stop;
+    sr_assert_fails(blob_cp_from_fd(ends[0], &to, &params, &result, &err), SR_ERR_CANCELLED, err);
+    sr_auto(blob_info) struct blob_info info = { 0 };
+    sr_assert_fails(blob_head(&to.blob, to.key, &info, &err), SR_ERR_NOT_FOUND, err);
+    params.cancel = NULL;
+    assert_int_equal(close(ends[1]), 0);
+    sr_assert_ok(blob_cp_from_fd(ends[0], &to, &params, &result, &err), err);
+    assert_int_equal(result.bytes, 7);
+    sr_assert_ok(blob_head(&to.blob, to.key, &info, &err), err);
+    assert_int_equal(info.bytes, 7);
+    sr_assert_fails(blob_cp_from_fd(ends[0], &to, &params, &result, &err), SR_ERR_EXISTS, err);
+    assert_int_equal(close(ends[0]), 0);
+    end(&scene);
+}
+
+// The store copies, in parts when one copy may not be that large; onto itself never.
+static void inside(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+    char folder[64];
+    sr_test_folder(folder);
+    enum { BYTES = (11 << 20) + 5 };
+    char *data = malloc(BYTES);
+    assert_non_null(data);
+    for (size_t i = 0; i < BYTES; i++)
+        data[i] = (char)(i * 31 >> 7);
+    sr_auto(blob) struct blob blob = { 0 };
+    sr_assert_ok(blob_dir_open(folder, &blob, &err), err);
+    const struct blob_place from = { .blob = blob, .key = "from" },
+                            to = { .blob = blob, .key = "to" };
+    char etag[BLOB_ETAG_BYTES];
+    const struct blob_put put = { .key = "from", .data = data, .bytes = BYTES };
+    sr_assert_ok(blob_put(&blob, &put, etag, &err), err);
+    struct blob_cp_params params = { .overwrite = true };
+    struct blob_cp_result result;
+    struct blob_moved moved = { 0 };
+    params.moved = &moved;
+    for (int in_parts = 0; in_parts < 2; in_parts++) {
+        moved = (struct blob_moved){ 0 };
+        params.copy_bytes_max = in_parts ? BLOB_PART_BYTES_MIN : 0;
+        sr_assert_ok(blob_cp(&from, &to, &params, &result, &err), err);
+        assert_true(result.inside);
+        assert_int_equal(moved.bytes, BYTES);
+        sr_auto(char) char *copied = NULL;
+        size_t bytes;
+        sr_assert_ok(blob_load(&blob, "to", BYTES, &copied, &bytes, &err), err);
+        assert_int_equal(bytes, BYTES);
+        assert_memory_equal(copied, data, BYTES);
+    }
+    sr_auto(blob_uploads) struct blob_uploads open = { 0 };
+    sr_assert_ok(blob_uploads(&blob, NULL, &open, &err), err);
+    assert_int_equal(open.count, 0);
+    params.overwrite = false;
+    sr_assert_fails(blob_cp(&from, &to, &params, &result, &err), SR_ERR_EXISTS, err);
+    params.overwrite = true;
+    sr_assert_fails(blob_cp(&from, &from, &params, &result, &err), SR_ERR_INVALID, err);
+    free(data);
+    sr_test_folder_done(folder);
 }
 
 static bool note(void *self, const struct blob_entry *entry, struct sr_err *err)
@@ -235,9 +344,10 @@ static void bucket_of_its_own(void **state)
     const struct blob_store_config configs[] = {
         { .bucket = NULL, .endpoint = "http://127.0.0.1:1" },
         { .bucket = "bucket", .endpoint = http_fake_url(scene.fake), .region = "eu-1" },
+        { .name = "named", .bucket = "bucket", .endpoint = "http://127.0.0.1:2" },
     };
     const struct blob_stores_params params = {
-        .store = configs, .store_count = 2, .env = env, .env_self = &scene
+        .store = configs, .store_count = 3, .env = env, .env_self = &scene
     };
     sr_auto(blob_stores) struct blob_stores *stores = NULL;
     sr_assert_ok(blob_stores_new(&params, &stores, &err), err);
@@ -250,6 +360,11 @@ static void bucket_of_its_own(void **state)
     sr_auto(char) char *url = NULL;
     sr_assert_ok(blob_presign(&other.blob, "GET", other.key, 60, &url, &err), err);
     sr_assert_contains(url, "http://127.0.0.1:1/others/x?");
+    sr_auto(blob_place) struct blob_place named = { 0 };
+    sr_auto(char) char *of_named = NULL;
+    sr_assert_ok(blob_stores_open(stores, "s3://named/x", BLOB_PLACE_READ, &named, &err), err);
+    sr_assert_ok(blob_presign(&named.blob, "GET", named.key, 60, &of_named, &err), err);
+    sr_assert_contains(of_named, "http://127.0.0.1:2/bucket/x?");
     end(&scene);
 }
 
@@ -258,6 +373,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(copies_between_stores),
         cmocka_unit_test(cat),
+        cmocka_unit_test(from_a_pipe),
+        cmocka_unit_test(inside),
         cmocka_unit_test(ls),
         cmocka_unit_test(places),
         cmocka_unit_test(private_inputs),

@@ -7,7 +7,7 @@
 #include "base/str.h"
 #include "base/thread.h"
 
-enum { THREADS = 4, GROW_AFTER_PARTS = 1000 };
+enum { THREADS = 4, GROW_AFTER_PARTS = 1000, HELD_BYTES_MAX = 1 << 20 };
 
 struct buffer {
     char *data;
@@ -22,6 +22,7 @@ struct writer {
     char *content_type, *cache_control;
     struct blob_pairs meta;
     uint64_t head_bytes, part_bytes, written;
+    bool is_steady;  // parts do not grow
     struct sr_budget *budget, *own_budget;
     struct sr_pool *pool, *own_pool;
     const struct sr_cancel *cancel;
@@ -29,6 +30,7 @@ struct writer {
     struct buffer now;          // the part that is being filled
     uint32_t number;            // of it; 1: still the head
     struct blob_upload upload;  // id NULL: not begun
+    bool sealed;                // all parts are up
     bool finished;
     struct sr_mutex lock;
     struct sr_cond changed;
@@ -153,7 +155,9 @@ static bool make_room(struct buffer *buffer, uint64_t limit, struct sr_err *err)
 
 static uint64_t limit_of(const struct writer *writer)
 {
-    const uint64_t bytes = blob_write_part_bytes(writer->part_bytes, writer->number);
+    const uint64_t bytes = writer->is_steady
+                               ? writer->part_bytes
+                               : blob_write_part_bytes(writer->part_bytes, writer->number);
     return writer->number == 1 && writer->head_bytes > bytes ? writer->head_bytes : bytes;
 }
 
@@ -161,6 +165,7 @@ static bool writer_write(void *self, const void *data, size_t bytes, struct sr_e
 {
     struct writer *writer = self;
     const char *from = data;
+    assert(!writer->sealed);
     while (bytes) {
         struct buffer *buffer = writer->number == 1 ? &writer->head : &writer->now;
         const uint64_t limit = limit_of(writer);
@@ -190,6 +195,7 @@ static bool writer_rewrite_head(void *self, uint64_t offset, const void *data, s
                                 struct sr_err *err)
 {
     struct writer *writer = self;
+    assert(!writer->sealed);
     const uint64_t end =
         writer->written < writer->head_bytes ? writer->written : writer->head_bytes;
     if (offset > end || bytes > end - offset)
@@ -218,7 +224,8 @@ static bool publish_small(struct writer *writer, struct sr_err *err)
     return blob_put(&writer->blob, &put, etag, err);
 }
 
-static bool publish_parts(struct writer *writer, struct sr_err *err)
+// Sends the last part and the first, and waits until all are up.
+static bool send_rest(struct writer *writer, struct sr_err *err)
 {
     if (writer->now.bytes && !send_now(writer, err))
         return false;
@@ -240,8 +247,16 @@ static bool publish_parts(struct writer *writer, struct sr_err *err)
         bytes += parts->item[i].bytes;
     }
     assert(bytes == writer->written);
+    writer->sealed = true;
+    return true;
+}
+
+static bool publish_parts(struct writer *writer, struct sr_err *err)
+{
     char etag[BLOB_ETAG_BYTES];
-    return blob_upload_finish(&writer->blob, &writer->upload, parts, &writer->attrs, etag, err);
+    return (writer->sealed || send_rest(writer, err)) &&
+           blob_upload_finish(&writer->blob, &writer->upload, &writer->synced.parts, &writer->attrs,
+                              etag, err);
 }
 
 static bool writer_publish(void *self, struct sr_err *err)
@@ -250,7 +265,8 @@ static bool writer_publish(void *self, struct sr_err *err)
     assert(!writer->finished);
     if (!sr_cancel_check(writer->cancel, err))
         return false;
-    if (writer->number == 1 ? !publish_small(writer, err) : !publish_parts(writer, err))
+    if (writer->number == 1 && !writer->sealed ? !publish_small(writer, err)
+                                               : !publish_parts(writer, err))
         return false;
     writer->finished = true;
     return true;
@@ -282,6 +298,20 @@ static void writer_discard(void *self)
 static const struct sr_writer_ops writer_ops = { writer_write, writer_rewrite_head, writer_publish,
                                                  writer_discard };
 
+bool blob_write_seal(struct sr_writer *sealed, struct sr_err *err)
+{
+    if (sealed->ops != &writer_ops)
+        return true;
+    struct writer *writer = sealed->self;
+    if (writer->number == 1 && writer->head.bytes <= HELD_BYTES_MAX)
+        return true;
+    if (!send_rest(writer, err))
+        return false;
+    free(writer->head.data);
+    writer->head = (struct buffer){ 0 };
+    return true;
+}
+
 // Opening ----------------------------------------------------------------------------------------
 
 static bool copy_attrs(struct writer *writer, const struct blob_attrs *attrs, struct sr_err *err)
@@ -303,12 +333,27 @@ static bool copy_attrs(struct writer *writer, const struct blob_attrs *attrs, st
     return true;
 }
 
+enum { EXPECTED_PARTS_MAX = 9000 };
+
+// Of a length that is known no part need be larger than the others: memory then stays the same to
+// the end.
+static void settle_parts(struct writer *writer, uint64_t bytes_expected)
+{
+    const uint64_t least = bytes_expected / EXPECTED_PARTS_MAX + 1;
+    if (!bytes_expected || least > BLOB_PART_BYTES_MAX)
+        return;
+    writer->is_steady = true;
+    if (writer->part_bytes < least)
+        writer->part_bytes = least;
+}
+
 static bool fill(struct writer *writer, const struct blob_write_params *params, struct sr_err *err)
 {
     writer->blob = *params->blob;
     writer->number = 1;
     writer->head_bytes = params->head_bytes;
     writer->part_bytes = params->part_bytes ? params->part_bytes : BLOB_WRITE_PART_BYTES;
+    settle_parts(writer, params->bytes_expected);
     writer->cancel = params->cancel;
     writer->budget = params->budget;
     writer->pool = params->pool;

@@ -16,6 +16,7 @@ struct blob_write_params {
         head_bytes;  // that rewrite_head() may change until the end; at most BLOB_PART_BYTES_MAX
     uint64_t
         part_bytes;  // of the first parts; 0: BLOB_WRITE_PART_BYTES; at least BLOB_PART_BYTES_MIN
+    uint64_t bytes_expected;  // when the length is known: parts of one size are then enough; 0: not
     struct sr_budget
         *budget;           // parts on their way draw on it; NULL: four parts of this writer's own
     struct sr_pool *pool;  // that uploads; NULL: four threads of its own
@@ -24,7 +25,8 @@ struct blob_write_params {
 
 // The first part stays in memory until the end; each other is sent when it is full, several at
 // once. write() waits when the budget is spent: that is the back-pressure. Memory: two parts and
-// the budget. Parts grow, twice as large after every 1,000, so that 10,000 hold 5 TiB. What fits
+// the budget. Parts grow, twice as large after every 1,000, so that 10,000 hold 5 TiB; with an
+// expected length they stay of the size that needs at most 9,000. What fits
 // into the first part is put at once, without an upload. discard() before publish() aborts the
 // upload. Where the store has a writer of its own (a folder), that is taken.
 // Owns:   the caller closes *ret_writer; blob, budget and pool are borrowed until then.
@@ -32,6 +34,11 @@ struct blob_write_params {
 //         write().
 SR_MUST_USE bool blob_write_open(const struct blob_write_params *params,
                                  struct sr_writer *ret_writer, struct sr_err *err);
+
+// Sends all that is left, so that publish() only has to make it visible and takes no memory until
+// then (at most a MiB, of a small object). After it, only publish() and discard() may be called.
+// Errors: as publish().
+SR_MUST_USE bool blob_write_seal(struct sr_writer *writer, struct sr_err *err);
 
 // Bytes of part `number` when the first has `part_bytes`.
 uint64_t blob_write_part_bytes(uint64_t part_bytes, uint32_t number);

@@ -190,6 +190,53 @@ static void each_row(void **state)
     end(&wall);
 }
 
+// Sealed: all is up, nothing can be seen; then it appears at once, or leaves nothing.
+static void sealed(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+    static const size_t sizes[] = { 0, 5, (1 << 20) + 1, PART, 2 * PART + 3 };
+    sr_auto(char) char *data = pattern(3 * PART);
+    for (size_t i = 0; i < 2 * SR_TEST_COUNT(sizes); i++) {
+        struct wall wall;
+        const struct blob blob = begin(&wall);
+        const size_t bytes = sizes[i / 2];
+        const bool is_small = bytes < 1 << 20;
+        {
+            sr_auto(sr_writer) struct sr_writer writer = { 0 };
+            sr_auto(blob_info) struct blob_info info = { 0 };
+            const struct blob_write_params params = params_of(&blob);
+            sr_assert_ok(blob_write_open(&params, &writer, &err), err);
+            sr_assert_ok(sr_write(&writer, data, bytes, &err), err);
+            sr_assert_ok(blob_write_seal(&writer, &err), err);
+            sr_assert_fails(blob_head(&blob, "out.mp4", &info, &err), SR_ERR_NOT_FOUND, err);
+            assert_int_equal(wall.parts, is_small ? 0 : bytes <= PART ? 1 : 3);
+            if (i % 2)
+                sr_assert_ok(writer.ops->publish(writer.self, &err), err);
+        }
+        assert_int_equal(wall.aborted, i % 2 == 0 && !is_small);
+        if (i % 2) {
+            sr_auto(char) char *got = NULL;
+            size_t got_bytes;
+            sr_assert_ok(blob_load(&blob, "out.mp4", 64 << 20, &got, &got_bytes, &err), err);
+            assert_int_equal(got_bytes, bytes);
+            assert_true(memcmp(got, data, bytes) == 0);
+        }
+        end(&wall);
+    }
+    struct wall wall;
+    const struct blob blob = begin(&wall);
+    {
+        sr_auto(sr_writer) struct sr_writer writer = { 0 };
+        const struct blob_write_params params = params_of(&blob);
+        atomic_store(&wall.fail_part, 2);
+        sr_assert_ok(blob_write_open(&params, &writer, &err), err);
+        sr_assert_ok(sr_write(&writer, data, 2 * PART, &err), err);
+        sr_assert_fails(blob_write_seal(&writer, &err), SR_ERR_NETWORK, err);
+    }
+    end(&wall);
+}
+
 static void discarded(void **state)
 {
     (void)state;
@@ -331,15 +378,48 @@ static void part_sizes(void **state)
     end(&wall);
 }
 
+// With a length that is known the parts are of the size that 9,000 of them need.
+static void expected_length(void **state)
+{
+    (void)state;
+    enum { BYTES = 11 << 20 };
+    static const struct {
+        uint64_t expected;
+        int parts;
+    } cases[] = {
+        { 0, 3 },
+        { BYTES, 3 },
+        { 9000ULL * (6 << 20), 2 },
+        { UINT64_MAX, 3 },
+    };
+    char *data = pattern(BYTES);
+    for (size_t i = 0; i < SR_TEST_COUNT(cases); i++) {
+        struct sr_err err = { 0 };
+        struct wall wall;
+        const struct blob blob = begin(&wall);
+        struct blob_write_params params = params_of(&blob);
+        params.bytes_expected = cases[i].expected;
+        sr_auto(sr_writer) struct sr_writer writer = { 0 };
+        sr_assert_ok(blob_write_open(&params, &writer, &err), err);
+        sr_assert_ok(write_pieces(&writer, data, BYTES, 1 << 20, &err), err);
+        sr_assert_ok(writer.ops->publish(writer.self, &err), err);
+        assert_int_equal(wall.parts, cases[i].parts);
+        end(&wall);
+    }
+    free(data);
+}
+
 int main(void)
 {
-    static struct CMUnitTest tests[SR_TEST_COUNT(rows) + 6];
+    static struct CMUnitTest tests[SR_TEST_COUNT(rows) + 7];
     size_t count = SR_TEST_ADD(tests, rows, each_row);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(sealed);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(discarded);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(failing);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(inside_the_budget);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(cancelled);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(taken_key);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(part_sizes);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(expected_length);
     return sr_test_run(__FILE__, tests, count);
 }

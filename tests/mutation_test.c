@@ -354,10 +354,11 @@ static const struct row {
     { "a byte cut off", "video", cut_data, MADE_AGAIN, NULL },
     { "another segment's result", "video", another_segment, CAUGHT, "segment" },
     { "another result's document", "video", another_key, MADE_AGAIN, NULL },
-    { "sound a codec frame late", "audio", shift_sound, CAUGHT, "sound begins" },
+    { "sound a codec frame late", "audio", shift_sound, CAUGHT,
+      "segment 1 of audio: its sound begins" },
     { "sound a codec frame late from the middle on", "audio", shift_half_the_sound, CAUGHT,
       "segment 1" },
-    { "priming that is heard", "audio", priming_is_heard, CAUGHT, "samples in an interval" },
+    { "priming that is heard", "audio", priming_is_heard, CAUGHT, "segment 1 of audio:" },
     { "a byte of the sound corrupted", "audio", corrupt_sound, CAUGHT, "segment 1" },
 };
 

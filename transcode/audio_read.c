@@ -75,15 +75,10 @@ bool audio_demuxer_open(const struct media_source *source, const struct probe *p
         return sr_fail(err, SR_ERR_INVALID, "stream %d is no sound", stream_index);
     sr_auto(media_demuxer) AVFormatContext *demuxer = NULL;
     if (!media_demuxer_open(source, &demuxer, err) ||
-        !media_demuxer_find_info(demuxer, source, err))
+        !media_demuxer_find_info_of(demuxer, stream_index, source, err))
         return false;
-    if (stream_index < 0 || (unsigned)stream_index >= demuxer->nb_streams ||
-        demuxer->streams[stream_index]->codecpar->codec_type != AVMEDIA_TYPE_AUDIO)
+    if (demuxer->streams[stream_index]->codecpar->codec_type != AVMEDIA_TYPE_AUDIO)
         return sr_fail(err, SR_ERR_INPUT, "stream %d is no sound any more", stream_index);
-    for (unsigned i = 0; i < demuxer->nb_streams; i++) {
-        if (i != (unsigned)stream_index)
-            demuxer->streams[i]->discard = AVDISCARD_ALL;
-    }
     *ret_demuxer = sr_take(demuxer);
     return true;
 }
@@ -470,18 +465,26 @@ static bool feed(struct audio_reader *reader, struct sr_err *err)
 }
 
 // The last packet's duration says where the track ends within it, if the container's clock is as
-// fine as the samples.
+// fine as the samples. Where the clock has run off from their count, the end by the count is heard.
 static void cut_end(struct audio_reader *reader)
 {
     AVFrame *const last = reader->held;
     if (!last || reader->repair.tick_samples > 1 || reader->unlike)
         return;
-    int64_t ticks = last->pkt_duration;
+    const AVRational base = reader->stream->time_base;
+    int64_t ticks = last->pkt_duration, end = 0;
     if (reader->has_end && last->pts != AV_NOPTS_VALUE)
         ticks = reader->end_pts - last->pts;
-    const int64_t samples =
-        av_rescale_q(ticks, reader->stream->time_base, (AVRational){ 1, reader->form.rate });
-    if (samples > 0 && samples < last->nb_samples)
+    int64_t samples = av_rescale_q(ticks, base, (AVRational){ 1, reader->form.rate });
+    if (samples <= 0 || samples >= last->nb_samples)
+        return;
+    if (last->pts != AV_NOPTS_VALUE &&
+        audio_position(last->pts + ticks, base, reader->form.rate, &end)) {
+        const int64_t begin = reader->repair.expected - last->nb_samples;
+        const int64_t counted = end + reader->repair.offset - begin;
+        samples = counted > samples ? counted : samples;
+    }
+    if (samples < last->nb_samples)
         last->nb_samples = (int)samples;
 }
 

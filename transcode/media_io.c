@@ -373,6 +373,33 @@ bool media_demuxer_find_info(AVFormatContext *demuxer, const struct media_source
     return is_found || sr_err_wrap(err, "%s", source->name);
 }
 
+bool media_demuxer_find_info_of(AVFormatContext *demuxer, int stream_index,
+                                const struct media_source *source, struct sr_err *err)
+{
+    // Data has no facts that avformat_find_stream_info would wait for.
+    enum AVMediaType types[MEDIA_STREAMS_MAX];
+    const unsigned count = demuxer->nb_streams;
+    const bool is_apart = has_tables(demuxer);
+    for (unsigned i = 0; is_apart && i < count; i++) {
+        AVStream *const stream = demuxer->streams[i];
+        types[i] = stream->codecpar->codec_type;
+        if ((int)i != stream_index) {
+            stream->codecpar->codec_type = AVMEDIA_TYPE_DATA;
+            stream->discard = AVDISCARD_ALL;
+        }
+    }
+    const bool is_found = media_demuxer_find_info(demuxer, source, err);
+    for (unsigned i = 0; is_apart && i < count; i++)
+        demuxer->streams[i]->codecpar->codec_type = types[i];
+    if (!is_found)
+        return false;
+    if (stream_index < 0 || (unsigned)stream_index >= demuxer->nb_streams)
+        return sr_fail(err, SR_ERR_INPUT, "%s: no stream %d", source->name, stream_index);
+    for (unsigned i = 0; i < demuxer->nb_streams; i++)
+        demuxer->streams[i]->discard = (int)i == stream_index ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
+    return true;
+}
+
 static enum media_read read_failed(const struct media_io *io, struct sr_err *err)
 {
     (void)sr_err_wrap(err, "%s", io->source.name);

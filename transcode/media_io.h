@@ -25,6 +25,11 @@ SR_DEFINE_AUTO_P(media_demuxer, AVFormatContext, media_demuxer_close);
 // avformat_find_stream_info with our limits (one decoder thread, bounded bytes and time).
 SR_MUST_USE bool media_demuxer_find_info(AVFormatContext *demuxer,
                                          const struct media_source *source, struct sr_err *err);
+// The same where only one stream is wanted: the others are discarded from here on, and where sample
+// tables find each stream's packets nothing of the others is read or decoded.
+// Errors: INPUT if there is no such stream.
+SR_MUST_USE bool media_demuxer_find_info_of(AVFormatContext *demuxer, int stream_index,
+                                            const struct media_source *source, struct sr_err *err);
 
 // av_read_frame: PACKET (the caller unrefs it), END, or FAILED (I/O, memory, cancellation). What
 // the demuxer calls an error in the file is gone over and counted; after MEDIA_READ_ERRORS_MAX of

@@ -25,6 +25,11 @@ struct mux_params {
     struct sr_writer *writer;        // borrowed; publishing is the caller's
     const struct sr_cancel *cancel;
     struct sr_budget *budget;  // NULL: none
+    // Told before each write of samples: they are `bytes` of this part, from `offset` on. NULL:
+    // nobody asks.
+    bool (*from_part)(void *self, const struct mux_part *part, uint64_t offset, uint64_t bytes,
+                      struct sr_err *err);
+    void *from_self;
 };
 
 // All of them check the documents before they write (one codec header per track, parts that meet,
@@ -39,6 +44,12 @@ struct mux_params {
 // Samples are interleaved by decode time in chunks of at most half a second. Edit lists carry the
 // composition shift, the offset between tracks, and audio priming and length to the sample.
 SR_MUST_USE bool mux_mp4(const struct mux_params *params, struct sr_err *err);
+// Progressive MP4 that a store can put together from the parts' files: its data are runs of whole
+// fragments as they lie there, each at least `piece_bytes` long if its part is, in the order of
+// their time; the `moof` boxes between the samples are of no meaning. Writes the head only, then
+// tells `from_part` every run, in order; no sample is read.
+SR_MUST_USE bool mux_composed(const struct mux_params *params, uint64_t piece_bytes,
+                              struct sr_err *err);
 // Fragmented MP4 for a pipe: init segment with edit lists, then the tracks' fragments in the order
 // of their time, renumbered.
 SR_MUST_USE bool mux_fragmented(const struct mux_params *params, struct sr_err *err);

@@ -133,8 +133,14 @@ static bool copy(struct mux_copier *copier, struct mux_copier_track *at,
         const size_t taken = gather(copier, at, part, count, &bytes);
         if (!sr_cancel_check(copier->params->cancel, err) ||
             !read_part(&at->reader, at->offset, copier->buffer, bytes, err) ||
-            !check_samples(copier, part, at->sample, taken, err) ||
-            !sr_write(copier->params->writer, copier->buffer, bytes, err))
+            !check_samples(copier, part, at->sample, taken, err))
+            return false;
+        if (copier->params->from_part &&
+            !copier->params->from_part(copier->params->from_self,
+                                       &copier->params->tracks[at - copier->at].parts[at->part],
+                                       at->offset, bytes, err))
+            return false;
+        if (!sr_write(copier->params->writer, copier->buffer, bytes, err))
             return false;
         at->sample += taken;
         at->offset += bytes;

@@ -127,7 +127,9 @@ static bool add_chunk(struct mux_tables *tables, const struct chunk *chunk, uint
     return true;
 }
 
-static bool lay_out(const struct mux_params *params, struct layout **ret_layout, struct sr_err *err)
+// Without chunks yet.
+static bool begin_layout(const struct mux_params *params, struct layout **ret_layout,
+                         struct sr_err *err)
 {
     sr_auto(layout) struct layout *layout = calloc(1, sizeof(*layout));
     if (!layout)
@@ -139,6 +141,15 @@ static bool lay_out(const struct mux_params *params, struct layout **ret_layout,
             return false;
         layout->tables[i].head = &layout->heads[i];
     }
+    *ret_layout = sr_take(layout);
+    return true;
+}
+
+static bool lay_out(const struct mux_params *params, struct layout **ret_layout, struct sr_err *err)
+{
+    sr_auto(layout) struct layout *layout = NULL;
+    if (!begin_layout(params, &layout, err))
+        return false;
     struct chunk_walk walk = { .params = params };
     struct chunk chunk;
     while (next_chunk(&walk, &chunk)) {
@@ -251,6 +262,119 @@ bool mux_mp4(const struct mux_params *params, struct sr_err *err)
     while (next_chunk(&walk, &chunk)) {
         if (!mux_copier_open(&copier, chunk.track, chunk.part, err) ||
             !mux_copier_copy(&copier, chunk.track, chunk.sample_count, err))
+            return false;
+    }
+    return true;
+}
+
+// Composed ---------------------------------------------------------------------------------------
+// Fragments of one part that lie together in the file.
+struct piece {
+    size_t track;
+    const struct mux_part *part;
+    size_t first, count;  // fragments
+    uint64_t offset, bytes;
+};
+
+struct piece_walk {
+    const struct mux_params *params;
+    uint64_t piece_bytes;
+    struct {
+        size_t part, fragment;
+    } at[MUX_TRACKS_MAX];
+};
+
+static uint64_t fragment_end(const struct track_part *part, size_t fragment)
+{
+    return part->fragments[fragment].offset + part->fragments[fragment].bytes;
+}
+
+// What is left of a part and shorter than a piece belongs to the piece before.
+static size_t end_of_piece(const struct track_part *part, size_t first, uint64_t piece_bytes)
+{
+    const uint64_t start = part->fragments[first].offset;
+    const uint64_t end = fragment_end(part, part->fragment_count - 1);
+    size_t next = first;
+    while (next < part->fragment_count && fragment_end(part, next) - start < piece_bytes)
+        next++;
+    if (next == part->fragment_count || end - fragment_end(part, next) < piece_bytes)
+        return part->fragment_count;
+    return next + 1;
+}
+
+static bool next_piece(struct piece_walk *walk, struct piece *ret)
+{
+    size_t best = walk->params->track_count;
+    int64_t best_dts = 0;
+    uint32_t best_scale = 1;
+    for (size_t i = 0; i < walk->params->track_count; i++) {
+        const struct mux_track *track = &walk->params->tracks[i];
+        if (walk->at[i].part == track->part_count)
+            continue;
+        const struct track_part *part = track->parts[walk->at[i].part].part;
+        const int64_t dts = part->samples[part->fragments[walk->at[i].fragment].first_sample].dts;
+        if (best < walk->params->track_count &&
+            !mux_before(dts, part->timescale, best_dts, best_scale))
+            continue;
+        best = i;
+        best_dts = dts;
+        best_scale = part->timescale;
+    }
+    if (best == walk->params->track_count)
+        return false;
+    const struct mux_part *const part = &walk->params->tracks[best].parts[walk->at[best].part];
+    const size_t first = walk->at[best].fragment;
+    const size_t end = end_of_piece(part->part, first, walk->piece_bytes);
+    const uint64_t offset = part->part->fragments[first].offset;
+    *ret = (struct piece){
+        .track = best,
+        .part = part,
+        .first = first,
+        .count = end - first,
+        .offset = offset,
+        .bytes = fragment_end(part->part, end - 1) - offset,
+    };
+    walk->at[best].fragment = end;
+    if (end == part->part->fragment_count) {
+        walk->at[best].part++;
+        walk->at[best].fragment = 0;
+    }
+    return true;
+}
+
+// One chunk for each fragment: its samples follow each other without a gap.
+static bool add_piece(struct layout *layout, const struct piece *piece, struct sr_err *err)
+{
+    for (size_t f = piece->first; f < piece->first + piece->count; f++) {
+        const struct track_fragment *const fragment = &piece->part->part->fragments[f];
+        const struct chunk chunk = { .track = piece->track,
+                                     .sample_count = fragment->sample_count };
+        if (!add_chunk(&layout->tables[piece->track], &chunk,
+                       layout->data_bytes + (fragment->data_offset - piece->offset), err))
+            return false;
+    }
+    layout->data_bytes += piece->bytes;
+    return true;
+}
+
+bool mux_composed(const struct mux_params *params, uint64_t piece_bytes, struct sr_err *err)
+{
+    sr_auto(layout) struct layout *layout = NULL;
+    sr_auto(box_writer) struct box_writer head = { 0 };
+    struct piece piece;
+    if (!mux_check(params->tracks, params->track_count, err) || !begin_layout(params, &layout, err))
+        return false;
+    struct piece_walk walk = { .params = params, .piece_bytes = piece_bytes };
+    while (next_piece(&walk, &piece)) {
+        if (!add_piece(layout, &piece, err))
+            return false;
+    }
+    if (!make_head(layout, &head, err) ||
+        !sr_write(params->writer, head.bytes.text, head.bytes.bytes, err))
+        return false;
+    walk = (struct piece_walk){ .params = params, .piece_bytes = piece_bytes };
+    while (next_piece(&walk, &piece)) {
+        if (!params->from_part(params->from_self, piece.part, piece.offset, piece.bytes, err))
             return false;
     }
     return true;

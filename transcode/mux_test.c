@@ -335,6 +335,66 @@ static void progressive(void **state)
     title_done(&title);
 }
 
+// The store's part of the work: runs of the parts' files, as they lie there.
+struct composer {
+    struct sink sink;
+    uint64_t piece_bytes;
+    size_t runs;
+};
+
+static bool copy_run(void *self, const struct mux_part *part, uint64_t offset, uint64_t bytes,
+                     struct sr_err *err)
+{
+    struct composer *composer = self;
+    const struct made *made = part->self;
+    const struct track_part *const own = part->part;
+    const bool is_whole = bytes == made->bytes - own->init_bytes;
+    assert_true(offset >= own->init_bytes && bytes <= made->bytes - offset);
+    assert_true(is_whole || bytes >= composer->piece_bytes);
+    composer->runs++;
+    return sr_str_add_bytes(&composer->sink.bytes, made->data + offset, (size_t)bytes, err);
+}
+
+// Spec: P1 as for the progressive layout, of runs of any length; nothing is read, nothing lacks.
+static void composed(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+    static const struct {
+        uint64_t piece_bytes;
+        size_t runs;
+    } rows[] = { { 1, 4 }, { 1 << 20, 3 } };  // the sound has two fragments
+    for (size_t i = 0; i < SR_TEST_COUNT(rows); i++) {
+        struct title title;
+        struct seen seen[2] = { 0 };
+        struct composer composer = { .piece_bytes = rows[i].piece_bytes };
+        make_title(&title);
+        struct sr_writer writer = sink_writer(&composer.sink);
+        const struct mux_params params = { .track_count = 2,
+                                           .tracks = title.tracks,
+                                           .writer = &writer,
+                                           .from_part = copy_run,
+                                           .from_self = &composer };
+        sr_assert_ok(mux_composed(&params, rows[i].piece_bytes, &err), err);
+        assert_int_equal(composer.runs, rows[i].runs);
+        const struct sr_str *const all = &composer.sink.bytes;
+        AVFormatContext *demuxer = read_all(all->text, all->bytes, seen);
+        check_samples(&title, seen);
+        assert_int_equal(demuxer->streams[1]->start_time, 12000);
+        media_demuxer_close(&demuxer);
+        const uint8_t *at = (const uint8_t *)all->text, *const end = at + all->bytes;
+        static const char *const order[] = { "ftyp", "moov", "mdat" };
+        struct box box;
+        for (int j = 0; j < 3; j++) {
+            assert_true(box_next(&at, end, &box));
+            assert_memory_equal(box.start + 4, order[j], 4);
+        }
+        assert_ptr_equal(at, end);
+        sr_str_done(&composer.sink.bytes);
+        title_done(&title);
+    }
+}
+
 // A segment that begins before its first picture (a broadcast that starts within a GOP), after the
 // sound: nothing moves.
 static void first_picture_is_late(void **state)
@@ -577,9 +637,10 @@ static void draws_on_the_budget(void **state)
 int main(void)
 {
     media_log_init();
-    static struct CMUnitTest tests[SR_TEST_COUNT(bad_rows) + 6];
+    static struct CMUnitTest tests[SR_TEST_COUNT(bad_rows) + 7];
     size_t count = SR_TEST_ADD(tests, bad_rows, each_bad);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(progressive);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(composed);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(first_picture_is_late);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(fragmented);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(init_segment);

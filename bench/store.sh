@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# bench/store.sh - one large object to and from Ceph's RADOS gateway on loopback: `splitreel cp` and `cat` against what Debian
+# has for it (aws-cli, rclone, s3cmd), in turn, in one run. MIB (1024) is the object's size, RUNS (5) the number of rounds.
+source "$(dirname "$0")/lib.sh"
+mib=${MIB:-1024}
+export CEPH_STORE_BYTES=$((mib * 1048576 * (runs + 4) * 4 + 6442450944)) # sparse; old versions are collected late
+port=${PORT:-27600}
+server=$work/rgw
+stop() { "$root/tests/servers/ceph-rgw.sh" stop "$server" || true; rm -rf "$server"; }
+rm -rf "$server"
+trap stop EXIT
+"$root/tests/servers/ceph-rgw.sh" start "$server" "$port"
+
+export AWS_ACCESS_KEY_ID=splitreelaccess AWS_SECRET_ACCESS_KEY=splitreelsecretkey AWS_DEFAULT_REGION=us-east-1 AWS_EC2_METADATA_DISABLED=true
+export AWS_ENDPOINT_URL_S3=http://127.0.0.1:$port AWS_CONFIG_FILE=/nonexistent/config AWS_SHARED_CREDENTIALS_FILE=/nonexistent/credentials
+unset AWS_PROFILE AWS_REGION AWS_ENDPOINT_URL AWS_SESSION_TOKEN SPLITREEL_STORES
+export RCLONE_CONFIG=/dev/null RCLONE_CONFIG_R_TYPE=s3 RCLONE_CONFIG_R_PROVIDER=Ceph RCLONE_CONFIG_R_ENDPOINT=$AWS_ENDPOINT_URL_S3
+export RCLONE_CONFIG_R_ACCESS_KEY_ID=$AWS_ACCESS_KEY_ID RCLONE_CONFIG_R_SECRET_ACCESS_KEY=$AWS_SECRET_ACCESS_KEY
+aws=(/usr/bin/aws --endpoint-url "$AWS_ENDPOINT_URL_S3" s3)
+s3cmd=(s3cmd --config=/dev/null --access_key="$AWS_ACCESS_KEY_ID" --secret_key="$AWS_SECRET_ACCESS_KEY" --no-ssl --no-progress
+    --host="127.0.0.1:$port" "--host-bucket=127.0.0.1:$port/%(bucket)")
+tools=(splitreel)
+for tool in aws rclone s3cmd; do
+    if [[ -x /usr/bin/$tool ]]; then tools+=("$tool"); else say "$tool is not installed: left out"; fi
+done
+curl -sSf -o /dev/null --noproxy '*' --aws-sigv4 aws:amz:us-east-1:s3 --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" \
+    -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' -X PUT "$AWS_ENDPOINT_URL_S3/bench"
+
+object=$work/object down=$work/down
+[[ $(stat -c %s "$object" 2>/dev/null) == $((mib * 1048576)) ]] || head -c $((mib * 1048576)) /dev/urandom >"$object"
+
+up() {
+    case $1 in
+    splitreel) "$splitreel" cp -y -q "$object" "s3://bench/$1" ;;
+    aws) "${aws[@]}" cp --only-show-errors "$object" "s3://bench/$1" ;;
+    rclone) rclone copyto --ignore-times "$object" "R:bench/$1" ;;
+    s3cmd) "${s3cmd[@]}" put "$object" "s3://bench/$1" ;;
+    esac
+}
+fetch() {
+    case $1 in
+    splitreel) "$splitreel" cp -y -q "s3://bench/$1" "$down" ;;
+    aws) "${aws[@]}" cp --only-show-errors "s3://bench/$1" "$down" ;;
+    rclone) rclone copyto --ignore-times "R:bench/$1" "$down" ;;
+    s3cmd) "${s3cmd[@]}" get --force "s3://bench/$1" "$down" ;;
+    esac
+}
+# to_nowhere TOOL: the bytes on standard output, without a disk.
+to_nowhere() {
+    case $1 in
+    splitreel) "$splitreel" cat "s3://bench/$1" >/dev/null ;;
+    aws) "${aws[@]}" cp --only-show-errors "s3://bench/$1" - >/dev/null ;;
+    rclone) rclone cat "R:bench/$1" >/dev/null ;;
+    s3cmd) "${s3cmd[@]}" get --force "s3://bench/$1" - >/dev/null ;;
+    esac
+}
+export -f up fetch to_nowhere
+export splitreel object down
+# Functions that `time` can run.
+run_one() {
+    local out=$1 what=$2 tool=$3
+    timed "$out" bash -c "$(declare -p aws s3cmd 2>/dev/null); $what $tool"
+}
+
+rm -f "$work"/s.*
+for ((round = 0; round < runs; round++)); do
+    for what in up fetch to_nowhere; do
+        for tool in "${tools[@]}"; do
+            say "round $round: $what $tool"
+            rm -f "$down"
+            run_one "$work/s.$what.$tool" "$what" "$tool"
+            if [[ $what == fetch ]]; then cmp "$object" "$down"; fi
+        done
+    done
+done
+
+machine
+echo "$mib MiB, $runs rounds; wall seconds, CPU seconds, peak KiB (medians); rate against the tool (least to most)"
+for what in up fetch to_nowhere; do
+    for tool in "${tools[@]}"; do
+        printf '%-10s %-9s %8s s %8s s CPU %9s KiB' "$what" "$tool" "$(median "$work/s.$what.$tool" 1)" \
+            "$(median "$work/s.$what.$tool" 2)" "$(median "$work/s.$what.$tool" 3)"
+        [[ $tool == splitreel ]] || printf '  splitreel is %s times as fast' "$(median_ratio "$work/s.$what.$tool" "$work/s.$what.splitreel" 1)"
+        echo
+    done
+done

@@ -1,0 +1,237 @@
+#include "pipeline/remote.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/budget.h"
+#include "base/pool.h"
+#include "base/str.h"
+#include "base/thread.h"
+#include "storage/blob_cache.h"
+#include "storage/blob_read.h"
+#include "storage/blob_write.h"
+
+enum {
+    UPLOAD_THREADS = 4,
+    UPLOAD_BYTES_MAX = 4 * BLOB_WRITE_PART_BYTES,  // on their way, of all writers
+    AHEAD_BYTES_MAX = 4 << 20,                     // of one reader's place
+    CACHE_BYTES_MIN = 32 << 20,
+    CACHE_BYTES_MAX = 256 << 20,
+};
+
+struct opened {
+    char *url;
+    enum blob_place_use use;
+    struct blob_place place;
+    struct opened *next;
+};
+
+struct remote {
+    struct remote_params params;            // set before use, then only read
+    struct blob_stores_params stores_with;  // the same, and who cancels
+    struct sr_mutex lock;
+    struct {
+        struct blob_stores *stores;
+        struct opened *opened;
+        struct blob_cache *cache;
+        struct sr_pool *uploads;
+        struct sr_budget *upload_bytes;
+    } synced;  // under `lock`; what is set stays
+};
+
+bool remote_new(const struct remote_params *params, struct remote **ret_remote, struct sr_err *err)
+{
+    struct remote *const remote = calloc(1, sizeof(*remote));
+    if (!remote)
+        return sr_fail(err, SR_ERR_NO_MEMORY, "stores");
+    remote->params = *params;
+    if (params->stores)
+        remote->stores_with = *params->stores;
+    remote->stores_with.cancel = params->cancel;
+    remote->stores_with.log = params->log;
+    if (!sr_mutex_init(&remote->lock, err)) {
+        free(remote);
+        return false;
+    }
+    *ret_remote = remote;
+    return true;
+}
+
+void remote_free(struct remote *remote)
+{
+    if (!remote)
+        return;
+    while (remote->synced.opened) {
+        struct opened *const opened = remote->synced.opened;
+        remote->synced.opened = opened->next;
+        blob_place_done(&opened->place);
+        free(opened->url);
+        free(opened);
+    }
+    blob_cache_free(remote->synced.cache);
+    sr_pool_free(remote->synced.uploads);
+    sr_budget_free(remote->synced.upload_bytes);
+    blob_stores_free(remote->synced.stores);
+    sr_mutex_done(&remote->lock);
+    free(remote);
+}
+
+static bool is_http(const char *place)
+{
+    return strncasecmp(place, "http://", 7) == 0 || strncasecmp(place, "https://", 8) == 0;
+}
+
+bool remote_is_url(const char *place)
+{
+    return strncasecmp(place, "s3://", 5) == 0 || is_http(place);
+}
+
+char *remote_shown(const char *place, struct sr_err *err)
+{
+    const size_t bytes = is_http(place) ? strcspn(place, "?#") : strlen(place);
+    return sr_strf(err, "%.*s", (int)bytes, place);
+}
+
+// Places -----------------------------------------------------------------------------------------
+static struct opened *find_locked(struct remote *remote, const char *url, enum blob_place_use use)
+    SR_REQUIRES(remote->lock);
+static struct opened *find_locked(struct remote *remote, const char *url, enum blob_place_use use)
+{
+    for (struct opened *opened = remote->synced.opened; opened; opened = opened->next) {
+        if (opened->use == use && strcmp(opened->url, url) == 0)
+            return opened;
+    }
+    return NULL;
+}
+
+static bool open_locked(struct remote *remote, const char *url, enum blob_place_use use,
+                        struct opened **ret, struct sr_err *err) SR_REQUIRES(remote->lock);
+static bool open_locked(struct remote *remote, const char *url, enum blob_place_use use,
+                        struct opened **ret, struct sr_err *err)
+{
+    if (!remote->synced.stores &&
+        !blob_stores_new(&remote->stores_with, &remote->synced.stores, err))
+        return false;
+    struct opened *const opened = calloc(1, sizeof(*opened));
+    if (!opened)
+        return sr_fail(err, SR_ERR_NO_MEMORY, "a place");
+    opened->use = use;
+    opened->url = sr_str_dup(url, err);
+    if (!opened->url || !blob_stores_open(remote->synced.stores, url, use, &opened->place, err)) {
+        free(opened->url);
+        free(opened);
+        return false;
+    }
+    opened->next = remote->synced.opened;
+    remote->synced.opened = *ret = opened;
+    return true;
+}
+
+bool remote_open(struct remote *remote, const char *url, enum blob_place_use use,
+                 const struct blob_place **ret_place, struct sr_err *err)
+{
+    sr_lock(&remote->lock);
+    struct opened *opened = find_locked(remote, url, use);
+    const bool done = opened || open_locked(remote, url, use, &opened, err);
+    sr_unlock(&remote->lock);
+    if (done)
+        *ret_place = &opened->place;
+    return done;
+}
+
+// Reading and writing ----------------------------------------------------------------------------
+static bool open_cache(struct remote *remote, struct sr_err *err)
+{
+    const uint64_t readers = remote->params.reader_count ? remote->params.reader_count : 2;
+    const uint64_t wanted = (readers + 1) * 2 * AHEAD_BYTES_MAX;
+    const struct blob_cache_params params = {
+        .bytes_max = wanted < CACHE_BYTES_MIN   ? CACHE_BYTES_MIN
+                     : wanted > CACHE_BYTES_MAX ? CACHE_BYTES_MAX
+                                                : wanted,
+    };
+    sr_lock(&remote->lock);
+    const bool done = remote->synced.cache || blob_cache_new(&params, &remote->synced.cache, err);
+    sr_unlock(&remote->lock);
+    return done;
+}
+
+bool remote_reader(struct remote *remote, const struct blob *blob, const char *key,
+                   const struct blob_info *known, struct sr_reader *ret_reader, struct sr_err *err)
+{
+    if (!open_cache(remote, err))
+        return false;
+    const struct blob_read_params params = {
+        .blob = blob,
+        .key = key,
+        .cache = remote->synced.cache,
+        .known = known,
+        .ahead_bytes_max = AHEAD_BYTES_MAX,
+    };
+    return blob_read_open(&params, ret_reader, err);
+}
+
+static bool open_uploads(struct remote *remote, struct sr_err *err)
+{
+    sr_lock(&remote->lock);
+    const bool done = (remote->synced.upload_bytes ||
+                       sr_budget_new(UPLOAD_BYTES_MAX, &remote->synced.upload_bytes, err)) &&
+                      (remote->synced.uploads ||
+                       sr_pool_new("upload", UPLOAD_THREADS, &remote->synced.uploads, err));
+    sr_unlock(&remote->lock);
+    return done;
+}
+
+bool remote_writer(struct remote *remote, const struct blob *blob, const char *key,
+                   const struct blob_attrs *attrs, struct sr_writer *ret_writer, struct sr_err *err)
+{
+    if (!open_uploads(remote, err))
+        return false;
+    const struct blob_write_params params = {
+        .blob = blob,
+        .key = key,
+        .attrs = *attrs,
+        .budget = remote->synced.upload_bytes,
+        .pool = remote->synced.uploads,
+        .cancel = remote->params.cancel,
+    };
+    return blob_write_open(&params, ret_writer, err);
+}
+
+// Counting ---------------------------------------------------------------------------------------
+static json_t *number(uint64_t value)
+{
+    return json_integer((json_int_t)value);
+}
+
+bool remote_stats(struct remote *remote, json_t **ret_json, struct sr_err *err)
+{
+    sr_lock(&remote->lock);
+    struct blob_stores *const stores = remote->synced.stores;
+    struct blob_cache *const cache = remote->synced.cache;
+    sr_unlock(&remote->lock);
+    if (!stores) {
+        *ret_json = json_null();
+        return true;
+    }
+    const struct http_stats all = blob_stores_stats(stores);
+    const struct blob_cache_stats read =
+        cache ? blob_cache_stats(cache) : (struct blob_cache_stats){ 0 };
+    sr_auto(json) json_t *json = json_object();
+    json_t *const inner = json_object();
+    if (!jx_put(json, "requests", number(all.requests), err) ||
+        !jx_put(json, "retries", number(all.retries), err) ||
+        !jx_put(json, "received_bytes", number(all.received_bytes), err) ||
+        !jx_put(json, "sent_bytes", number(all.sent_bytes), err)) {
+        json_decref(inner);
+        return false;
+    }
+    if (!jx_put(json, "cache", inner, err) ||
+        !jx_put(inner, "requests", number(read.requests), err) ||
+        !jx_put(inner, "bytes", number(read.bytes), err) ||
+        !jx_put(inner, "hits", number(read.hits), err) ||
+        !jx_put(inner, "bytes_peak", number(read.bytes_peak), err))
+        return false;
+    *ret_json = sr_take(json);
+    return true;
+}
