@@ -9,10 +9,12 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "statemachine/engine.h"
 
 bool config_init(struct config *config, struct sr_err *err)
 {
-    *config = (struct config){ .audit = { .bytes_max = 64 << 20, .kept_count = 8 } };
+    *config = (struct config){ .audit = { .bytes_max = 64 << 20, .kept_count = 8 },
+                               .history_days = ENGINE_RETENTION_US / CONFIG_DAY_US };
     config->listen = sr_str_dup("127.0.0.1:8083", err);
     config->region = sr_str_dup("us-east-1", err);
     config->account = sr_str_dup("123456789012", err);
@@ -280,11 +282,13 @@ static bool read_root(struct config *config, const struct jx *root, struct sr_er
 {
     static const char *const known[] = { "listen",     "region", "account", "metrics_token",
                                          "keys",       "audit",  "limits",  "lambda",
-                                         "lambda_url", "http",   "maps",    NULL };
+                                         "lambda_url", "http",   "maps",    "history_days",
+                                         NULL };
     if (!jx_only(root, known, err) || !set_text(root, "listen", &config->listen, err) ||
         !set_text(root, "region", &config->region, err) ||
         !set_text(root, "account", &config->account, err) ||
-        !set_text(root, "maps", &config->maps, err))
+        !set_text(root, "maps", &config->maps, err) ||
+        !jx_int_opt(root, "history_days", 0, 36500, &config->history_days, err))
         return false;
     const char *token = NULL;
     if (jx_has(root, "metrics_token") && (!get_secret(root, "metrics_token", &token, err) ||

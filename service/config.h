@@ -6,6 +6,7 @@
 #include "service/auth.h"
 #include "service/server.h"
 
+#define CONFIG_DAY_US ((int64_t)24 * 3600 * 1000000)
 enum { CONFIG_BYTES_MAX = 1 << 20, CONFIG_ROWS_MAX = 1000 };
 
 struct config_lambda {  // arn:aws:lambda:*:*:function:NAME is answered at `url`
@@ -38,7 +39,8 @@ struct config {
     bool http_plain;  // "http://" too
     size_t connection_count;
     struct config_connection *connections;
-    char *maps;  // the folder of distributed maps' items and results
+    char *maps;            // the folder of distributed maps' items and results
+    int64_t history_days;  // how long executions that have ended are kept: 90; 0: for ever
 };
 
 // The defaults. Errors: NO_MEMORY.

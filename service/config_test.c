@@ -20,7 +20,7 @@ static const struct row {
       "\"path\":\"/x\",\"bytes_max\":4096,\"files_kept\":0,\"off\":true},\"limits\":{"
       "\"body_bytes_max\":1024,\"bodies_bytes_max\":1048576,\"connections_max\":7,\"idle_s_max\":1,"
       "\"receive_s_max\":2,\"send_s_max\":3,\"threads\":4},\"lambda\":{\"f\":\"http://h/\"},\"lambda_url\":"
-      "\"https://l/\",\"maps\":\"/m\",\"http\":{\"allow\":[\"h\",\"*.d\"],\"plain\":true,"
+      "\"https://l/\",\"maps\":\"/m\",\"history_days\":7,\"http\":{\"allow\":[\"h\",\"*.d\"],\"plain\":true,"
       "\"connections\":[{\"arn\":\"a\",\"header\":\"b\",\"value\":\"c\"}]}}",
       SR_OK, NULL },
     { "not JSON", "{", SR_ERR_INVALID, "line 1" },
@@ -28,6 +28,7 @@ static const struct row {
     { "an unknown key", "{\"regoin\":\"x\"}", SR_ERR_INVALID, "region" },
     { "an unknown limit", "{\"limits\":{\"body\":1}}", SR_ERR_INVALID, "body" },
     { "a limit out of bounds", "{\"limits\":{\"threads\":65}}", SR_ERR_INVALID, "1..64" },
+    { "less than no history", "{\"history_days\":-1}", SR_ERR_INVALID, "history_days" },
     { "a region with a colon", "{\"region\":\"eu:1\"}", SR_ERR_INVALID, "region" },
     { "a short account", "{\"account\":\"12\"}", SR_ERR_INVALID, "12 digits" },
     { "an account of letters", "{\"account\":\"12345678901x\"}", SR_ERR_INVALID, "12 digits" },
@@ -101,6 +102,7 @@ static void values(void **state)
     assert_string_equal(config.lambdas[0].url, "http://h/");
     assert_string_equal(config.lambda_url, "https://l/");
     assert_string_equal(config.maps, "/m");
+    assert_int_equal(config.history_days, 7);
     assert_true(config.http_plain);
     assert_string_equal(config.http_allow[1], "*.d");
     assert_null(config.http_allow[2]);

@@ -212,7 +212,8 @@ static bool open_engine(struct service *service, const char *folder, struct sr_e
                                           .resource_count = service->resources.count,
                                           .arn_prefix = prefix,
                                           .token_key = secret,
-                                          .seed = seed };
+                                          .seed = seed,
+                                          .retention_us = config->history_days * CONFIG_DAY_US };
     const bool opened =
         store_sqlite_open(path, &service->store, err) && engine_new(&engine, &service->engine, err);
     explicit_bzero(secret, sizeof secret);
