@@ -153,9 +153,9 @@ static bool expected_etag(const struct blob_parts *parts, char etag[BLOB_ETAG_BY
     return true;
 }
 
-// An answer may be lost after the work was done; the retry then hears that there is no such upload.
-// Whether the object is the one that we have just made shows in its ETag, or, where that says
-// nothing, in nothing: then the error stands.
+// An answer may be lost after the work was done; the retry then hears that there is no such upload,
+// or that the name is taken. Whether the object is the one that we have just made shows in its
+// ETag, or, where that says nothing, in nothing: then the error stands.
 static bool made_already(struct blob_s3 *s3, const struct blob_upload *upload,
                          const struct blob_parts *parts, char ret_etag[BLOB_ETAG_BYTES])
 {
@@ -189,7 +189,8 @@ bool blob_s3_upload_finish(void *self, const struct blob_upload *upload,
     };
     sr_auto(http_response) struct http_response reply = { 0 };
     if (!blob_s3_run_absent(s3, &call, attrs, &reply, err))
-        return err->code == SR_ERR_NOT_FOUND && made_already(s3, upload, parts, ret_etag);
+        return (err->code == SR_ERR_NOT_FOUND || err->code == SR_ERR_EXISTS) &&
+               made_already(s3, upload, parts, ret_etag);
     if (!s3_xml_value(reply.body, reply.body_bytes, "ETag", ret_etag, BLOB_ETAG_BYTES - 2, err))
         return false;
     if (*ret_etag)
