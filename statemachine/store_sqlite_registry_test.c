@@ -1,4 +1,5 @@
 #include "base/test.h"
+#include "statemachine/store_sqlite.h"
 #include "statemachine/store_sqlite_priv.h"
 
 extern const char store_sqlite_0001[];  // the first migration, built into store_sqlite.c
