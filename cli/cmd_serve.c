@@ -135,7 +135,7 @@ int cmd_serve(const struct cli *cli)
     if (!parse(cli, &request, &err))
         return cli_fail(cli, &err);
     if (request.help) {
-        (void)printf("splitreel serve [-listen ADDR] [-state DIR] [-config FILE] - the workflow "
+        (void)printf("splitreel serve [--listen ADDR] [--state DIR] [--config FILE] - the workflow "
                      "service: the AWS Step Functions API\n\n");
         options_print(rows, stdout);
         (void)printf("\nSIGTERM and SIGINT end it in order: what was accepted is kept and goes on "

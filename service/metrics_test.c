@@ -64,7 +64,7 @@ static double value_of(const struct sr_str *text, const char *name)
     const char *const at = strstr(sr_str_text(text), line);
     if (!at)
         fail_msg("no %s in %s", name, sr_str_text(text));
-    return strtod(at + strlen(line), NULL);
+    return at ? strtod(at + strlen(line), NULL) : -1;
 }
 
 static void read_all(struct world *world, struct sr_str *text)
