@@ -93,7 +93,8 @@ SOURCES := $(foreach f,$(UNITS),$(sort $(wildcard $(f)/*.c))) $(sort $(wildcard 
 ARCHIVES := $(call archives_of,$(FOLDERS))
 TESTS := $(foreach f,base net statemachine storage transcode pipeline service cli tests,$(call tests_of,$(f)))
 TSAN_TESTS := $(foreach f,base net storage pipeline,$(call tests_of,$(f))) $(B)/tests/threads_test \
-    $(B)/statemachine/engine_thread_test
+    $(B)/service/server_test $(B)/service/aws_json_test $(B)/service/audit_test \
+    $(B)/statemachine/engine_thread_test $(B)/service/states_thread_test
 SWEEP := $(B)/tests/faults/sweep
 FUZZERS := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/*_fuzz.c))
 REPLAYS := $(patsubst %_fuzz.c,$(B)/%_replay,$(wildcard tests/fuzz/*_fuzz.c))
@@ -104,7 +105,7 @@ SCENARIOS := $(sort $(wildcard tests/*_test.sh))
 .SECONDARY:
 MINUTES ?= 30
 .PHONY: all binary help test check soak corpus faults tsan fuzz fuzz-run lint tidy format install fixtures bench clean FORCE \
-    crash run-crash run-tests run-check run-faults run-tsan build-fuzz conformance sim bench-engine
+    crash run-crash run-tests run-check run-faults run-tsan build-fuzz conformance sim bench-engine bench-service
 
 all: $(ARCHIVES) $(BINARY) compile_commands.json
 
@@ -329,6 +330,14 @@ $(B)/bench/%.o: bench/%.c $(B)/flags
 $(B)/bench/engine: $(B)/bench/engine.o $(call archives_of,$(BELOW_statemachine))
 	@$(SAY) LINK $@
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call libs_for,statemachine)
+
+# The service from outside, over HTTP.
+bench-service: $(BINARY) $(B)/bench/service_load
+	@bench/service.sh
+
+$(B)/bench/service_load: $(B)/bench/service_load.o $(call archives_of,$(BELOW_service))
+	@$(SAY) LINK $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call libs_for,service)
 
 clean:
 	rm -rf build compile_commands.json

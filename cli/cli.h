@@ -17,6 +17,7 @@ int cmd_plan(const struct cli *cli);
 int cmd_probe(const struct cli *cli);
 int cmd_verify(const struct cli *cli);
 int cmd_sm(const struct cli *cli);
+int cmd_serve(const struct cli *cli);
 
 // Shows "splitreel: message" on stderr and gives the exit status of the error, or of the signal
 // when it was interrupted.

@@ -30,6 +30,7 @@ static const struct verb {
     { "probe", cmd_probe, "show what is in a file, and what is odd about it" },
     { "verify", cmd_verify, "check an output against its source" },
     { "sm", cmd_sm, "state machines: validate, run, replay, and talk to a server" },
+    { "serve", cmd_serve, "the workflow service: the AWS Step Functions API" },
 };
 enum { VERB_COUNT = sizeof(verbs) / sizeof(verbs[0]) };
 

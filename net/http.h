@@ -86,7 +86,7 @@ struct http_request {
     const char *url;
     const struct http_header *headers;
     size_t header_count;
-    const void *body;  // sent with PUT and POST
+    const void *body;  // not sent with GET and HEAD
     size_t body_bytes;
     uint64_t
         reply_bytes_max;  // a longer body of a 2xx reply fails with TOO_LARGE; 0: HTTP_REPLY_BYTES

@@ -307,6 +307,10 @@ static void set_method(CURL *easy, const struct http_request *request)
         curl_easy_setopt(easy, CURLOPT_POST, 1L);
         curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_bytes);
     } else if (strcmp(method, "GET") != 0) {
+        if (request->body_bytes) {
+            curl_easy_setopt(easy, CURLOPT_POST, 1L);
+            curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_bytes);
+        }
         curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
     }
 }

@@ -215,8 +215,6 @@ static bool check_states(struct past *past, const struct asl_event *event, struc
                          struct sr_err *err)
 {
     const bool enters = seen.kind == KIND_ENTERED;
-    if (seen.kind == KIND_REDRIVE)
-        (void)json_object_clear(past->open);  // it is an object: this does not fail
     if (!enters && seen.kind != KIND_EXITED)
         return true;
     const char *name = json_string_value(json_object_get(event->details, "name"));

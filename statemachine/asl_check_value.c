@@ -288,7 +288,7 @@ void asl_check_label(struct asl_checker *checker, const struct asl_at *at)
         return;
     }
     size_t characters = 0;
-    bool bad = *label == '\0';
+    bool bad = *label == '\0' || strlen(label) != json_string_length(at->value);
     for (const unsigned char *c = (const unsigned char *)label; *c; c++) {
         characters += (*c & 0xc0) != 0x80;
         // Blanks, wildcards, brackets, separators and control characters (C1 too: U+0080 to

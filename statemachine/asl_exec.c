@@ -26,6 +26,7 @@ void asl_effects_done(struct asl_effects *effects)
         json_decref(command->credentials);
         json_decref(command->results);
         free(command->token);
+        free(command->arn);
         free(command->error);
         free(command->cause);
     }
@@ -174,9 +175,15 @@ static bool op_grow(struct asl_exec *exec)
 
 bool asl_exec_wait(struct asl_exec *exec, struct asl_thread *thread, enum asl_phase phase)
 {
+    return asl_exec_wait_as(exec, thread, phase, ++exec->last_op);
+}
+
+bool asl_exec_wait_as(struct asl_exec *exec, struct asl_thread *thread, enum asl_phase phase,
+                      uint64_t number)
+{
     if (2 * (exec->op_count + 1) > exec->op_room && !op_grow(exec))
         return false;
-    thread->op = ++exec->last_op;
+    thread->op = number;
     thread->phase = phase;
     size_t at = op_place(exec, thread->op);
     while (exec->ops[at].id)
@@ -291,6 +298,17 @@ static bool not_heard(struct asl_exec *exec)
     return true;
 }
 
+static bool set_timeout(struct asl_exec *exec)
+{
+    if (!exec->def->timeout_s)
+        return true;
+    exec->timeout_op = ++exec->last_op;
+    struct asl_command *command = asl_exec_command(exec, ASL_COMMAND_TIMER, exec->timeout_op);
+    if (command)
+        command->at_us = exec->now->now_us + exec->def->timeout_s * 1000000;
+    return command != NULL;
+}
+
 static bool start(struct asl_exec *exec, const struct asl_input *input)
 {
     if (exec->root)
@@ -303,13 +321,7 @@ static bool start(struct asl_exec *exec, const struct asl_input *input)
     exec->root = asl_thread_new(exec, NULL, 0, exec->def->flow, input->value);
     if (!exec->root || !asl_exec_event(exec, exec->root, ASL_EVENT_ExecutionStarted, details))
         return false;
-    if (!exec->def->timeout_s)
-        return true;
-    exec->timeout_op = ++exec->last_op;
-    struct asl_command *command = asl_exec_command(exec, ASL_COMMAND_TIMER, exec->timeout_op);
-    if (command)
-        command->at_us = input->now_us + exec->def->timeout_s * 1000000;
-    return command != NULL;
+    return set_timeout(exec);
 }
 
 static bool stop(struct asl_exec *exec, const struct asl_input *input)
@@ -328,7 +340,7 @@ static bool time_out(struct asl_exec *exec)
     return asl_exec_end(exec, NULL, ASL_TIMED_OUT, NULL, &failure);
 }
 
-// The state of the main flow that had not ended is entered again, with the input it had.
+// What had not ended is entered again, with the input it had.
 static bool redrive(struct asl_exec *exec)
 {
     struct asl_thread *root = exec->root;
@@ -336,16 +348,14 @@ static bool redrive(struct asl_exec *exec)
         return not_heard(exec);
     exec->status = ASL_RUNNING;
     exec->redrive_count++;
-    asl_group_free(exec, root);
-    root->phase = ASL_PHASE_ENTER;
     json_t *details = json_pack("{s:I}", "redriveCount", (json_int_t)exec->redrive_count);
     if (!details)
         return asl_exec_no_memory(exec);
     if (!asl_exec_event(exec, NULL, ASL_EVENT_ExecutionRedriven, details))
         return false;
     root->last_id = exec->history.last_id;
-    asl_exec_ready(exec, root);
-    return true;
+    // Spec: RedriveExecution: the whole time-out begins anew.
+    return set_timeout(exec) && asl_thread_redrive(exec, root);
 }
 
 static bool timer(struct asl_exec *exec, struct asl_thread *thread)
@@ -391,6 +401,9 @@ static bool to_thread(struct asl_exec *exec, const struct asl_input *input)
     case ASL_INPUT_RESULTS_FAILED:
         return thread->phase == ASL_PHASE_WRITING ? asl_group_written(exec, thread, input)
                                                   : not_heard(exec);
+    case ASL_INPUT_MAP_RUN:
+        return thread->phase == ASL_PHASE_CHILDREN ? asl_run_update(exec, thread, input->value)
+                                                   : not_heard(exec);
     default:
         return thread->phase == ASL_PHASE_TASK ? asl_exec_task_input(exec, thread, input)
                                                : not_heard(exec);
@@ -462,6 +475,7 @@ static const char *const input_names[ASL_INPUT_KIND_COUNT] = {
     [ASL_INPUT_RESULTS_FAILED] = "results-failed",
     [ASL_INPUT_STOP] = "stop",
     [ASL_INPUT_REDRIVE] = "redrive",
+    [ASL_INPUT_MAP_RUN] = "map-run",
 };
 
 bool asl_input_to_json(const struct asl_input *input, json_t **ret_json, struct sr_err *err)

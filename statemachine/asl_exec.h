@@ -30,7 +30,8 @@ enum asl_input_kind {
     ASL_INPUT_RESULTS_WRITTEN,  // value: the output of a Map with a ResultWriter
     ASL_INPUT_RESULTS_FAILED,   // cause
     ASL_INPUT_STOP,             // error, cause: either may be NULL
-    ASL_INPUT_REDRIVE,          // go on from the state that failed
+    ASL_INPUT_REDRIVE,          // go on from what failed
+    ASL_INPUT_MAP_RUN,          // changes a map run; value: any of the ASL_RUN_* numbers
     ASL_INPUT_KIND_COUNT,
 };
 
@@ -60,20 +61,30 @@ enum asl_command_kind {
     ASL_COMMAND_WRITE_RESULTS,  // answered by RESULTS_WRITTEN
     ASL_COMMAND_CONTINUE,       // there is more to do at once; commit, then say CONTINUE
     ASL_COMMAND_END,            // the execution has ended
+    ASL_COMMAND_MAP_RUN,        // a map run has begun, changed or ended: to be remembered
+    ASL_COMMAND_CHILD,  // so has a child execution of one: its op is the number of its history
 };
+
+// The numbers of a map run, as UpdateMapRun names them.
+#define ASL_RUN_CONCURRENCY "maxConcurrency"
+#define ASL_RUN_COUNT "toleratedFailureCount"
+#define ASL_RUN_PERCENTAGE "toleratedFailurePercentage"
 
 struct asl_command {
     enum asl_command_kind kind;
     uint64_t op;
     const struct asl_state *state;  // TASK, READ_ITEMS, WRITE_RESULTS
     json_t *payload;  // TASK: its input; READ_ITEMS, WRITE_RESULTS: Parameters; END: the output, or
-                      // NULL
+                      // NULL; MAP_RUN: {"total", "items", ASL_RUN_*...} while it runs, else NULL
     json_t *credentials;             // TASK; NULL: none
     json_t *results;                 // WRITE_RESULTS: an array
     int64_t timeout_s, heartbeat_s;  // TASK; 0: none
     int64_t at_us;                   // TIMER
     char *token;                     // TASK: what an activity's worker or a callback shows
-    enum asl_status status;          // END
+    uint64_t run;                    // CHILD: the op of its map run
+    size_t slot, items;              // CHILD: its place in the run, how many items it has
+    char *arn;                       // MAP_RUN, CHILD: when they begin, else NULL
+    enum asl_status status;          // END, MAP_RUN, CHILD
     char *error, *cause;             // END; NULL: none
 };
 

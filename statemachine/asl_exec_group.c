@@ -29,9 +29,11 @@ void asl_group_free(struct asl_exec *exec, struct asl_thread *thread)
     json_decref(group->items);
     json_decref(group->values);
     json_decref(group->results);
-    free(group->is_failed);
+    free(group->lost);
     free(group);
     thread->group = NULL;
+    if (thread->phase == ASL_PHASE_CHILDREN)
+        asl_exec_unwait(exec, thread);  // nobody can change the map run any more
 }
 
 static bool group_new(struct asl_exec *exec, struct asl_thread *thread, size_t count)
@@ -73,16 +75,30 @@ static bool iteration_event(struct asl_exec *exec, struct asl_thread *thread, si
 
 static bool child_history(struct asl_exec *exec, struct asl_thread *child)
 {
+    const struct asl_group *group = child->parent->group;
+    struct asl_lost *lost = group->lost ? &group->lost[child->slot] : NULL;
     child->history = calloc(1, sizeof *child->history);
     if (!child->history)
         return asl_exec_no_memory(exec);
     child->owns_history = true;
-    child->history->child = ++exec->last_op;
     child->last_id = 0;
     child->scope.outer = NULL;  // Spec: variables do not reach into distributed maps
-    json_t *details = json_pack("{s:O}", "input", child->input);
-    return details ? asl_exec_event(exec, child, ASL_EVENT_ExecutionStarted, details)
-                   : asl_exec_no_memory(exec);
+    const bool again = lost && lost->child;
+    if (again) {  // the same child execution, redriven
+        child->history->child = lost->child;
+        child->history->last_id = child->last_id = lost->last_id;
+        *lost = (struct asl_lost){ 0 };
+    } else {
+        child->history->child = ++exec->last_op;
+    }
+    json_t *details = again ? json_pack("{s:I}", "redriveCount", (json_int_t)group->redrive_count)
+                            : json_pack("{s:O}", "input", child->input);
+    if (!details)
+        return asl_exec_no_memory(exec);
+    return asl_exec_event(exec, child,
+                          again ? ASL_EVENT_ExecutionRedriven : ASL_EVENT_ExecutionStarted,
+                          details) &&
+           asl_run_child(exec, child, ASL_RUNNING, !again);
 }
 
 static bool start_child(struct asl_exec *exec, struct asl_thread *thread, size_t index)
@@ -113,12 +129,27 @@ static bool start_child(struct asl_exec *exec, struct asl_thread *thread, size_t
                : iteration_event(exec, child, index, ASL_EVENT_MapIterationStarted);
 }
 
+// Those that a redrive runs again come first.
+static bool take_slot(struct asl_group *group, size_t *ret_slot)
+{
+    while (group->again < group->again_end) {
+        *ret_slot = group->again++;
+        if (group->lost[*ret_slot].redo)
+            return true;
+    }
+    if (group->next == group->count)
+        return false;
+    *ret_slot = group->next++;
+    return true;
+}
+
 static bool start_children(struct asl_exec *exec, struct asl_thread *thread)
 {
     struct asl_group *group = thread->group;
-    while (group->next < group->count &&
-           (!group->concurrency_max || group->live < group->concurrency_max)) {
-        if (!start_child(exec, thread, group->next++))
+    size_t slot;
+    while ((!group->concurrency_max || group->live < group->concurrency_max) &&
+           take_slot(group, &slot)) {
+        if (!start_child(exec, thread, slot))
             return false;
     }
     return true;
@@ -149,6 +180,7 @@ static bool write_results(struct asl_exec *exec, struct asl_thread *thread)
     if (writer->parameters && !thread->state->language->evaluate(&work, thread->arguments,
                                                                  writer->parameters, &parameters))
         return asl_thread_failed_call(exec, thread, &failure);
+    asl_exec_unwait(exec, thread);
     if (!asl_exec_wait(exec, thread, ASL_PHASE_WRITING))
         return false;
     struct asl_command *command = asl_exec_command(exec, ASL_COMMAND_WRITE_RESULTS, thread->op);
@@ -162,7 +194,8 @@ static bool write_results(struct asl_exec *exec, struct asl_thread *thread)
 
 static bool map_succeeded(struct asl_exec *exec, struct asl_thread *thread, json_t *result)
 {
-    if (is_distributed(thread) && !asl_exec_event(exec, thread, ASL_EVENT_MapRunSucceeded, NULL))
+    if (is_distributed(thread) && (!asl_exec_event(exec, thread, ASL_EVENT_MapRunSucceeded, NULL) ||
+                                   !asl_run_end(exec, thread, ASL_SUCCEEDED)))
         return false;
     if (!asl_exec_event(exec, thread, ASL_EVENT_MapStateSucceeded, NULL))
         return false;
@@ -180,7 +213,7 @@ static json_t *successful_results(const struct asl_group *group)
     json_t *value;
     json_array_foreach(group->results, i, value)
     {
-        if (!group->is_failed[i] && json_array_append(results, value) != 0) {
+        if (!(group->lost && group->lost[i].child) && json_array_append(results, value) != 0) {
             json_decref(results);
             return NULL;
         }
@@ -211,10 +244,10 @@ bool asl_group_written(struct asl_exec *exec, struct asl_thread *thread,
     if (!asl_failure_set(&failure, ASL_ERROR_RESULT_WRITER, input->cause))
         return asl_exec_no_memory(exec);
     return asl_exec_event(exec, thread, ASL_EVENT_MapRunFailed, NULL) &&
-           asl_thread_fail(exec, thread, &failure);
+           asl_run_end(exec, thread, ASL_FAILED) && asl_thread_fail(exec, thread, &failure);
 }
 
-static bool go_on(struct asl_exec *exec, struct asl_thread *thread)
+bool asl_group_go_on(struct asl_exec *exec, struct asl_thread *thread)
 {
     struct asl_group *group = thread->group;
     if (!start_children(exec, thread))
@@ -232,7 +265,9 @@ bool asl_group_child_done(struct asl_exec *exec, struct asl_thread *child, json_
         json_t *details = json_pack("{s:O}", "output", output);
         if (!details)
             return asl_exec_no_memory(exec);
-        if (!asl_exec_event(exec, child, ASL_EVENT_ExecutionSucceeded, details))
+        child->over = true;
+        if (!asl_exec_event(exec, child, ASL_EVENT_ExecutionSucceeded, details) ||
+            !asl_run_child(exec, child, ASL_SUCCEEDED, false))
             return false;
     } else if (thread->state->type == ASL_MAP &&
                !iteration_event(exec, child, child->slot, ASL_EVENT_MapIterationSucceeded)) {
@@ -242,7 +277,7 @@ bool asl_group_child_done(struct asl_exec *exec, struct asl_thread *child, json_
         thread->last_id = child->last_id;
     group->done++;
     unlink_child(exec, child);
-    return go_on(exec, thread);
+    return asl_group_go_on(exec, thread);
 }
 
 static bool abort_siblings(struct asl_exec *exec, struct asl_thread *thread,
@@ -258,7 +293,7 @@ static bool abort_siblings(struct asl_exec *exec, struct asl_thread *thread,
     return true;
 }
 
-static bool over_threshold(const struct asl_group *group)
+bool asl_group_over_threshold(const struct asl_group *group)
 {
     const double failed = (double)group->failed;
     if (group->tolerated_count < 0 && group->tolerated_percentage < 0)
@@ -269,6 +304,20 @@ static bool over_threshold(const struct asl_group *group)
            failed * 100.0 > group->tolerated_percentage * (double)group->count;
 }
 
+bool asl_group_exceeded(struct asl_exec *exec, struct asl_thread *thread, struct asl_thread *failed)
+{
+    if (!abort_siblings(exec, thread, failed))
+        return false;
+    sr_auto(asl_failure) struct asl_failure threshold = { 0 };
+    (void)asl_fail_catchable(&threshold, ASL_ERROR_THRESHOLD,
+                             "The specified tolerated failure threshold was exceeded");
+    json_t *details = json_pack("{s:s*, s:s*}", "error", threshold.error, "cause", threshold.cause);
+    if (!details)
+        return asl_exec_no_memory(exec);
+    return asl_exec_event(exec, thread, ASL_EVENT_MapRunFailed, details) &&
+           asl_run_end(exec, thread, ASL_FAILED) && asl_thread_fail(exec, thread, &threshold);
+}
+
 static bool distributed_child_failed(struct asl_exec *exec, struct asl_thread *child,
                                      struct asl_failure *failure)
 {
@@ -276,27 +325,21 @@ static bool distributed_child_failed(struct asl_exec *exec, struct asl_thread *c
     json_t *details = json_pack("{s:s*, s:s*}", "error", failure->error, "cause", failure->cause);
     if (!details)
         return asl_exec_no_memory(exec);
-    if (!asl_exec_event(exec, child, ASL_EVENT_ExecutionFailed, details))
+    child->over = true;
+    if (!asl_exec_event(exec, child, ASL_EVENT_ExecutionFailed, details) ||
+        !asl_run_child(exec, child, ASL_FAILED, false))
         return false;
     struct asl_group *group = thread->group;
-    if (!group->is_failed && !(group->is_failed = calloc(group->count, sizeof *group->is_failed)))
+    if (!group->lost && !(group->lost = calloc(group->count, sizeof *group->lost)))
         return asl_exec_no_memory(exec);
-    group->is_failed[child->slot] = true;
     group->failed++;
-    if (!over_threshold(thread->group)) {
-        unlink_child(exec, child);
-        return go_on(exec, thread);
-    }
-    if (!abort_siblings(exec, thread, child))
-        return false;
-    sr_auto(asl_failure) struct asl_failure threshold = { 0 };
-    (void)asl_fail_catchable(&threshold, ASL_ERROR_THRESHOLD,
-                             "The specified tolerated failure threshold was exceeded");
-    details = json_pack("{s:s*, s:s*}", "error", threshold.error, "cause", threshold.cause);
-    if (!details)
-        return asl_exec_no_memory(exec);
-    return asl_exec_event(exec, thread, ASL_EVENT_MapRunFailed, details) &&
-           asl_thread_fail(exec, thread, &threshold);
+    const bool exceeded = asl_group_over_threshold(group);
+    group->lost[child->slot] =
+        (struct asl_lost){ child->history->child, child->history->last_id, exceeded, false };
+    if (exceeded)
+        return asl_group_exceeded(exec, thread, child);
+    unlink_child(exec, child);
+    return asl_group_go_on(exec, thread);
 }
 
 bool asl_group_child_failed(struct asl_exec *exec, struct asl_thread *child,
@@ -406,19 +449,6 @@ static bool map_numbers(struct asl_thread *thread, struct asl_work *work, double
                             ret_percentage);
 }
 
-static bool map_run_started(struct asl_exec *exec, struct asl_thread *thread)
-{
-    if (!is_distributed(thread))
-        return true;
-    const char *label = thread->state->map.label ? thread->state->map.label : thread->state->name;
-    sr_auto(char) char *arn =
-        sr_strf(exec->err, "%s/%s:%llu", exec->machine_arn ? exec->machine_arn : "", label,
-                (unsigned long long)thread->entered_id);
-    json_t *details = arn ? json_pack("{s:s}", "mapRunArn", arn) : NULL;
-    return details ? asl_exec_event(exec, thread, ASL_EVENT_MapRunStarted, details)
-                   : asl_exec_no_memory(exec);
-}
-
 bool asl_group_items(struct asl_exec *exec, struct asl_thread *thread, json_t *items)
 {
     sr_auto(asl_failure) struct asl_failure failure = { 0 };
@@ -450,15 +480,17 @@ bool asl_group_items(struct asl_exec *exec, struct asl_thread *thread, json_t *i
     const bool batches = thread->state->map.batcher && is_distributed(thread);
     if (batches && !make_batches(exec, thread, &work, &inputs))
         return asl_thread_failed_call(exec, thread, &failure);
-    if (!map_run_started(exec, thread) || !group_new(exec, thread, json_array_size(inputs)))
+    if (!group_new(exec, thread, json_array_size(inputs)))
         return false;
     struct asl_group *group = thread->group;
+    group->item_count = json_array_size(values);
     group->concurrency_max = concurrency >= 1 ? (size_t)concurrency : 0;
     group->tolerated_count = count;
     group->tolerated_percentage = percentage;
     group->items = sr_take(inputs);
     group->values = batches ? NULL : sr_take(values);
-    return go_on(exec, thread);
+    return (!is_distributed(thread) || asl_run_begin(exec, thread)) &&
+           asl_group_go_on(exec, thread);
 }
 
 static bool read_items(struct asl_exec *exec, struct asl_thread *thread, struct asl_work *work)
@@ -486,7 +518,7 @@ bool asl_group_begin(struct asl_exec *exec, struct asl_thread *thread)
     struct asl_work work = work_of(exec, thread, &failure, &of);
     if (state->type == ASL_PARALLEL)
         return asl_exec_event(exec, thread, ASL_EVENT_ParallelStateStarted, NULL) &&
-               group_new(exec, thread, state->parallel.count) && go_on(exec, thread);
+               group_new(exec, thread, state->parallel.count) && asl_group_go_on(exec, thread);
     if (is_distributed(thread) && state->map.reader)
         return read_items(exec, thread, &work);
     sr_auto(json) json_t *items = NULL;

@@ -25,6 +25,14 @@ enum asl_phase {
     ASL_PHASE_WRITING,   // a ResultWriter
 };
 
+// A child execution of a distributed map that failed: a redrive runs it again.
+struct asl_lost {
+    uint64_t child;  // its history; 0: it did not fail
+    uint64_t last_id;
+    bool linked;  // its thread is still there
+    bool redo;    // by the redrive at work
+};
+
 // The children of a Parallel or Map state at work.
 struct asl_group {
     size_t count;  // branches, items or batches
@@ -33,9 +41,14 @@ struct asl_group {
     size_t concurrency_max;                        // 0: no limit
     double tolerated_count, tolerated_percentage;  // negative: not given
     json_t *items;                                 // Map: their inputs
-    json_t *values;            // Map: the items as they were (context object); NULL with batches
-    json_t *results;           // array
-    bool *is_failed;           // by place, for those that failed and are tolerated
+    json_t *values;           // Map: the items as they were (context object); NULL with batches
+    json_t *results;          // array
+    struct asl_lost *lost;    // distributed: by place, those that failed; NULL: none
+    size_t again, again_end;  // places before the end of which lost ones are to be run again
+    size_t item_count;        // distributed: items in all batches
+    uint64_t run;             // distributed: the op of its map run; 0: none
+    int64_t redrive_count;
+    bool over;                 // the map run has ended
     struct asl_thread *first;  // live children
 };
 
@@ -51,6 +64,7 @@ struct asl_thread {
     enum asl_phase phase;
     struct asl_history *history;
     bool owns_history;
+    bool over;              // with a history of its own: its last event is there
     json_t *input;          // of the state, raw
     json_t *vars;           // own variables; NULL: none yet
     struct asl_vars scope;  // own, then those outside
@@ -107,6 +121,8 @@ SR_MUST_USE struct asl_command *asl_exec_command(struct asl_exec *exec, enum asl
                                                  uint64_t op);
 SR_MUST_USE bool asl_exec_wait(struct asl_exec *exec, struct asl_thread *thread,
                                enum asl_phase phase);  // sets thread->op
+SR_MUST_USE bool asl_exec_wait_as(struct asl_exec *exec, struct asl_thread *thread,
+                                  enum asl_phase phase, uint64_t op);
 void asl_exec_unwait(struct asl_exec *exec, struct asl_thread *thread);
 void asl_exec_ready(struct asl_exec *exec, struct asl_thread *thread);
 SR_MUST_USE bool asl_exec_end(struct asl_exec *exec, struct asl_thread *thread,
@@ -151,6 +167,28 @@ SR_MUST_USE bool asl_group_written(struct asl_exec *exec, struct asl_thread *thr
                                    const struct asl_input *input);
 void asl_group_free(struct asl_exec *exec, struct asl_thread *thread);
 bool asl_thread_in_child(const struct asl_thread *thread);
+bool asl_group_over_threshold(const struct asl_group *group);
+SR_MUST_USE bool asl_group_go_on(struct asl_exec *exec, struct asl_thread *thread);
+// Too many have failed: the map run ends.
+SR_MUST_USE bool asl_group_exceeded(struct asl_exec *exec, struct asl_thread *thread,
+                                    struct asl_thread *failed);
+
+// asl_exec_run.c: map runs and their child executions as objects; redrive.
+SR_MUST_USE bool asl_run_begin(struct asl_exec *exec, struct asl_thread *thread);
+// Tells what the run is like now.
+SR_MUST_USE bool asl_run_tell(struct asl_exec *exec, const struct asl_thread *thread,
+                              enum asl_status status, bool with_arn);
+SR_MUST_USE bool asl_run_end(struct asl_exec *exec, struct asl_thread *thread,
+                             enum asl_status status);  // nothing when it has ended
+// A child execution's place in the world; `child` has its history.
+SR_MUST_USE bool asl_run_child(struct asl_exec *exec, const struct asl_thread *child,
+                               enum asl_status status, bool with_arn);
+SR_MUST_USE bool asl_run_update(struct asl_exec *exec, struct asl_thread *thread,
+                                const json_t *numbers);
+char *asl_run_arn(struct asl_exec *exec, const struct asl_thread *thread, uint64_t child,
+                  uint64_t run);  // child 0: of the run; NULL: failed
+// What had not ended is entered again, below the thread too.
+SR_MUST_USE bool asl_thread_redrive(struct asl_exec *exec, struct asl_thread *thread);
 
 // asl_context.c: the context object of a thread; borrowed until the next call. NULL: out of memory.
 const json_t *asl_context_build(const void *thread_and_exec);

@@ -18,6 +18,10 @@ struct world {
     size_t results;
     json_t *output;
     char *error;
+    uint64_t run;  // the last map run
+    enum asl_status run_status;
+    char run_arn[128];
+    size_t children[ASL_ABORTED + 1];  // how often one became what
 };
 
 static struct asl_exec *make_exec(const struct asl_def *def, size_t step_max)
@@ -79,6 +83,16 @@ static void note_command(struct world *world, const struct asl_command *command)
         free(world->error);
         world->output = json_incref(command->payload);
         world->error = command->error ? strdup(command->error) : NULL;
+        break;
+    case ASL_COMMAND_MAP_RUN:
+        world->run = command->op;
+        world->run_status = command->status;
+        if (command->arn)
+            snprintf(world->run_arn, sizeof world->run_arn, "%s", command->arn);
+        break;
+    case ASL_COMMAND_CHILD:
+        assert_int_equal(command->run, world->run);
+        world->children[command->status]++;
         break;
     }
 }
@@ -274,7 +288,7 @@ static void many_that_never_began(void **state)
         json_array_append_new(items, json_null());
     apply(&world, (struct asl_input){ .kind = ASL_INPUT_START, .value = items });
     assert_string_equal(world.error, "X");
-    assert_int_equal(asl_exec_thread_count(world.exec), 1);
+    assert_int_equal(asl_exec_thread_count(world.exec), 50001);  // kept for a redrive
     close_world(&world);
 }
 
@@ -334,6 +348,9 @@ static void the_whole_has_a_timeout(void **state)
           (struct asl_input){ .kind = ASL_INPUT_TIMER, .op = world.timers[0], .now_us = 6000000 });
     assert_int_equal(asl_exec_status(world.exec), ASL_TIMED_OUT);
     assert_string_equal(world.error, "States.Timeout");
+    apply(&world, (struct asl_input){ .kind = ASL_INPUT_REDRIVE, .now_us = 7000000 });
+    assert_int_equal(world.timer_us[world.timer_count - 2], 12000000);  // it has one again
+    assert_int_equal(world.timer_us[world.timer_count - 1], 67000000);
     close_world(&world);
 }
 
@@ -353,6 +370,132 @@ static void redrive_enters_the_failed_state_again(void **state)
     apply(&world, (struct asl_input){
                       .kind = ASL_INPUT_TASK_SUCCEEDED, .op = world.tasks[1], .value = value });
     assert_output(&world, "true");
+    close_world(&world);
+}
+
+static void succeed(struct world *world, size_t task, int result)
+{
+    sr_auto(json) json_t *value = json_integer(result);
+    apply(world, (struct asl_input){
+                     .kind = ASL_INPUT_TASK_SUCCEEDED, .op = world->tasks[task], .value = value });
+}
+
+static void fail_task(struct world *world, size_t task)
+{
+    apply(world, (struct asl_input){
+                     .kind = ASL_INPUT_TASK_FAILED, .op = world->tasks[task], .error = "E" });
+}
+
+// Spec: RedriveExecution: branches that succeeded are not run again.
+static void redrive_keeps_what_a_parallel_has(void **state)
+{
+    (void)state;
+    struct world world;
+    open_world(
+        &world,
+        "{\"StartAt\":\"P\",\"States\":{\"P\":{\"Type\":\"Parallel\",\"End\":true,\"Branches\":["
+        "{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Task\",\"Resource\":\"foo:bar\",\"End\":true}}},"
+        "{\"StartAt\":\"B\",\"States\":{\"B\":{\"Type\":\"Task\",\"Resource\":\"foo:bar\",\"Next\":\"C\"},"
+        "\"C\":{\"Type\":\"Task\",\"Resource\":\"foo:bar\",\"End\":true}}},"
+        "{\"StartAt\":\"D\",\"States\":{\"D\":{\"Type\":\"Task\",\"Resource\":\"foo:bar\",\"End\":true}}}]}}}",
+        0);
+    start(&world, "{}");
+    succeed(&world, 0, 1);
+    succeed(&world, 1, 2);  // B; C is task 3
+    assert_int_equal(world.task_count, 4);
+    fail_task(&world, 3);
+    assert_int_equal(asl_exec_status(world.exec), ASL_FAILED);
+    apply(&world, (struct asl_input){ .kind = ASL_INPUT_REDRIVE });
+    assert_int_equal(world.task_count,
+                     6);  // C, which failed, and D, which was aborted; not A, not B
+    succeed(&world, 4, 4);
+    succeed(&world, 5, 4);
+    assert_output(&world, "[1,4,4]");
+    assert_null(strstr(strstr(world.events.text, "ExecutionRedriven"), "ParallelStateEntered"));
+    close_world(&world);
+}
+
+static void redrive_keeps_what_a_map_has(void **state)
+{
+    (void)state;
+    struct world world;
+    open_world(
+        &world,
+        "{\"StartAt\":\"M\",\"States\":{\"M\":{\"Type\":\"Map\",\"MaxConcurrency\":2,\"End\":true,\"ItemProcessor\":{\"StartAt\":"
+        "\"A\",\"States\":{\"A\":{\"Type\":\"Task\",\"Resource\":\"foo:bar\",\"End\":true}}}}}}",
+        0);
+    start(&world, "[1,2,3,4]");
+    succeed(&world, 0, 10);
+    fail_task(&world, 2);
+    assert_int_equal(asl_exec_status(world.exec), ASL_FAILED);
+    assert_int_equal(world.task_count, 3);
+    apply(&world, (struct asl_input){ .kind = ASL_INPUT_REDRIVE });
+    assert_int_equal(world.task_count, 5);
+    for (size_t i = 3; i < 6; i++)
+        succeed(&world, i, 11);
+    assert_int_equal(world.task_count, 6);
+    assert_output(&world, "[10,11,11,11]");
+    close_world(&world);
+}
+
+#define RUN_OF_TASKS(extra)                                                                             \
+    "{\"StartAt\":\"M\",\"States\":{\"M\":{\"Type\":\"Map\",\"End\":true,\"Label\":\"L\"," extra        \
+    "\"ItemProcessor\":{\"ProcessorConfig\":{\"Mode\":\"DISTRIBUTED\",\"ExecutionType\":\"STANDARD\"}," \
+    "\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Task\",\"Resource\":\"foo:bar\",\"End\":true}}}}}}"
+
+// One failure is tolerated, the second is not: a redrive runs both again, and those cut short.
+static void redrive_of_a_map_run(void **state)
+{
+    (void)state;
+    struct world world;
+    open_world(&world, RUN_OF_TASKS("\"MaxConcurrency\":2,\"ToleratedFailureCount\":1,"), 0);
+    start(&world, "[1,2,3,4,5]");
+    sr_assert_contains(world.run_arn, "arn:aws:states:eu:1:mapRun:m/L:");
+    fail_task(&world, 0);
+    succeed(&world, 1, 7);
+    fail_task(&world, 2);
+    assert_int_equal(asl_exec_status(world.exec), ASL_FAILED);
+    assert_int_equal(world.run_status, ASL_FAILED);
+    assert_int_equal(world.children[ASL_FAILED], 2);
+    assert_int_equal(world.children[ASL_ABORTED], 1);
+    assert_int_equal(world.task_count, 4);
+    apply(&world, (struct asl_input){ .kind = ASL_INPUT_REDRIVE });
+    assert_int_equal(world.run_status, ASL_RUNNING);
+    assert_int_equal(world.task_count, 6);
+    for (size_t i = 4; i < 8; i++)
+        succeed(&world, i, 8);
+    assert_int_equal(world.task_count, 8);
+    assert_output(&world, "[8,7,8,8,8]");
+    assert_int_equal(world.run_status, ASL_SUCCEEDED);
+    assert_int_equal(world.children[ASL_SUCCEEDED], 5);
+    close_world(&world);
+}
+
+static void update(struct world *world, const char *numbers)
+{
+    json_error_t error;
+    sr_auto(json) json_t *value = json_loads(numbers, 0, &error);
+    apply(world, (struct asl_input){ .kind = ASL_INPUT_MAP_RUN, .op = world->run, .value = value });
+}
+
+static void a_map_run_changes_while_it_runs(void **state)
+{
+    (void)state;
+    struct world world;
+    open_world(&world, RUN_OF_TASKS("\"MaxConcurrency\":1,\"ToleratedFailureCount\":3,"), 0);
+    start(&world, "[1,2,3,4,5]");
+    assert_int_equal(world.task_count, 1);
+    update(&world, "{\"maxConcurrency\":3}");
+    assert_int_equal(world.task_count, 3);
+    fail_task(&world, 0);
+    fail_task(&world, 1);
+    assert_int_equal(world.run_status, ASL_RUNNING);
+    update(&world, "{\"toleratedFailureCount\":1}");
+    assert_int_equal(world.run_status, ASL_FAILED);
+    assert_string_equal(world.error, "States.ExceedToleratedFailureThreshold");
+    const size_t before = world.events.bytes;
+    update(&world, "{\"maxConcurrency\":9}");  // it has ended
+    assert_int_equal(world.events.bytes, before);
     close_world(&world);
 }
 
@@ -439,6 +582,10 @@ int main(void)
         cmocka_unit_test(long_chains_pause),
         cmocka_unit_test(the_whole_has_a_timeout),
         cmocka_unit_test(redrive_enters_the_failed_state_again),
+        cmocka_unit_test(redrive_keeps_what_a_parallel_has),
+        cmocka_unit_test(redrive_keeps_what_a_map_has),
+        cmocka_unit_test(redrive_of_a_map_run),
+        cmocka_unit_test(a_map_run_changes_while_it_runs),
         cmocka_unit_test(payloads_have_a_limit),
         cmocka_unit_test(a_replay_is_the_same),
     };

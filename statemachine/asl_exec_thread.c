@@ -103,10 +103,17 @@ bool asl_thread_abort(struct asl_exec *exec, struct asl_thread *thread, bool eve
             return false;
     }
     unready(exec, thread);
+    if (thread->group && thread->group->run && !asl_run_end(exec, thread, ASL_ABORTED))
+        return false;
     const enum asl_event_type type = type_events[thread->state->type].aborted;
-    if (events && type != ASL_EVENT_COUNT && thread->phase != ASL_PHASE_ENTER)
-        return asl_exec_event(exec, thread, type, NULL);
-    return true;
+    if (events && !thread->over && type != ASL_EVENT_COUNT && thread->phase != ASL_PHASE_ENTER &&
+        !asl_exec_event(exec, thread, type, NULL))
+        return false;
+    if (!thread->owns_history || thread->over)
+        return true;
+    thread->over = true;
+    return asl_exec_event(exec, thread, ASL_EVENT_ExecutionAborted, NULL) &&
+           asl_run_child(exec, thread, ASL_ABORTED, false);
 }
 
 struct asl_work asl_thread_work(struct asl_exec *exec, struct asl_thread *thread,
@@ -140,6 +147,8 @@ static bool enter(struct asl_exec *exec, struct asl_thread *thread)
 
 bool asl_thread_run(struct asl_exec *exec, struct asl_thread *thread)
 {
+    if (thread->phase == ASL_PHASE_CHILDREN)
+        return asl_group_go_on(exec, thread);  // redriven
     if (thread->phase == ASL_PHASE_ENTER && !enter(exec, thread))
         return false;
     thread->phase = ASL_PHASE_RETRY;  // begun: from here on an abort is worth an event
@@ -247,6 +256,8 @@ static bool retry(struct asl_exec *exec, struct asl_thread *thread,
         asl_retry_delay_us(&state->retriers[found], thread->attempts[found] + 1, &exec->random);
     if (delay_us < 0)
         return true;
+    asl_group_free(exec, thread);
+    unready(exec, thread);
     thread->attempts[found]++;
     thread->retry_count++;
     *ret_retries = true;
@@ -289,6 +300,7 @@ static bool catch_failure(struct asl_exec *exec, struct asl_thread *thread,
     work.scope.context_self = &of;
     if (!error)
         return asl_exec_no_memory(exec);
+    asl_group_free(exec, thread);
     if (thread->state->language->caught(&work, catcher, error, &output, &assigned))
         return asl_thread_leave(exec, thread, output, assigned, catcher->next);
     inner.terminal = true;  // no catcher catches what goes wrong in a catcher
@@ -299,7 +311,7 @@ bool asl_thread_fail(struct asl_exec *exec, struct asl_thread *thread, struct as
 {
     const struct asl_state *state = thread->state;
     bool retries;
-    asl_group_free(exec, thread);
+    // Unless the state is tried again or its failure caught, its children stay for a redrive.
     if (!retry(exec, thread, failure, &retries))
         return false;
     if (retries)

@@ -9,7 +9,7 @@
 #include "statemachine/asl_exec.h"
 #include "statemachine/asl_parse.h"
 
-enum { OPS_MAX = 4096, INPUTS_MAX = 3000 };
+enum { RUNS_MAX = 256, OPS_MAX = 4096, INPUTS_MAX = 3000 };
 
 struct op {
     uint64_t id;
@@ -27,6 +27,8 @@ struct sim {
     size_t op_count;
     struct asl_audit *audit;
     size_t end_count;
+    uint64_t runs[RUNS_MAX];  // map runs at work
+    size_t run_count, child_run_count;
     bool has_more;
     int64_t now_us;
 };
@@ -168,6 +170,22 @@ static void remove_op(struct sim *sim, uint64_t id)
     sim->ops[i] = sim->ops[--sim->op_count];
 }
 
+static void note_run(struct sim *sim, const struct asl_command *command)
+{
+    size_t i = 0;
+    while (i < sim->run_count && sim->runs[i] != command->op)
+        i++;
+    if (command->status == ASL_RUNNING) {
+        must(sim, command->arn != NULL || i < RUNS_MAX);
+        must(sim, sim->run_count < RUNS_MAX);
+        if (i == sim->run_count)
+            sim->runs[sim->run_count++] = command->op;
+        return;
+    }
+    must(sim, i < sim->run_count);  // what ends has begun
+    sim->runs[i] = sim->runs[--sim->run_count];
+}
+
 static void obey(struct sim *sim, const struct asl_command *command)
 {
     switch (command->kind) {
@@ -182,6 +200,11 @@ static void obey(struct sim *sim, const struct asl_command *command)
     case ASL_COMMAND_TIMER_CANCEL: remove_op(sim, command->op); break;
     case ASL_COMMAND_CONTINUE: sim->has_more = true; break;
     case ASL_COMMAND_END: sim->end_count++; break;
+    case ASL_COMMAND_MAP_RUN: note_run(sim, command); break;
+    case ASL_COMMAND_CHILD:
+        must(sim, command->status == ASL_RUNNING || sim->child_run_count > 0);
+        command->status == ASL_RUNNING ? sim->child_run_count++ : sim->child_run_count--;
+        break;
     default: fail_msg("seed %" PRIu64 ": an unexpected command", sim->seed);
     }
 }
@@ -209,6 +232,8 @@ static void check_state(struct sim *sim)
     if (!asl_audit_end(sim->audit, asl_exec_status(sim->exec), &err))
         fail_msg("seed %" PRIu64 ": %s", sim->seed, err.message);
     must(sim, sim->end_count == !runs);
+    must(sim, runs || sim->run_count == 0);
+    must(sim, runs || sim->child_run_count == 0);
     must(sim, runs ? sim->op_count > 0 || sim->has_more : sim->op_count == 0);
     for (size_t i = 0; i < sim->op_count; i++)
         must(sim, asl_exec_waits_for(sim->exec, sim->ops[i].id));
@@ -265,6 +290,14 @@ static void answer_something(struct sim *sim)
     apply(sim, input, false);  // a second answer is not heard
 }
 
+static void change_run(struct sim *sim)
+{
+    sr_auto(json) json_t *numbers = json_pack("{s:i, s:i}", ASL_RUN_CONCURRENCY, (int)draw(sim, 4),
+                                              ASL_RUN_COUNT, (int)draw(sim, 3));
+    const uint64_t run = sim->runs[draw(sim, sim->run_count)];
+    apply(sim, (struct asl_input){ .kind = ASL_INPUT_MAP_RUN, .op = run, .value = numbers }, true);
+}
+
 static void play(struct sim *sim)
 {
     while (asl_exec_status(sim->exec) == ASL_RUNNING && json_array_size(sim->inputs) < INPUTS_MAX) {
@@ -277,6 +310,8 @@ static void play(struct sim *sim)
             apply(sim, (struct asl_input){ .kind = ASL_INPUT_STOP, .error = "enough" }, true);
         } else if (draw(sim, 50) == 0) {
             crash(sim);
+        } else if (sim->run_count && draw(sim, 10) == 0) {
+            change_run(sim);
         } else if (draw(sim, 20) == 0) {
             apply(sim, (struct asl_input){ .kind = ASL_INPUT_TIMER, .op = 1000000 }, false);
         } else {

@@ -63,6 +63,8 @@ static bool init(struct engine *engine, const struct engine_params *params, stru
     engine->batch_max = params->batch_max ? params->batch_max : 1000;
     engine->step_max = params->step_max;
     engine->poll_next_us = INT64_MAX;
+    engine->retention_us = params->retention_us;
+    engine->collect_next_us = params->retention_us ? 0 : INT64_MAX;
     engine->arn_prefix = strdup(params->arn_prefix);
     engine->token_key = strdup(params->token_key);
     if (!engine->arn_prefix || !engine->token_key)
@@ -105,6 +107,8 @@ static void job_free(struct engine_job *job)
 
 static void reply(struct engine_job *job)
 {
+    if (job->polls)
+        job->failed = false;  // it waits in its queue, whatever became of the round
     const struct engine_reply answer = { .done = !job->failed,
                                          .err = job->err,
                                          .arn = job->arn,
@@ -123,8 +127,10 @@ void engine_free(struct engine *engine)
         engine->queued.first = job->next;
         job->failed = true;
         (void)sr_fail(&job->err, SR_ERR_CANCELLED, "the engine ends");
-        if (job->request.kind == ENGINE_POLL)
+        if (job->request.kind == ENGINE_POLL) {
             (void)job->request.poll.answer(job->request.poll.self, NULL);  // nothing was promised
+            job->polls = true;
+        }
         reply(job);
     }
     engine_activities_free(engine->activities);
@@ -227,7 +233,9 @@ void engine_wait(struct engine *engine, int64_t wait_us)
 int64_t engine_next_us(const struct engine *engine)
 {
     const int64_t next_us = engine_timers_next_us(&engine->timers);
-    return next_us < engine->poll_next_us ? next_us : engine->poll_next_us;
+    const int64_t soon_us = engine->collect_next_us < engine->poll_next_us ? engine->collect_next_us
+                                                                           : engine->poll_next_us;
+    return next_us < soon_us ? next_us : soon_us;
 }
 
 struct engine_counts engine_counts(const struct engine *engine)
@@ -268,10 +276,8 @@ static bool run_job(struct engine *engine, struct engine_job *job, struct sr_err
     const size_t acts = engine->act_count;
     if (!store->ops->begin(store->self, err))
         return false;
-    if (engine_handle(engine, job, &job->err) && store->ops->commit(store->self, &job->err)) {
-        job->handled = true;
+    if (engine_handle(engine, job, &job->err) && store->ops->commit(store->self, &job->err))
         return true;
-    }
     store->ops->rollback(store->self);
     engine_acts_drop(engine, acts);
     if (job->request.ended && job->execution)
@@ -302,6 +308,8 @@ static bool fire(struct engine *engine, const struct engine_timer *timer, struct
         input.kind = ASL_INPUT_TASK_LOST;
     } else if (!engine_table_get(&engine->waits, timer->execution, timer->op)) {
         return true;  // cancelled
+    } else if (timer->op == ENGINE_OP_STOP) {
+        return engine_run_stop_asked(engine, timer->execution, err);
     }
     return engine_run_apply_or_stop(engine, timer->execution, &input, err);
 }
@@ -362,13 +370,28 @@ static bool hand_out(struct engine *engine, struct sr_err *err)
     return true;
 }
 
+// A few rows at a time, so that nobody waits for it.
+static bool collect(struct engine *engine, struct sr_err *err)
+{
+    const struct store *store = engine->store;
+    bool more = false;
+    if (engine->now_us < engine->collect_next_us)
+        return true;
+    if (!store->ops->collect(store->self, engine->now_us - engine->retention_us,
+                             ENGINE_COLLECT_ROWS, &more, err))
+        return false;
+    engine->collect_next_us =
+        engine->now_us + (more ? ENGINE_COLLECT_PAUSE_US : ENGINE_COLLECT_IDLE_US);
+    return true;
+}
+
 static bool work(struct engine *engine, struct round *round, struct sr_err *err)
 {
     for (struct engine_job *job = round->jobs; job; job = job->next) {
         if (!run_job(engine, job, err))
             return false;
     }
-    return fire_due(engine, round, err) && hand_out(engine, err);
+    return fire_due(engine, round, err) && hand_out(engine, err) && collect(engine, err);
 }
 
 static void forget_touched(struct engine *engine, bool drop)
@@ -416,16 +439,11 @@ static void undo(struct engine *engine, struct round *round, const struct sr_err
             job->failed = false;
             *tail = job;
             tail = &job->next;
-        } else if (job->request.kind == ENGINE_POLL && !job->failed && !job->handled) {
-            *tail = job;  // the round ended before it: it waits on
-            tail = &job->next;
-        } else if (job->request.kind != ENGINE_POLL || job->failed) {
+        } else {
             if (!job->failed)
                 job->err = *why;
             job->failed = true;
             reply(job);
-        } else {
-            reply(job);  // the poll waits in its queue
         }
     }
     if (!again)
@@ -442,7 +460,8 @@ static void undo(struct engine *engine, struct round *round, const struct sr_err
 
 static bool is_idle(const struct engine *engine, const struct round *round)
 {
-    return !round->jobs && engine_timers_next_us(&engine->timers) > engine->now_us;
+    return !round->jobs && engine_timers_next_us(&engine->timers) > engine->now_us &&
+           engine->collect_next_us > engine->now_us;
 }
 
 bool engine_step(struct engine *engine, bool *ret_more, struct sr_err *err)
@@ -468,7 +487,9 @@ bool engine_step(struct engine *engine, bool *ret_more, struct sr_err *err)
         return true;
     }
     bool begun = store->ops->begin(store->self, err);
-    const bool done = begun && work(engine, &round, err) && store->ops->commit(store->self, err);
+    const bool worked = begun && work(engine, &round, err);
+    const int64_t before_us = sr_clock_monotonic_us(engine->clock);
+    const bool done = worked && store->ops->commit(store->self, err);
     if (!done) {
         if (begun)
             store->ops->rollback(store->self);
@@ -478,6 +499,7 @@ bool engine_step(struct engine *engine, bool *ret_more, struct sr_err *err)
     }
     free(round.timers);
     engine->counts.commits++;
+    engine_latency_add(&engine->commit_latency, sr_clock_monotonic_us(engine->clock) - before_us);
     *ret_more = true;
     forget_touched(engine, false);
     engine_run_shrink(engine);

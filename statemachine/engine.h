@@ -26,6 +26,8 @@ struct engine_params {
     size_t cache_max;       // executions kept in memory while they wait; 0: 1000
     size_t batch_max;       // requests in one commit; 0: 1000
     size_t step_max;        // transitions between commits of one execution; 0: 1000
+    // How long an execution that has ended is kept, with its history; 0: for ever.
+    int64_t retention_us;
 };
 
 // Opens what the store holds: timers, tasks that are out. The first engine_step() starts handlers'
@@ -58,14 +60,16 @@ SR_MUST_USE bool engine_loop(struct engine *engine, const struct sr_cancel *canc
 
 enum engine_request_kind {
     ENGINE_PUT_MACHINE,  // name, text: definition, role, type
-    ENGINE_START,        // arn: the machine; name; text: input
+    ENGINE_START,        // arn: the machine, a version or an alias; name; text: input
     ENGINE_STOP,         // arn: the execution; error, cause
     ENGINE_REDRIVE,      // arn: the execution
+    ENGINE_MAP_RUN,      // arn: the map run; text: {ASL_RUN_*: number, ...}
     ENGINE_SUCCEED,      // token; text: output
     ENGINE_FAIL,         // token; error, cause
     ENGINE_HEARTBEAT,    // token
     ENGINE_POLL,         // arn: the activity; poll
     ENGINE_ANSWER,       // a handler's: ref; text: result, or error and cause. No reply
+    ENGINE_RECORD,       // record: what else shall be durable
 };
 
 struct engine_reply {
@@ -98,6 +102,9 @@ struct engine_request {
     // NULL outcome: the engine ends first.
     engine_ended_fn ended;
     void *ended_self;
+    // ENGINE_RECORD: reads and writes the store inside the round's transaction; false: nothing of
+    // it is kept, and the reply says why not. Called at most once.
+    bool (*record)(void *self, const struct store *store, int64_t now_us, struct sr_err *err);
     engine_reply_fn reply;  // on the engine's thread; NULL: nobody asks
     void *self;
 };
@@ -121,8 +128,16 @@ SR_MUST_USE bool engine_task_state(struct engine *engine, struct engine_ref ref,
 // What has been done since it was opened.
 struct engine_counts {
     uint64_t commits, inputs, events;
+    uint64_t transitions;  // states entered
     size_t cached, tasks;
 };
 struct engine_counts engine_counts(const struct engine *engine);
 
-enum { ENGINE_REQUESTS_MAX = 100000 };
+enum {
+    ENGINE_REQUESTS_MAX = 100000,
+    ENGINE_COLLECT_ROWS = 500,              // removed in one round
+    ENGINE_COLLECT_PAUSE_US = 20 * 1000,    // between rounds that remove something
+    ENGINE_COLLECT_IDLE_US = 60 * 1000000,  // between looks when there is nothing
+};
+// Of what an execution that has ended leaves behind: the default of services.
+#define ENGINE_RETENTION_US ((int64_t)90 * 24 * 3600 * 1000000)

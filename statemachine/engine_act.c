@@ -118,9 +118,6 @@ static void forget(struct engine *engine, const struct engine_act *act)
     if (act->kind == ACT_CANCEL && task->kind != STORE_TASK_ACTIVITY && resource &&
         resource->cancel)
         resource->cancel(resource->self, (struct engine_ref){ task->execution, task->op });
-    struct sr_err ignored = { 0 };
-    if (act->kind == ACT_CANCEL && !resource && engine_child_is(task->resource))
-        engine_must(engine, engine_child_cancel(engine, task, &ignored));
     engine_task_done(task);
     free(task);
 }

@@ -191,3 +191,19 @@ size_t engine_activities_waiting(const struct engine_activities *activities, con
     const struct activity *activity = find(activities, arn);
     return activity ? activity->offer_count : 0;
 }
+
+void engine_activities_each(const struct engine_activities *activities,
+                            bool (*fn)(void *self, const char *arn, size_t tasks, size_t polls,
+                                       struct engine_ref oldest),
+                            void *self)
+{
+    for (const struct activity *activity = activities->first; activity; activity = activity->next) {
+        size_t polls = 0;
+        for (const struct ask *ask = activity->first_ask; ask; ask = ask->next)
+            polls++;
+        const struct engine_ref oldest =
+            activity->first_offer ? activity->first_offer->ref : (struct engine_ref){ 0 };
+        if (!fn(self, activity->arn, activity->offer_count, polls, oldest))
+            return;
+    }
+}

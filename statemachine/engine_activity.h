@@ -6,7 +6,8 @@
 
 // A worker's question for a task. `answer` is called once, on the engine's thread: with the task,
 // once it is committed that this worker has it, or with NULL when the time is over or the engine
-// ends. False: it could not be delivered, and the task goes back to the head of its queue at once.
+// ends; never when the request's reply says that it failed. False: it could not be delivered, and
+// the task goes back to the head of its queue at once.
 struct engine_poll {
     const char *worker;  // NULL: none; copied
     int64_t until_us;    // wall time
@@ -45,3 +46,8 @@ void engine_match_done(struct engine_match *match);
 int64_t engine_activities_expire(struct engine_activities *activities, int64_t now_us);
 size_t engine_activities_waiting(const struct engine_activities *activities,
                                  const char *arn);  // tasks
+// Each activity that has been used: its tasks, the polls that wait, its oldest task. False stops it.
+void engine_activities_each(const struct engine_activities *activities,
+                            bool (*fn)(void *self, const char *arn, size_t tasks, size_t polls,
+                                       struct engine_ref oldest),
+                            void *self);

@@ -81,25 +81,6 @@ static bool child_name(const struct store_task *task, const json_t *payload, cha
     return fits || sr_fail(err, SR_ERR_INVALID, "a name of more than 127 bytes");
 }
 
-bool engine_child_cancel(struct engine *engine, const struct store_task *task, struct sr_err *err)
-{
-    sr_auto(json) json_t *payload = NULL;
-    char name[128];
-    if (!strstr(task->resource, ".sync"))
-        return true;
-    if (!jx_parse(task->payload, strlen(task->payload), false, &payload, err) ||
-        !child_name(task, payload, name, err))
-        return false;
-    const char *machine = json_string_value(json_object_get(payload, "StateMachineArn"));
-    const char *colon = machine ? strrchr(machine, ':') : NULL;
-    if (!colon)
-        return true;  // it was never started
-    sr_auto(char) char *arn =
-        sr_strf(err, "%s:execution:%s:%s", engine->arn_prefix, colon + 1, name);
-    return arn &&
-           engine_ask(engine, &(struct engine_request){ .kind = ENGINE_STOP, .arn = arn }, err);
-}
-
 bool engine_child_start(struct engine *engine, const struct store_task *task, struct sr_err *err)
 {
     sr_auto(json) json_t *payload = NULL;

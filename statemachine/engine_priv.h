@@ -3,6 +3,7 @@
 
 #include "base/thread.h"
 #include "statemachine/engine.h"
+#include "statemachine/engine_metrics.h"
 #include "statemachine/engine_timer.h"
 
 // A hash table from (execution, op) to something.
@@ -48,8 +49,8 @@ struct engine_job {  // a queued request, with its own copies
     struct asl_faults faults;
     struct sr_err err;
     bool failed;
-    bool handled;  // what it asks for was done, in memory at least
-    char *arn;     // what the reply says
+    bool polls;  // ENGINE_POLL: it stands in its queue and will be answered there
+    char *arn;   // what the reply says
     int64_t started_us, execution;
     char *texts[7];
 };
@@ -104,7 +105,9 @@ struct engine {
     struct engine_act *acts;
     size_t act_count, act_room;
     struct engine_counts counts;
+    struct engine_latency commit_latency;
     int64_t poll_next_us;
+    int64_t retention_us, collect_next_us;
     int64_t now_us;  // of the round
 };
 
@@ -139,13 +142,15 @@ SR_MUST_USE bool engine_watch(struct engine *engine, int64_t execution, engine_e
 void engine_unwatch(struct engine *engine, int64_t execution, const void *self);  // without a call
 void engine_watchers_free(struct engine *engine);
 
+// A timer's op that is none of the fold's: the execution is to be stopped, because the task that
+// waited for it is gone.
+#define ENGINE_OP_STOP ((uint64_t)INT64_MAX)
+SR_MUST_USE bool engine_run_stop_asked(struct engine *engine, int64_t id, struct sr_err *err);
+
 // engine_child.c: states:startExecution, with and without .sync.
 bool engine_child_is(const char *resource);
 SR_MUST_USE bool engine_child_start(struct engine *engine, const struct store_task *task,
                                     struct sr_err *err);
-// The task is not wanted any more: with .sync its execution is stopped.
-SR_MUST_USE bool engine_child_cancel(struct engine *engine, const struct store_task *task,
-                                     struct sr_err *err);
 // Answers the task that waits for this execution's end.
 SR_MUST_USE bool engine_child_ended(struct engine *engine, const struct store_execution *child,
                                     struct sr_err *err);

@@ -35,7 +35,7 @@ struct found {
     int64_t id, revision, started_us, parent;
     uint64_t parent_op;
     int status;
-    char *input, *name;
+    char *input;
 };
 
 static bool found_execution(void *self, const struct store_execution *execution, struct sr_err *err)
@@ -50,11 +50,80 @@ static bool found_execution(void *self, const struct store_execution *execution,
     return found->input || sr_fail(err, SR_ERR_NO_MEMORY, "an execution");
 }
 
-static bool found_machine(void *self, const struct store_machine *machine, struct sr_err *err)
+// What a start's ARN leads to.
+struct target {
+    int64_t revision;
+    bool express;
+    char *machine, *name, *version, *alias;  // version, alias: NULL: not by one
+    uint64_t drawn;                          // chance, for an alias of two versions
+};
+
+static void target_done(struct target *target)
 {
-    struct found *found = self;
-    *found = (struct found){ .revision = machine->revision, .name = strdup(machine->name) };
-    return found->name || sr_fail(err, SR_ERR_NO_MEMORY, "a state machine");
+    free(target->machine);
+    free(target->name);
+    free(target->version);
+    free(target->alias);
+}
+SR_DEFINE_AUTO_VALUE(target, struct target, target_done);
+
+static bool set(char **place, const char *text, struct sr_err *err)
+{
+    free(*place);
+    *place = sr_str_dup(text, err);
+    return *place != NULL;
+}
+
+static bool target_machine(void *self, const struct store_machine *machine, struct sr_err *err)
+{
+    struct target *target = self;
+    target->revision = machine->revision;
+    target->express = machine->type == ASL_EXPRESS;
+    return set(&target->machine, machine->arn, err) && set(&target->name, machine->name, err);
+}
+
+static bool target_version(void *self, const struct store_version *version, struct sr_err *err)
+{
+    struct target *target = self;
+    target->revision = version->revision;
+    return set(&target->machine, version->machine, err) && set(&target->version, version->arn, err);
+}
+
+// Spec: aliases: executions go to the two versions in the proportion of their weights.
+static bool target_alias(void *self, const struct store_alias *alias, struct sr_err *err)
+{
+    struct target *target = self;
+    const bool first =
+        alias->route_count == 1 || (int)(target->drawn % 100) < alias->routes[0].weight;
+    return set(&target->alias, alias->arn, err) &&
+           set(&target->version, alias->routes[first ? 0 : 1].version, err);
+}
+
+// `arn` is a machine's, a version's or an alias's.
+static bool find_target(struct engine *engine, const char *arn, struct target *target,
+                        struct sr_err *err)
+{
+    const struct store *store = engine->store;
+    struct sr_err missing = { 0 };
+    if (store->ops->machine_get(store->self, arn, target_machine, target, err))
+        return true;
+    if (err->code != SR_ERR_NOT_FOUND)
+        return false;
+    target->drawn = asl_random_next(&engine->random);
+    if (!store->ops->alias_get(store->self, arn, target_alias, target, &missing) &&
+        missing.code != SR_ERR_NOT_FOUND) {
+        *err = missing;
+        return false;
+    }
+    struct target found = { 0 };
+    const bool version =
+        store->ops->version_get(store->self, target->alias ? target->version : arn, target_version,
+                                &found, err) &&
+        store->ops->revision_get(store->self, found.revision, target_machine, &found, err);
+    free(target->version);
+    found.alias = target->alias;
+    *target = found;
+    return version;
 }
 
 static bool name_execution(struct engine *engine, const char *given, char name[128],
@@ -85,14 +154,57 @@ static bool same_start(struct engine *engine, struct engine_job *job, const char
         *err = missing;
         return false;
     }
-    const struct engine_ref *parent = &job->request.ref;  // the same task again, after a crash
-    *ret_same =
-        (found.status == ASL_RUNNING && strcmp(found.input, input) == 0) ||
-        (parent->execution && found.parent == parent->execution && found.parent_op == parent->op);
+    *ret_same = found.status == ASL_RUNNING && strcmp(found.input, input) == 0;
     job->started_us = found.started_us;
     job->execution = found.id;
     free(found.input);
     return *ret_same || sr_fail(err, SR_ERR_CONFLICT, "Execution Already Exists: '%s'", job->arn);
+}
+
+static bool started_by_task(void *self, const struct store_execution *execution, struct sr_err *err)
+{
+    struct engine_job *job = self;
+    job->started_us = execution->started_us;
+    job->execution = execution->id;
+    job->arn = sr_str_dup(execution->arn, err);
+    return job->arn != NULL;
+}
+
+// A task starts one execution, also when it begins again after a crash, and none when nobody waits
+// for it any more.
+static bool check_parent(struct engine *engine, struct engine_job *job, bool *ret_started,
+                         struct sr_err *err)
+{
+    const struct engine_ref ref = job->request.ref;
+    const struct store *store = engine->store;
+    struct engine_run *parent;
+    struct sr_err missing = { 0 };
+    *ret_started = false;
+    if (!ref.execution)
+        return true;
+    if (!engine_run_get(engine, ref.execution, &parent, err))
+        return false;
+    if (!asl_exec_waits_for(parent->exec, ref.op))
+        return sr_fail(err, SR_ERR_CANCELLED, "nobody waits for this execution");
+    *ret_started = store->ops->execution_get_child(store->self, ref.execution, ref.op,
+                                                   started_by_task, job, &missing);
+    if (*ret_started || missing.code == SR_ERR_NOT_FOUND)
+        return true;
+    *err = missing;
+    return false;
+}
+
+// Spec: an express execution's name may be used again: an id makes its ARN.
+static char *make_arn(struct engine *engine, const char *machine, const char *name, bool express,
+                      struct sr_err *err)
+{
+    if (!express)
+        return sr_strf(err, "%s:execution:%s:%s", engine->arn_prefix, machine, name);
+    const uint64_t a = asl_random_next(&engine->random), b = asl_random_next(&engine->random);
+    return sr_strf(err, "%s:express:%s:%s:%08x-%04x-4%03x-%04x-%012llx", engine->arn_prefix,
+                   machine, name, (unsigned)(a >> 32), (unsigned)(a >> 16 & 0xffff),
+                   (unsigned)(a & 0xfff), (unsigned)(0x8000 | (b >> 48 & 0x3fff)),
+                   (unsigned long long)(b & 0xffffffffffff));
 }
 
 static bool start(struct engine *engine, struct engine_job *job, struct sr_err *err)
@@ -100,19 +212,22 @@ static bool start(struct engine *engine, struct engine_job *job, struct sr_err *
     const struct engine_request *request = &job->request;
     const struct store *store = engine->store;
     const char *input = request->text ? request->text : "{}";
-    struct found machine = { 0 };
+    sr_auto(target) struct target target = { 0 };
     sr_auto(json) json_t *value = NULL;
     char name[128];
     bool same;
     if (strlen(input) > ASL_PAYLOAD_BYTES_MAX)
         return sr_fail(err, SR_ERR_TOO_LARGE, "an input of more than %d bytes",
                        ASL_PAYLOAD_BYTES_MAX);
+    if (!check_parent(engine, job, &same, err))
+        return false;
+    if (same)
+        return true;
     if (!jx_parse(input, strlen(input), false, &value, err) ||
         !name_execution(engine, request->name, name, err) ||
-        !store->ops->machine_get(store->self, request->arn, found_machine, &machine, err))
+        !find_target(engine, request->arn, &target, err))
         return false;
-    job->arn = sr_strf(err, "%s:execution:%s:%s", engine->arn_prefix, machine.name, name);
-    free(machine.name);
+    job->arn = make_arn(engine, target.name, name, target.express, err);
     if (!job->arn || !same_start(engine, job, input, &same, err))
         return false;
     if (same)
@@ -120,13 +235,16 @@ static bool start(struct engine *engine, struct engine_job *job, struct sr_err *
                engine_watch(engine, job->execution, request->ended, request->ended_self, err);
     const struct store_execution execution = { .arn = job->arn,
                                                .name = name,
-                                               .machine = request->arn,
-                                               .revision = machine.revision,
+                                               .machine = target.machine,
+                                               .revision = target.revision,
                                                .status = ASL_RUNNING,
                                                .input = input,
                                                .started_us = engine->now_us,
                                                .parent = request->ref.execution,
-                                               .parent_op = request->ref.op };
+                                               .parent_op = request->ref.op,
+                                               .version = target.version,
+                                               .alias = target.alias,
+                                               .express = target.express };
     job->started_us = engine->now_us;
     if (!store->ops->execution_put(store->self, &execution, &job->execution, err) ||
         (request->ended &&
@@ -155,6 +273,35 @@ static bool to_execution(struct engine *engine, struct engine_job *job, enum asl
                                      .error = request->error,
                                      .cause = request->cause };
     return engine_run_apply(engine, found.id, &input, err);
+}
+
+struct found_run {
+    int64_t execution;
+    uint64_t op;
+    int status;
+};
+
+static bool found_map_run(void *self, const struct store_map_run *run, struct sr_err *err)
+{
+    (void)err;
+    *(struct found_run *)self = (struct found_run){ run->execution, run->op, run->status };
+    return true;
+}
+
+static bool to_map_run(struct engine *engine, struct engine_job *job, struct sr_err *err)
+{
+    const struct engine_request *request = &job->request;
+    struct found_run found = { 0 };
+    sr_auto(json) json_t *numbers = NULL;
+    if (!jx_parse(request->text, strlen(request->text), false, &numbers, err) ||
+        !engine->store->ops->map_run_get(engine->store->self, request->arn, found_map_run, &found,
+                                         err))
+        return false;
+    if (found.status != ASL_RUNNING)
+        return sr_fail(err, SR_ERR_CONFLICT, "The map run is %s",
+                       asl_status_name((enum asl_status)found.status));
+    const struct asl_input input = { .kind = ASL_INPUT_MAP_RUN, .op = found.op, .value = numbers };
+    return engine_run_apply(engine, found.execution, &input, err);
 }
 
 // Tokens are "EXECUTION-ARN.OP.MAC"; the one that was given out is in the table.
@@ -289,7 +436,8 @@ static bool poll(struct engine *engine, struct engine_job *job, struct sr_err *e
     const struct engine_request *request = &job->request;
     if (request->poll.until_us < engine->poll_next_us)
         engine->poll_next_us = request->poll.until_us;
-    return engine_activities_ask(engine->activities, request->arn, &request->poll, err);
+    job->polls = engine_activities_ask(engine->activities, request->arn, &request->poll, err);
+    return job->polls;
 }
 
 bool engine_handle(struct engine *engine, struct engine_job *job, struct sr_err *err)
@@ -299,11 +447,14 @@ bool engine_handle(struct engine *engine, struct engine_job *job, struct sr_err 
     case ENGINE_START: return start(engine, job, err);
     case ENGINE_STOP: return to_execution(engine, job, ASL_INPUT_STOP, err);
     case ENGINE_REDRIVE: return to_execution(engine, job, ASL_INPUT_REDRIVE, err);
+    case ENGINE_MAP_RUN: return to_map_run(engine, job, err);
     case ENGINE_SUCCEED:
     case ENGINE_FAIL:
     case ENGINE_HEARTBEAT: return by_token(engine, job, err);
     case ENGINE_POLL: return poll(engine, job, err);
     case ENGINE_ANSWER: return handler_answer(engine, job, err);
+    case ENGINE_RECORD:
+        return job->request.record(job->request.self, engine->store, engine->now_us, err);
     }
     return true;
 }

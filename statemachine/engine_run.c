@@ -130,6 +130,7 @@ static bool load_row(void *self, const struct store_execution *execution, struct
         .machine_name = run->def->name,
         .token_key = loading->engine->token_key,
         .step_max = loading->engine->step_max,
+        .no_redrive_count = execution->express,
     };
     return asl_exec_new(&params, &run->exec, err);
 }
@@ -265,25 +266,61 @@ static bool put_task(struct engine *engine, struct engine_run *run,
            engine->store->ops->task_put(engine->store->self, &task, err);
 }
 
-static bool put_timer(struct engine *engine, struct engine_run *run, uint64_t op, int64_t at_us,
+static bool put_timer(struct engine *engine, int64_t id, uint64_t op, int64_t at_us,
                       struct sr_err *err)
 {
-    const struct store_timer timer = { run->id, op, at_us };
+    const struct store_timer timer = { id, op, at_us };
     struct engine_act *act = engine_act_add(engine, ACT_TIMER, err);
     if (!act)
         return false;
-    act->timer = (struct engine_timer){ at_us, run->id, op, ENGINE_DUE_TIMER };
+    act->timer = (struct engine_timer){ at_us, id, op, ENGINE_DUE_TIMER };
     return engine->store->ops->timer_put(engine->store->self, &timer, err);
 }
 
-static bool drop_timer(struct engine *engine, struct engine_run *run, uint64_t op,
-                       struct sr_err *err)
+static bool drop_timer(struct engine *engine, int64_t id, uint64_t op, struct sr_err *err)
 {
     struct engine_act *act = engine_act_add(engine, ACT_UNTIMER, err);
     if (!act)
         return false;
-    act->timer = (struct engine_timer){ 0, run->id, op, ENGINE_DUE_TIMER };
-    return engine->store->ops->timer_drop(engine->store->self, run->id, op, err);
+    act->timer = (struct engine_timer){ 0, id, op, ENGINE_DUE_TIMER };
+    return engine->store->ops->timer_drop(engine->store->self, id, op, err);
+}
+
+static bool note_id(void *self, const struct store_execution *execution, struct sr_err *err)
+{
+    (void)err;
+    *(int64_t *)self = execution->status == ASL_RUNNING ? execution->id : 0;
+    return true;
+}
+
+// What a task started and waits for must not outlive it: that it is to be stopped is committed
+// together with the task's end, and done in a round of its own.
+static bool stop_child(struct engine *engine, const struct engine_run *run, uint64_t op,
+                       struct sr_err *err)
+{
+    struct sr_err missing = { 0 };
+    int64_t child = 0;
+    const struct store_task *task = engine_table_get(&engine->tasks, run->id, op);
+    if (!task || !engine_child_is(task->resource) || !strstr(task->resource, ".sync"))
+        return true;
+    if (!engine->store->ops->execution_get_child(engine->store->self, run->id, op, note_id, &child,
+                                                 &missing)) {
+        if (missing.code == SR_ERR_NOT_FOUND)
+            return true;
+        *err = missing;
+        return false;
+    }
+    return !child || put_timer(engine, child, ENGINE_OP_STOP, engine->now_us, err);
+}
+
+bool engine_run_stop_asked(struct engine *engine, int64_t id, struct sr_err *err)
+{
+    int64_t running = 0;
+    const struct asl_input stop = { .kind = ASL_INPUT_STOP };
+    if (!engine->store->ops->execution_get_id(engine->store->self, id, note_id, &running, err) ||
+        (running && !engine_run_apply_or_stop(engine, id, &stop, err)))
+        return false;
+    return drop_timer(engine, id, ENGINE_OP_STOP, err);
 }
 
 static bool drop_task(struct engine *engine, struct engine_run *run, uint64_t op,
@@ -318,6 +355,41 @@ static bool end(struct engine *engine, struct engine_run *run, const struct asl_
            engine->store->ops->waits_drop(engine->store->self, run->id, err);
 }
 
+static bool note_map_run(struct engine *engine, struct engine_run *run,
+                         const struct asl_command *command, struct sr_err *err)
+{
+    const struct store *store = engine->store;
+    sr_auto(char) char *numbers = NULL;
+    if (command->payload && !jx_dump(command->payload, false, &numbers, err))
+        return false;
+    const struct store_map_run row = { .execution = run->id,
+                                       .op = command->op,
+                                       .arn = command->arn,
+                                       .numbers = numbers,
+                                       .status = (int)command->status,
+                                       .started_us = engine->now_us };
+    return command->arn ? store->ops->map_run_put(store->self, &row, err)
+                        : store->ops->map_run_set(store->self, &row, engine->now_us, err);
+}
+
+static bool note_child(struct engine *engine, struct engine_run *run,
+                       const struct asl_command *command, struct sr_err *err)
+{
+    const struct store *store = engine->store;
+    const int64_t seq = run->next_seq - 1;  // of the entry that has its events
+    const struct store_child row = { .execution = run->id,
+                                     .op = command->op,
+                                     .run = command->run,
+                                     .arn = command->arn,
+                                     .items = (int64_t)command->items,
+                                     .status = (int)command->status,
+                                     .started_us = engine->now_us,
+                                     .first_seq = seq,
+                                     .last_seq = seq };
+    return command->arn ? store->ops->child_put(store->self, &row, err)
+                        : store->ops->child_set(store->self, &row, engine->now_us, err);
+}
+
 static bool obey(struct engine *engine, struct engine_run *run, const struct asl_command *command,
                  struct sr_err *err)
 {
@@ -325,11 +397,15 @@ static bool obey(struct engine *engine, struct engine_run *run, const struct asl
     case ASL_COMMAND_TASK:
     case ASL_COMMAND_READ_ITEMS:
     case ASL_COMMAND_WRITE_RESULTS: return put_task(engine, run, command, err);
-    case ASL_COMMAND_TASK_CANCEL: return drop_task(engine, run, command->op, ACT_CANCEL, err);
-    case ASL_COMMAND_TIMER: return put_timer(engine, run, command->op, command->at_us, err);
-    case ASL_COMMAND_TIMER_CANCEL: return drop_timer(engine, run, command->op, err);
-    case ASL_COMMAND_CONTINUE: return put_timer(engine, run, 0, engine->now_us, err);
+    case ASL_COMMAND_TASK_CANCEL:
+        return stop_child(engine, run, command->op, err) &&
+               drop_task(engine, run, command->op, ACT_CANCEL, err);
+    case ASL_COMMAND_TIMER: return put_timer(engine, run->id, command->op, command->at_us, err);
+    case ASL_COMMAND_TIMER_CANCEL: return drop_timer(engine, run->id, command->op, err);
+    case ASL_COMMAND_CONTINUE: return put_timer(engine, run->id, 0, engine->now_us, err);
     case ASL_COMMAND_END: return end(engine, run, command, err);
+    case ASL_COMMAND_MAP_RUN: return note_map_run(engine, run, command, err);
+    case ASL_COMMAND_CHILD: return note_child(engine, run, command, err);
     }
     return true;
 }
@@ -339,7 +415,7 @@ static bool settle(struct engine *engine, struct engine_run *run, const struct a
                    struct sr_err *err)
 {
     if (input->kind == ASL_INPUT_TIMER || input->kind == ASL_INPUT_CONTINUE)
-        return drop_timer(engine, run, input->op, err);
+        return drop_timer(engine, run->id, input->op, err);
     if (!input->op || asl_exec_waits_for(run->exec, input->op))
         return true;
     return drop_task(engine, run, input->op, ACT_SETTLED, err);
@@ -347,7 +423,9 @@ static bool settle(struct engine *engine, struct engine_run *run, const struct a
 
 static bool reopened(struct engine *engine, struct engine_run *run, struct sr_err *err)
 {
-    const struct store_execution execution = { .id = run->id, .status = ASL_RUNNING };
+    const struct store_execution execution = { .id = run->id,
+                                               .status = ASL_RUNNING,
+                                               .redriven_us = engine->now_us };
     return engine->store->ops->execution_status(engine->store->self, &execution, err);
 }
 
@@ -371,6 +449,7 @@ static bool apply(struct engine *engine, struct engine_run *run, const struct as
     }
     engine->counts.inputs++;
     engine->counts.events += effects.event_count;
+    engine->counts.transitions += engine_entered_count(effects.events, effects.event_count);
     return true;
 }
 

@@ -3,20 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/db.h"
 #include "base/embed.h"
+#include "statemachine/store_sqlite_priv.h"
 
 SR_EMBED(store_sqlite_0001, "statemachine/migrations/0001_init.sql");
+SR_EMBED(store_sqlite_0002, "statemachine/migrations/0002_registry.sql");
+SR_EMBED(store_sqlite_0003, "statemachine/migrations/0003_history.sql");
 
-enum { STORE_TX_DEPTH_MAX = 8, STORE_BUSY_US_MAX = 10000000 };
-
-struct sqlite {
-    struct sr_db *db;
-    struct sr_db_tx tx[STORE_TX_DEPTH_MAX];
-    size_t depth;
-};
-
-typedef struct sr_db_stmt *stmt_pointer;
+enum { STORE_BUSY_US_MAX = 10000000 };
 
 static bool sqlite_begin(void *self, struct sr_err *err)
 {
@@ -46,15 +40,6 @@ static bool sqlite_commit(void *self, struct sr_err *err)
     return true;
 }
 
-// A value that may be absent: 0 is SQL's NULL.
-static void bind_some(struct sr_db_stmt *stmt, int number, int64_t value)
-{
-    if (value)
-        sr_db_bind_i64(stmt, number, value);
-    else
-        sr_db_bind_null(stmt, number);
-}
-
 static bool sqlite_machine_put(void *self, const struct store_machine *machine,
                                int64_t *ret_revision, struct sr_err *err)
 {
@@ -62,13 +47,18 @@ static bool sqlite_machine_put(void *self, const struct store_machine *machine,
     sr_auto(sr_db_stmt) stmt_pointer revision = NULL, put = NULL;
     if (!sr_db_prepare(
             sqlite->db,
-            "INSERT INTO revision(machine, definition, role, created_us) VALUES(?1, ?2, ?3, ?4)",
+            "INSERT INTO revision(machine, definition, role, created_us, name, type, uuid, settings) "
+            "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             &revision, err))
         return false;
     sr_db_bind_text(revision, 1, machine->arn);
     sr_db_bind_text(revision, 2, machine->definition);
     sr_db_bind_text(revision, 3, machine->role);
-    sr_db_bind_i64(revision, 4, machine->created_us);
+    sr_db_bind_i64(revision, 4, machine->revised_us ? machine->revised_us : machine->created_us);
+    sr_db_bind_text(revision, 5, machine->name);
+    sr_db_bind_i64(revision, 6, machine->type);
+    sr_db_bind_text(revision, 7, machine->uuid);
+    sr_db_bind_text(revision, 8, machine->settings);
     if (!sr_db_run(revision, err))
         return false;
     const int64_t number = sr_db_last_rowid(sqlite->db);
@@ -89,6 +79,10 @@ static bool sqlite_machine_put(void *self, const struct store_machine *machine,
     return true;
 }
 
+#define MACHINE_COLUMNS                                                                            \
+    "SELECT m.arn, m.name, m.type, r.id, r.definition, r.role, m.created_us, r.uuid, r.settings, " \
+    "r.created_us FROM machine m JOIN revision r ON r.id = m.revision "
+
 static bool machine_here(struct sr_db_stmt *stmt, store_machine_fn fn, void *fn_self,
                          struct sr_err *err)
 {
@@ -96,9 +90,11 @@ static bool machine_here(struct sr_db_stmt *stmt, store_machine_fn fn, void *fn_
     machine.type = (int)sr_db_i64(stmt, 2);
     machine.revision = sr_db_i64(stmt, 3);
     machine.created_us = sr_db_i64(stmt, 6);
+    machine.revised_us = sr_db_i64(stmt, 9);
     return sr_db_text(stmt, 0, &machine.arn, err) && sr_db_text(stmt, 1, &machine.name, err) &&
            sr_db_text(stmt, 4, &machine.definition, err) &&
-           sr_db_text(stmt, 5, &machine.role, err) && fn(fn_self, &machine, err);
+           sr_db_text(stmt, 5, &machine.role, err) && sr_db_text(stmt, 7, &machine.uuid, err) &&
+           sr_db_text(stmt, 8, &machine.settings, err) && fn(fn_self, &machine, err);
 }
 
 static bool machine_row(struct sr_db_stmt *stmt, store_machine_fn fn, void *fn_self,
@@ -116,11 +112,7 @@ static bool sqlite_machine_each(void *self, const char *after_arn, store_machine
 {
     struct sqlite *sqlite = self;
     sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
-    if (!sr_db_prepare(
-            sqlite->db,
-            "SELECT m.arn, m.name, m.type, r.id, r.definition, r.role, m.created_us FROM machine m "
-            "JOIN revision r ON r.id = m.revision WHERE m.arn > ?1 ORDER BY m.arn",
-            &stmt, err))
+    if (!sr_db_prepare(sqlite->db, MACHINE_COLUMNS "WHERE m.arn > ?1 ORDER BY m.arn", &stmt, err))
         return false;
     sr_db_bind_text(stmt, 1, after_arn ? after_arn : "");
     for (bool row = true;;) {
@@ -138,11 +130,7 @@ static bool sqlite_machine_get(void *self, const char *arn, store_machine_fn fn,
 {
     struct sqlite *sqlite = self;
     sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
-    if (!sr_db_prepare(
-            sqlite->db,
-            "SELECT m.arn, m.name, m.type, r.id, r.definition, r.role, m.created_us FROM machine m "
-            "JOIN revision r ON r.id = m.revision WHERE m.arn = ?1",
-            &stmt, err))
+    if (!sr_db_prepare(sqlite->db, MACHINE_COLUMNS "WHERE m.arn = ?1", &stmt, err))
         return false;
     sr_db_bind_text(stmt, 1, arn);
     return machine_row(stmt, fn, fn_self, arn, err);
@@ -155,8 +143,8 @@ static bool sqlite_revision_get(void *self, int64_t revision, store_machine_fn f
     sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
     if (!sr_db_prepare(
             sqlite->db,
-            "SELECT m.arn, m.name, m.type, r.id, r.definition, r.role, m.created_us FROM revision r "
-            "JOIN machine m ON m.arn = r.machine WHERE r.id = ?1",
+            "SELECT machine, name, type, id, definition, role, created_us, uuid, settings, created_us "
+            "FROM revision WHERE id = ?1",
             &stmt, err))
         return false;
     sr_db_bind_i64(stmt, 1, revision);
@@ -170,8 +158,8 @@ static bool sqlite_execution_put(void *self, const struct store_execution *execu
     sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
     if (!sr_db_prepare(
             sqlite->db,
-            "INSERT INTO execution(arn, name, machine, revision, status, input, started_us, parent, parent_op) "
-            "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            "INSERT INTO execution(arn, name, machine, revision, status, input, started_us, parent, parent_op, "
+            "version, alias, express) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
             &stmt, err))
         return false;
     sr_db_bind_text(stmt, 1, execution->arn);
@@ -183,6 +171,9 @@ static bool sqlite_execution_put(void *self, const struct store_execution *execu
     sr_db_bind_i64(stmt, 7, execution->started_us);
     bind_some(stmt, 8, execution->parent);
     bind_some(stmt, 9, (int64_t)execution->parent_op);
+    sr_db_bind_text(stmt, 10, execution->version);
+    sr_db_bind_text(stmt, 11, execution->alias);
+    sr_db_bind_i64(stmt, 12, execution->express);
     if (!sr_db_run(stmt, err))
         return false;
     *ret_id = sr_db_last_rowid(sqlite->db);
@@ -191,7 +182,7 @@ static bool sqlite_execution_put(void *self, const struct store_execution *execu
 
 #define EXECUTION_COLUMNS                                                                                            \
     "SELECT id, arn, name, machine, revision, status, input, output, error, cause, started_us, stopped_us, parent, " \
-    "parent_op FROM execution "
+    "parent_op, version, alias, express, redrive_count, redriven_us FROM execution "
 
 static bool execution_here(struct sr_db_stmt *stmt, store_execution_fn fn, void *fn_self,
                            struct sr_err *err)
@@ -204,12 +195,17 @@ static bool execution_here(struct sr_db_stmt *stmt, store_execution_fn fn, void 
     execution.stopped_us = sr_db_i64(stmt, 11);
     execution.parent = sr_db_i64(stmt, 12);
     execution.parent_op = (uint64_t)sr_db_i64(stmt, 13);
+    execution.express = sr_db_i64(stmt, 16) != 0;
+    execution.redrive_count = sr_db_i64(stmt, 17);
+    execution.redriven_us = sr_db_i64(stmt, 18);
     return sr_db_text(stmt, 1, &execution.arn, err) && sr_db_text(stmt, 2, &execution.name, err) &&
            sr_db_text(stmt, 3, &execution.machine, err) &&
            sr_db_text(stmt, 6, &execution.input, err) &&
            sr_db_text(stmt, 7, &execution.output, err) &&
            sr_db_text(stmt, 8, &execution.error, err) &&
-           sr_db_text(stmt, 9, &execution.cause, err) && fn(fn_self, &execution, err);
+           sr_db_text(stmt, 9, &execution.cause, err) &&
+           sr_db_text(stmt, 14, &execution.version, err) &&
+           sr_db_text(stmt, 15, &execution.alias, err) && fn(fn_self, &execution, err);
 }
 
 static bool execution_row(struct sr_db_stmt *stmt, store_execution_fn fn, void *fn_self,
@@ -220,6 +216,19 @@ static bool execution_row(struct sr_db_stmt *stmt, store_execution_fn fn, void *
         return false;
     return row ? execution_here(stmt, fn, fn_self, err)
                : sr_fail(err, SR_ERR_NOT_FOUND, "no such execution");
+}
+
+static bool execution_rows(struct sr_db_stmt *stmt, store_execution_fn fn, void *fn_self,
+                           struct sr_err *err)
+{
+    for (bool row = true;;) {
+        if (!sr_db_step(stmt, &row, err))
+            return false;
+        if (!row)
+            return true;
+        if (!execution_here(stmt, fn, fn_self, err))
+            return false;
+    }
 }
 
 static bool sqlite_execution_each(void *self, const char *machine, int status, int64_t before_us,
@@ -239,14 +248,7 @@ static bool sqlite_execution_each(void *self, const char *machine, int status, i
     sr_db_bind_i64(stmt, 2, status);
     sr_db_bind_i64(stmt, 3, before_us);
     sr_db_bind_i64(stmt, 4, before_id);
-    for (bool row = true;;) {
-        if (!sr_db_step(stmt, &row, err))
-            return false;
-        if (!row)
-            return true;
-        if (!execution_here(stmt, fn, fn_self, err))
-            return false;
-    }
+    return execution_rows(stmt, fn, fn_self, err);
 }
 
 static bool sqlite_execution_get(void *self, const char *arn, store_execution_fn fn, void *fn_self,
@@ -271,6 +273,41 @@ static bool sqlite_execution_get_id(void *self, int64_t id, store_execution_fn f
     return execution_row(stmt, fn, fn_self, err);
 }
 
+static bool sqlite_execution_get_child(void *self, int64_t parent, uint64_t parent_op,
+                                       store_execution_fn fn, void *fn_self, struct sr_err *err)
+{
+    struct sqlite *sqlite = self;
+    sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
+    if (!sr_db_prepare(sqlite->db, EXECUTION_COLUMNS "WHERE parent = ?1 AND parent_op = ?2", &stmt,
+                       err))
+        return false;
+    sr_db_bind_i64(stmt, 1, parent);
+    sr_db_bind_i64(stmt, 2, (int64_t)parent_op);
+    return execution_row(stmt, fn, fn_self, err);
+}
+
+static bool sqlite_execution_find(void *self, const struct store_execution_query *query,
+                                  store_execution_fn fn, void *fn_self, struct sr_err *err)
+{
+    struct sqlite *sqlite = self;
+    sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
+    if (!sr_db_prepare(sqlite->db,
+                       EXECUTION_COLUMNS
+                       "WHERE machine = ?1 AND (?6 IS NULL OR version = ?6) AND (?7 IS NULL OR alias = ?7) "
+                       "AND (?2 < 0 OR status = ?2) AND (?3 < 0 OR (redrive_count > 0) = ?3) "
+                       "AND (started_us, id) < (?4, ?5) ORDER BY started_us DESC, id DESC",
+                       &stmt, err))
+        return false;
+    sr_db_bind_text(stmt, 1, query->machine);
+    sr_db_bind_i64(stmt, 2, query->status);
+    sr_db_bind_i64(stmt, 3, query->redriven);
+    sr_db_bind_i64(stmt, 4, query->before_us);
+    sr_db_bind_i64(stmt, 5, query->before_id);
+    sr_db_bind_text(stmt, 6, query->version);
+    sr_db_bind_text(stmt, 7, query->alias);
+    return execution_rows(stmt, fn, fn_self, err);
+}
+
 static bool sqlite_execution_status(void *self, const struct store_execution *execution,
                                     struct sr_err *err)
 {
@@ -278,7 +315,8 @@ static bool sqlite_execution_status(void *self, const struct store_execution *ex
     sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
     if (!sr_db_prepare(
             sqlite->db,
-            "UPDATE execution SET status = ?2, output = ?3, error = ?4, cause = ?5, stopped_us = ?6 "
+            "UPDATE execution SET status = ?2, output = ?3, error = ?4, cause = ?5, stopped_us = ?6, "
+            "redrive_count = redrive_count + (?7 IS NOT NULL), redriven_us = coalesce(?7, redriven_us) "
             "WHERE id = ?1",
             &stmt, err))
         return false;
@@ -288,6 +326,7 @@ static bool sqlite_execution_status(void *self, const struct store_execution *ex
     sr_db_bind_text(stmt, 4, execution->error);
     sr_db_bind_text(stmt, 5, execution->cause);
     bind_some(stmt, 6, execution->stopped_us);
+    bind_some(stmt, 7, execution->redriven_us);
     return sr_db_run(stmt, err);
 }
 
@@ -466,9 +505,23 @@ static const struct store_ops sqlite_ops = {
     .execution_put = sqlite_execution_put,
     .execution_get = sqlite_execution_get,
     .execution_get_id = sqlite_execution_get_id,
+    .execution_get_child = sqlite_execution_get_child,
+    .execution_find = sqlite_execution_find,
     .execution_status = sqlite_execution_status,
     .log_append = sqlite_log_append,
     .log_each = sqlite_log_each,
+    .log_from = store_sqlite_log_from,
+    .map_run_put = store_sqlite_map_run_put,
+    .map_run_set = store_sqlite_map_run_set,
+    .map_run_get = store_sqlite_map_run_get,
+    .map_run_get_op = store_sqlite_map_run_get_op,
+    .map_run_each = store_sqlite_map_run_each,
+    .child_put = store_sqlite_child_put,
+    .child_set = store_sqlite_child_set,
+    .child_get = store_sqlite_child_get,
+    .child_each = store_sqlite_child_each,
+    .child_count = store_sqlite_child_count,
+    .collect = store_sqlite_collect,
     .task_put = sqlite_task_put,
     .task_drop = sqlite_task_drop,
     .task_each = sqlite_task_each,
@@ -476,6 +529,23 @@ static const struct store_ops sqlite_ops = {
     .timer_drop = sqlite_timer_drop,
     .timer_each = sqlite_timer_each,
     .waits_drop = sqlite_waits_drop,
+    .count = store_sqlite_count,
+    .machine_drop = store_sqlite_machine_drop,
+    .version_put = store_sqlite_version_put,
+    .version_get = store_sqlite_version_get,
+    .version_each = store_sqlite_version_each,
+    .version_drop = store_sqlite_version_drop,
+    .alias_put = store_sqlite_alias_put,
+    .alias_get = store_sqlite_alias_get,
+    .alias_each = store_sqlite_alias_each,
+    .alias_drop = store_sqlite_alias_drop,
+    .tag_put = store_sqlite_tag_put,
+    .tag_drop = store_sqlite_tag_drop,
+    .tag_each = store_sqlite_tag_each,
+    .activity_put = store_sqlite_activity_put,
+    .activity_get = store_sqlite_activity_get,
+    .activity_each = store_sqlite_activity_each,
+    .activity_drop = store_sqlite_activity_drop,
     .close = sqlite_close,
 };
 
@@ -484,6 +554,8 @@ static bool open_store(const char *path, bool read_only, struct store *ret_store
 {
     const struct sr_db_migration migrations[] = {
         { "0001_init", store_sqlite_0001, strlen(store_sqlite_0001) },
+        { "0002_registry", store_sqlite_0002, strlen(store_sqlite_0002) },
+        { "0003_history", store_sqlite_0003, strlen(store_sqlite_0003) },
     };
     const struct sr_db_params params = { .path = path,
                                          .migrations = migrations,

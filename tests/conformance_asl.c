@@ -181,7 +181,9 @@ static void do_command(struct run *run, const struct asl_command *command)
     case ASL_COMMAND_READ_ITEMS:
     case ASL_COMMAND_WRITE_RESULTS: broken(run, "readers and writers are not recorded"); break;
     case ASL_COMMAND_TASK_CANCEL:
-    case ASL_COMMAND_TIMER_CANCEL: break;
+    case ASL_COMMAND_TIMER_CANCEL:
+    case ASL_COMMAND_MAP_RUN:
+    case ASL_COMMAND_CHILD: break;
     }
 }
 

@@ -1,0 +1,172 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/test.h"
+#include "service/config.h"
+
+#define SECRET "a-secret-of-24-letters.."
+
+static const struct row {
+    const char *name, *text;
+    enum sr_err_code code;
+    const char *says;  // in the error
+} rows[] = {
+    { "empty", "{}", SR_OK, NULL },
+    { "comments", "{ // here\n /* and here */ \"region\": \"eu-central-1\" }", SR_OK, NULL },
+    { "everything",
+      "{\"listen\":\"[::1]:9\",\"region\":\"eu-1\",\"account\":\"000000000000\",\"metrics_token\":"
+      "\"" SECRET "\",\"keys\":[{\"access_key\":\"AKID1\",\"secret\":\"" SECRET "\"}],\"audit\":{"
+      "\"path\":\"/x\",\"bytes_max\":4096,\"files_kept\":0,\"off\":true},\"limits\":{"
+      "\"body_bytes_max\":1024,\"bodies_bytes_max\":1048576,\"connections_max\":7,\"idle_s_max\":1,"
+      "\"receive_s_max\":2,\"send_s_max\":3,\"threads\":4},\"lambda\":{\"f\":\"http://h/\"},\"lambda_url\":"
+      "\"https://l/\",\"maps\":\"/m\",\"http\":{\"allow\":[\"h\",\"*.d\"],\"plain\":true,"
+      "\"connections\":[{\"arn\":\"a\",\"header\":\"b\",\"value\":\"c\"}]}}",
+      SR_OK, NULL },
+    { "not JSON", "{", SR_ERR_INVALID, "line 1" },
+    { "not an object", "[]", SR_ERR_INVALID, "want an object" },
+    { "an unknown key", "{\"regoin\":\"x\"}", SR_ERR_INVALID, "region" },
+    { "an unknown limit", "{\"limits\":{\"body\":1}}", SR_ERR_INVALID, "body" },
+    { "a limit out of bounds", "{\"limits\":{\"threads\":65}}", SR_ERR_INVALID, "1..64" },
+    { "a region with a colon", "{\"region\":\"eu:1\"}", SR_ERR_INVALID, "region" },
+    { "a short account", "{\"account\":\"12\"}", SR_ERR_INVALID, "12 digits" },
+    { "an account of letters", "{\"account\":\"12345678901x\"}", SR_ERR_INVALID, "12 digits" },
+    { "a short token", "{\"metrics_token\":\"short\"}", SR_ERR_INVALID, "metrics_token" },
+    { "a key twice",
+      "{\"keys\":[{\"access_key\":\"AKID1\",\"secret\":\"" SECRET "\"},{\"access_key\":\"AKID1\","
+      "\"secret\":\"" SECRET "\"}]}",
+      SR_ERR_INVALID, "keys[1]" },
+    { "a key without a secret", "{\"keys\":[{\"access_key\":\"AKID1\"}]}", SR_ERR_INVALID,
+      "keys[0].secret" },
+    { "keys of another shape", "{\"keys\":{\"AKID1\":\"" SECRET "\"}}", SR_ERR_INVALID, "$.keys" },
+    { "a function elsewhere", "{\"lambda\":{\"f\":\"file:///etc\"}}", SR_ERR_INVALID, "http" },
+    { "a function without a place", "{\"lambda\":{\"f\":1}}", SR_ERR_INVALID, "$.lambda.f" },
+    { "a small audit log", "{\"audit\":{\"bytes_max\":1}}", SR_ERR_INVALID, "bytes_max" },
+    { "functions elsewhere", "{\"lambda_url\":\"h:1\"}", SR_ERR_INVALID, "lambda_url" },
+    { "hosts that are numbers", "{\"http\":{\"allow\":[1]}}", SR_ERR_INVALID, "http.allow[0]" },
+    { "a connection without a value",
+      "{\"http\":{\"connections\":[{\"arn\":\"a\",\"header\":\"b\"}]}}", SR_ERR_INVALID, "value" },
+    // What follows must not be told.
+    { "a connection's value that is a number",
+      "{\"http\":{\"connections\":[{\"arn\":\"a\",\"header\":\"b\",\"value\":314159}]}}",
+      SR_ERR_INVALID, "value" },
+    { "a secret that is a number",
+      "{\"keys\":[{\"access_key\":\"AKID1\",\"secret\":314159265358979}]}", SR_ERR_INVALID,
+      "secret" },
+    { "a secret without quotes", "{\"metrics_token\": a-secret-of-24-letters..}", SR_ERR_INVALID,
+      "line 1" },
+    { "a secret without its end", "{\"metrics_token\": \"" SECRET, SR_ERR_INVALID, "line 1" },
+};
+
+static void each_row(void **state)
+{
+    const struct row *row = *state;
+    struct sr_err err = { 0 };
+    sr_auto(config) struct config config = { 0 };
+    sr_assert_ok(config_init(&config, &err), err);
+    const bool done = config_parse(&config, row->text, strlen(row->text), &err);
+    assert_int_equal(done, row->code == SR_OK);
+    assert_int_equal(err.code, row->code);
+    if (row->says)
+        sr_assert_contains(err.message, row->says);
+    assert_null(strstr(err.message, "secret-of"));
+    assert_null(strstr(err.message, "31415"));
+}
+
+static void values(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+    sr_auto(config) struct config config = { 0 };
+    sr_assert_ok(config_init(&config, &err), err);
+    assert_string_equal(config.listen, "127.0.0.1:8083");
+    assert_false(config_has_secrets(&config));
+    sr_assert_ok(config_parse(&config, rows[2].text, strlen(rows[2].text), &err), err);
+    assert_string_equal(config.listen, "[::1]:9");
+    assert_string_equal(config.region, "eu-1");
+    assert_string_equal(config.account, "000000000000");
+    assert_string_equal(config.audit.path, "/x");
+    assert_true(config.audit.is_off);
+    assert_int_equal(config.audit.bytes_max, 4096);
+    assert_int_equal(config.audit.kept_count, 0);
+    assert_int_equal(config.limits.body_bytes_max, 1024);
+    assert_int_equal(config.limits.bodies_bytes_max, 1048576);
+    assert_int_equal(config.limits.connection_max, 7);
+    assert_int_equal(config.limits.idle_s_max, 1);
+    assert_int_equal(config.limits.receive_s_max, 2);
+    assert_int_equal(config.limits.send_s_max, 3);
+    assert_int_equal(config.limits.thread_count, 4);
+    assert_int_equal(config.lambda_count, 1);
+    assert_string_equal(config.lambdas[0].name, "f");
+    assert_string_equal(config.lambdas[0].url, "http://h/");
+    assert_string_equal(config.lambda_url, "https://l/");
+    assert_string_equal(config.maps, "/m");
+    assert_true(config.http_plain);
+    assert_string_equal(config.http_allow[1], "*.d");
+    assert_null(config.http_allow[2]);
+    assert_int_equal(config.connection_count, 1);
+    assert_string_equal(config.connections[0].value, "c");
+    assert_true(auth_has_keys(config.auth));
+    assert_true(config_has_secrets(&config));
+}
+
+static void write_file(const char *path, const char *text, mode_t mode)
+{
+    const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    assert_int_equal(fchmod(fd, mode), 0);
+    close(fd);
+}
+
+static void files(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+    char folder[64], path[96];
+    sr_test_folder(folder);
+    snprintf(path, sizeof path, "%s/config", folder);
+    static const struct {
+        const char *text;
+        mode_t mode;
+        enum sr_err_code code;
+    } tries[] = {
+        { "{\"metrics_token\":\"" SECRET "\"}", 0600, SR_OK },
+        { "{\"metrics_token\":\"" SECRET "\"}", 0400, SR_OK },
+        { "{\"metrics_token\":\"" SECRET "\"}", 0640, SR_ERR_DENIED },
+        { "{\"keys\":[{\"access_key\":\"AKID1\",\"secret\":\"" SECRET "\"}]}", 0604,
+          SR_ERR_DENIED },
+        { "{\"region\":\"eu-1\"}", 0644, SR_OK },  // no secrets
+        { "{\"region\":1}", 0644, SR_ERR_INVALID },
+    };
+    for (size_t i = 0; i < SR_TEST_COUNT(tries); i++) {
+        sr_auto(config) struct config config = { 0 };
+        sr_assert_ok(config_init(&config, &err), err);
+        write_file(path, tries[i].text, tries[i].mode);
+        if (tries[i].code == SR_OK) {
+            sr_assert_ok(config_read(&config, path, &err), err);
+        } else {
+            sr_assert_fails(config_read(&config, path, &err), tries[i].code, err);
+            sr_assert_contains(err.message, path);
+            assert_null(strstr(err.message, "secret-of"));
+        }
+    }
+    sr_auto(config) struct config config = { 0 };
+    sr_assert_ok(config_init(&config, &err), err);
+    FILE *file = fopen(path, "w");
+    for (int i = 0; i < CONFIG_BYTES_MAX + 2; i++)
+        fputc(' ', file);
+    fclose(file);
+    sr_assert_fails(config_read(&config, path, &err), SR_ERR_TOO_LARGE, err);
+    sr_assert_fails(config_read(&config, "/nonexistent", &err), SR_ERR_NOT_FOUND, err);
+    sr_test_folder_done(folder);
+}
+
+int main(void)
+{
+    static struct CMUnitTest tests[SR_TEST_COUNT(rows) + 2];
+    size_t count = SR_TEST_ADD(tests, rows, each_row);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(values);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(files);
+    return sr_test_run(__FILE__, tests, count);
+}

@@ -1,0 +1,67 @@
+#include "service/problem.h"
+
+#include <string.h>
+
+#include "base/str.h"
+
+static const struct title {
+    int status;
+    const char *text;
+} titles[] = {
+    { 400, "Bad Request" },
+    { 401, "Unauthorized" },
+    { 403, "Forbidden" },
+    { 404, "Not Found" },
+    { 405, "Method Not Allowed" },
+    { 413, "Content Too Large" },
+    { 415, "Unsupported Media Type" },
+    { 431, "Request Header Fields Too Large" },
+    { 500, "Internal Server Error" },
+    { 503, "Service Unavailable" },
+};
+
+static const char *title_of(int status)
+{
+    for (size_t i = 0; i < sizeof titles / sizeof *titles; i++) {
+        if (titles[i].status == status)
+            return titles[i].text;
+    }
+    return "Error";
+}
+
+static bool answer(struct server_call *call, int status, const char *content_type,
+                   const char *allow, const struct sr_str *body, bool made)
+{
+    // Without memory for words the status has to do.
+    return server_answer(call, &(struct server_answer){ .status = status,
+                                                        .content_type = content_type,
+                                                        .body = made ? sr_str_text(body) : "{}",
+                                                        .size = made ? body->bytes : 2,
+                                                        .allow = allow });
+}
+
+bool problem_answer(struct server_call *call, int status, const char *detail, const char *aws_type,
+                    const char *allow)
+{
+    struct sr_err err = { 0 };
+    sr_auto(sr_str) struct sr_str body = { 0 };
+    bool made = sr_str_addf(&body, &err,
+                            "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":",
+                            title_of(status), status) &&
+                sr_str_add_json(&body, detail, strlen(detail), &err);
+    if (made && aws_type)
+        made = sr_str_addf(&body, &err, ",\"__type\":\"%s\",\"message\":", aws_type) &&
+               sr_str_add_json(&body, detail, strlen(detail), &err);
+    made = made && sr_str_add(&body, "}\n", &err);
+    return answer(call, status, "application/problem+json", allow, &body, made);
+}
+
+bool problem_answer_aws(struct server_call *call, int status, const char *type, const char *message)
+{
+    struct sr_err err = { 0 };
+    sr_auto(sr_str) struct sr_str body = { 0 };
+    const bool made = sr_str_addf(&body, &err, "{\"__type\":\"%s\",\"message\":", type) &&
+                      sr_str_add_json(&body, message, strlen(message), &err) &&
+                      sr_str_add(&body, "}", &err);
+    return answer(call, status, "application/x-amz-json-1.0", NULL, &body, made);
+}

@@ -1,0 +1,79 @@
+// statemachine/store_sqlite_priv.h - the inside of the SQLite store, shared by store_sqlite*.c.
+#pragma once
+
+#include "base/db.h"
+#include "statemachine/store.h"
+
+enum { STORE_TX_DEPTH_MAX = 8 };
+
+struct sqlite {
+    struct sr_db *db;
+    struct sr_db_tx tx[STORE_TX_DEPTH_MAX];
+    size_t depth;
+};
+
+typedef struct sr_db_stmt *stmt_pointer;
+
+// A value that may be absent: 0 is SQL's NULL.
+static inline void bind_some(struct sr_db_stmt *stmt, int number, int64_t value)
+{
+    if (value)
+        sr_db_bind_i64(stmt, number, value);
+    else
+        sr_db_bind_null(stmt, number);
+}
+
+// store_sqlite_run.c: the operations of struct store_ops for logs in pages, map runs and the
+// collector.
+bool store_sqlite_log_from(void *self, int64_t execution, int64_t seq, bool backwards,
+                           store_log_fn fn, void *fn_self, struct sr_err *err);
+bool store_sqlite_map_run_put(void *self, const struct store_map_run *run, struct sr_err *err);
+bool store_sqlite_map_run_set(void *self, const struct store_map_run *run, int64_t at_us,
+                              struct sr_err *err);
+bool store_sqlite_map_run_get(void *self, const char *arn, store_map_run_fn fn, void *fn_self,
+                              struct sr_err *err);
+bool store_sqlite_map_run_get_op(void *self, int64_t execution, uint64_t op, store_map_run_fn fn,
+                                 void *fn_self, struct sr_err *err);
+bool store_sqlite_map_run_each(void *self, int64_t execution, uint64_t after_op,
+                               store_map_run_fn fn, void *fn_self, struct sr_err *err);
+bool store_sqlite_child_put(void *self, const struct store_child *child, struct sr_err *err);
+bool store_sqlite_child_set(void *self, const struct store_child *child, int64_t at_us,
+                            struct sr_err *err);
+bool store_sqlite_child_get(void *self, const char *arn, store_child_fn fn, void *fn_self,
+                            struct sr_err *err);
+bool store_sqlite_child_each(void *self, int64_t execution, uint64_t run, int status,
+                             uint64_t before_op, store_child_fn fn, void *fn_self,
+                             struct sr_err *err);
+bool store_sqlite_child_count(void *self, int64_t execution, uint64_t run, store_count_fn fn,
+                              void *fn_self, struct sr_err *err);
+bool store_sqlite_collect(void *self, int64_t before_us, int64_t row_max, bool *ret_more,
+                          struct sr_err *err);
+// store_sqlite_registry.c: see store.h.
+bool store_sqlite_count(void *self, enum store_kind kind, const char *machine, int64_t *ret_count,
+                        struct sr_err *err);
+bool store_sqlite_machine_drop(void *self, const char *arn, struct sr_err *err);
+bool store_sqlite_version_put(void *self, const struct store_version *version, int64_t *ret_number,
+                              struct sr_err *err);
+bool store_sqlite_version_get(void *self, const char *arn, store_version_fn fn, void *fn_self,
+                              struct sr_err *err);
+bool store_sqlite_version_each(void *self, const char *machine, int64_t before, store_version_fn fn,
+                               void *fn_self, struct sr_err *err);
+bool store_sqlite_version_drop(void *self, const char *arn, struct sr_err *err);
+bool store_sqlite_alias_put(void *self, const struct store_alias *alias, struct sr_err *err);
+bool store_sqlite_alias_get(void *self, const char *arn, store_alias_fn fn, void *fn_self,
+                            struct sr_err *err);
+bool store_sqlite_alias_each(void *self, const char *machine, const char *after, store_alias_fn fn,
+                             void *fn_self, struct sr_err *err);
+bool store_sqlite_alias_drop(void *self, const char *arn, struct sr_err *err);
+bool store_sqlite_tag_put(void *self, const char *resource, const char *key, const char *value,
+                          struct sr_err *err);
+bool store_sqlite_tag_drop(void *self, const char *resource, const char *key, struct sr_err *err);
+bool store_sqlite_tag_each(void *self, const char *resource, store_tag_fn fn, void *fn_self,
+                           struct sr_err *err);
+bool store_sqlite_activity_put(void *self, const struct store_activity *activity,
+                               struct sr_err *err);
+bool store_sqlite_activity_get(void *self, const char *arn, store_activity_fn fn, void *fn_self,
+                               struct sr_err *err);
+bool store_sqlite_activity_each(void *self, const char *after, store_activity_fn fn, void *fn_self,
+                                struct sr_err *err);
+bool store_sqlite_activity_drop(void *self, const char *arn, struct sr_err *err);
