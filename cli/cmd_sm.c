@@ -84,7 +84,7 @@ char *sm_database(const char *state, struct sr_err *err)
 {
     struct stat info;
     const bool is_folder = stat(state, &info) == 0 && S_ISDIR(info.st_mode);
-    return sr_strf(err, "%s%s", state, is_folder ? "/engine.db" : "");
+    return sr_strf(err, "%s%s", state, is_folder ? "/states.db" : "");
 }
 
 static bool is_utf8(const char *text)

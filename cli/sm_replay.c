@@ -71,6 +71,8 @@ static const char *command_name(enum asl_command_kind kind)
         [ASL_COMMAND_WRITE_RESULTS] = "write-results",
         [ASL_COMMAND_CONTINUE] = "continue",
         [ASL_COMMAND_END] = "end",
+        [ASL_COMMAND_MAP_RUN] = "map-run",
+        [ASL_COMMAND_CHILD] = "child",
     };
     return names[kind];
 }

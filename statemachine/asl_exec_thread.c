@@ -107,7 +107,7 @@ bool asl_thread_abort(struct asl_exec *exec, struct asl_thread *thread, bool eve
     if (thread->group && thread->group->run && !asl_run_end(exec, thread, ASL_ABORTED))
         return false;
     const enum asl_event_type type = type_events[thread->state->type].aborted;
-    if (events && type != ASL_EVENT_COUNT && thread->phase != ASL_PHASE_ENTER &&
+    if (events && !thread->over && type != ASL_EVENT_COUNT && thread->phase != ASL_PHASE_ENTER &&
         !asl_exec_event(exec, thread, type, NULL))
         return false;
     if (!thread->owns_history || thread->over)

@@ -439,9 +439,6 @@ static void undo(struct engine *engine, struct round *round, const struct sr_err
             job->failed = false;
             *tail = job;
             tail = &job->next;
-        } else if (job->request.kind == ENGINE_POLL && !job->failed && !job->polls) {
-            *tail = job;  // the round ended before it: it waits on
-            tail = &job->next;
         } else {
             if (!job->failed)
                 job->err = *why;

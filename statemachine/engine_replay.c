@@ -15,6 +15,7 @@ struct replay {
     struct asl_def *def;
     struct asl_exec *exec;
     struct asl_audit *audit;
+    bool express;
     bool has_tokens;  // the definition speaks of task tokens
     engine_replay_fn fn;
     void *self;
@@ -39,6 +40,7 @@ static bool on_execution(void *self, const struct store_execution *execution, st
     struct replay *replay = self;
     replay->id = execution->id;
     replay->revision = execution->revision;
+    replay->express = execution->express;
     replay->result.stored = (enum asl_status)execution->status;
     replay->arn = sr_str_dup(execution->arn, err);
     replay->name = replay->arn ? sr_str_dup(execution->name, err) : NULL;
@@ -143,7 +145,8 @@ static bool open_exec(struct replay *replay, struct sr_err *err)
                                             .execution_name = replay->name,
                                             .role_arn = replay->role,
                                             .machine_arn = replay->machine,
-                                            .machine_name = replay->machine_name };
+                                            .machine_name = replay->machine_name,
+                                            .no_redrive_count = replay->express };
     return asl_exec_new(&params, &replay->exec, err);
 }
 

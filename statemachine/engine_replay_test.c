@@ -54,19 +54,18 @@ static void play(struct world *world)
     store_close(&world->store);
 }
 
-enum { STORE_MIGRATIONS = 3 };
-
 // Changes the database behind the engine's back.
 static void tamper(struct world *world, const char *sql)
 {
     struct sr_err err = { 0 };
     struct sr_db *db = NULL;
-    // As many as the store has: none of them is applied again.
-    const struct sr_db_migration known[STORE_MIGRATIONS] = { { .name = "", .sql = "", .bytes = 0 } };
-    const struct sr_db_params params = { .path = world->path,
-                                         .migrations = known,
-                                         .migration_count = STORE_MIGRATIONS };
-    sr_assert_ok(sr_db_open(&params, &db, &err), err);
+    const struct sr_db_migration none[20] = { { .name = "", .sql = "", .bytes = 0 } };
+    struct sr_db_params params = { .path = world->path, .migrations = none };
+    while (!db && params.migration_count < SR_TEST_COUNT(none)) {
+        params.migration_count++;  // as many as the store has
+        sr_ignore(sr_db_open(&params, &db, &err));
+    }
+    assert_non_null(db);
     sr_assert_ok(sr_db_exec(db, sql, &err), err);
     assert_true(sr_db_changes(db) > 0);
     sr_db_close(db);

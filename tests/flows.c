@@ -251,6 +251,14 @@ static void ask(struct flows *flows, struct engine_request request)
     sr_assert_ok(engine_ask(flows->engine, &request, &err), err);
 }
 
+// What is refused is not answered.
+static void on_poll(void *self, const struct engine_reply *reply)
+{
+    struct flows *flows = self;
+    flows->worker_asks = flows->worker_asks && reply->done;
+    on_reply(flows, reply);
+}
+
 static void work(struct flows *flows)
 {
     if (flows->worker_token) {
@@ -266,6 +274,7 @@ static void work(struct flows *flows)
     ask(flows, (struct engine_request){
                    .kind = ENGINE_POLL,
                    .arn = ACTIVITY,
+                   .reply = on_poll,
                    .poll = { .until_us = INT64_MAX, .answer = on_task, .self = flows } });
 }
 

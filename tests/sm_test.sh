@@ -72,7 +72,7 @@ interrupted()
     echo '{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":9999,"End":true}}}' >w.json
     "${sm[@]}" run w.json --keep k >out.txt 2>err.txt &
     local pid=$!
-    until [ -s k/engine.db ] || ! kill -0 "$pid" 2>/dev/null; do :; done
+    until [ -s k/states.db ] || ! kill -0 "$pid" 2>/dev/null; do :; done
     kill -INT "$pid"
     wait "$pid"
     [ $? -eq 130 ] || complain "exit status $?"
@@ -102,7 +102,7 @@ not_there()
 tampered()
 {
     cp -r state changed
-    LC_ALL=C sed -i 's/WaitStateExited/TaskStateExited/' changed/engine.db
+    LC_ALL=C sed -i 's/WaitStateExited/TaskStateExited/' changed/states.db
     status 5 "${sm[@]}" replay once --state changed && says 'stored history'
 }
 
