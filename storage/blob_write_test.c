@@ -411,7 +411,7 @@ static void expected_length(void **state)
 
 int main(void)
 {
-    static struct CMUnitTest tests[SR_TEST_COUNT(rows) + 7];
+    static struct CMUnitTest tests[SR_TEST_COUNT(rows) + 8];
     size_t count = SR_TEST_ADD(tests, rows, each_row);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(sealed);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(discarded);
