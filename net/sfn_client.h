@@ -12,7 +12,7 @@
 struct sfn_client;
 
 struct sfn_client_params {
-    const char *url;                  // "http://127.0.0.1:8333"; copied
+    const char *url;                  // "http://127.0.0.1:8083"; copied
     struct credentials *credentials;  // borrowed; NULL: requests are not signed
     const char *region;               // NULL: as credentials_region() says
     const struct sr_clock *clock;     // NULL: the system's

@@ -131,6 +131,32 @@ remote_words()
         status 4 "${sm[@]}" list --server http://127.0.0.1:1 --no-sign-request
 }
 
+# Against the service itself.
+served()
+{
+    local pid url at verdict=0
+    "$SPLITREEL" serve --state served --listen 127.0.0.1:0 >served.txt 2>&1 &
+    pid=$!
+    until url=$(grep -oE 'http://[0-9.:]+' served.txt) || ! kill -0 "$pid" 2>/dev/null; do :; done
+    at=(--server "$url" --no-sign-request)
+    echo '{"StartAt":"P","States":{"P":{"Type":"Pass","End":true}}}' >p.json
+    calls "${at[@]}" || verdict=1
+    kill "$pid"
+    wait "$pid"
+    return "$verdict"
+}
+calls()
+{
+    local machine execution
+    status 0 "${sm[@]}" create p.json --name p "$@" && machine=$(jq -r .stateMachineArn out.txt) &&
+        status 0 "${sm[@]}" list "$@" && is '.stateMachines[0].stateMachineArn' "$machine" &&
+        status 0 "${sm[@]}" start "$machine" --name e1 --input '{"a":1}' "$@" && execution=$(jq -r .executionArn out.txt) &&
+        status 0 "${sm[@]}" history "$execution" "$@" && is '.events[0].type' ExecutionStarted &&
+        status 0 "${sm[@]}" list "$machine" "$@" && is '.executions|length' 1 &&
+        status 3 "${sm[@]}" stop "${execution}x" "$@" && says ExecutionDoesNotExist &&
+        status 0 "${sm[@]}" replay e1 --state served
+}
+
 try 'sm validate: a definition without faults' valid
 try 'sm validate: from standard input' from_stdin
 try 'sm validate: every fault with code and place' every_fault
@@ -150,4 +176,5 @@ try 'sm replay: a history that was changed' tampered
 try 'sm: words that are wrong' usage
 try 'sm: help' help_text
 try 'sm: verbs that call a server' remote_words
+try 'sm: a machine and its execution on the service' served
 finish
