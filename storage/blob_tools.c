@@ -13,7 +13,7 @@
 
 enum {
     PIECE_BYTES = 1 << 20,
-    CACHE_BYTES = 24 << 20,
+    CACHE_BYTES = 12 << 20,
     BLOCK_BYTES = 512 << 10,
     POLL_MS = 200,  // how late a pipe notices that it was cancelled
 };
