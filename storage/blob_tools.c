@@ -13,7 +13,7 @@
 
 enum {
     PIECE_BYTES = 1 << 20,
-    CACHE_BYTES = 24 << 20,
+    CACHE_BYTES = 12 << 20,
     BLOCK_BYTES = 512 << 10,
     POLL_MS = 200,  // how late a pipe notices that it was cancelled
 };
@@ -245,13 +245,15 @@ static bool can_be_inside(const struct blob_place *from, const struct blob_info 
 }
 
 // A server that does not copy (parts), or does not find keys which it must decode, still stores
-// what is sent. So does one that refuses to copy between two buckets, for whatever reason.
+// what is sent; Swift (2.30) takes the ETag of an object made of parts for another's. Reading asks
+// for the same ETag, so that a source which has changed is still found out. One that refuses to
+// copy between two buckets may do so for any reason.
 static bool is_final(const struct sr_err *err, bool is_one_store)
 {
     if (is_one_store)
-        return err->code != SR_ERR_UNSUPPORTED && err->code != SR_ERR_NOT_FOUND;
-    return err->code == SR_ERR_EXISTS || err->code == SR_ERR_CONFLICT ||
-           err->code == SR_ERR_CANCELLED;
+        return err->code != SR_ERR_UNSUPPORTED && err->code != SR_ERR_NOT_FOUND &&
+               err->code != SR_ERR_CONFLICT;
+    return err->code == SR_ERR_EXISTS || err->code == SR_ERR_CANCELLED;
 }
 
 static bool is_same(const struct blob_place *from, const struct blob_place *to)

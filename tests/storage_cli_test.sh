@@ -3,7 +3,7 @@
 # tests/servers/ where their packages are installed.
 . tests/lib.sh
 root=$PWD
-unset AWS_PROFILE AWS_REGION AWS_DEFAULT_REGION AWS_ENDPOINT_URL AWS_SESSION_TOKEN SPLITREEL_STORES http_proxy https_proxy
+unset AWS_PROFILE AWS_REGION AWS_DEFAULT_REGION AWS_ENDPOINT_URL AWS_SESSION_TOKEN AWS_CA_BUNDLE SPLITREEL_STORES http_proxy https_proxy
 export AWS_EC2_METADATA_DISABLED=true AWS_CONFIG_FILE=/nowhere/config AWS_SHARED_CREDENTIALS_FILE=/nowhere/credentials
 server_script=
 stop_server() { [ -z "$server_script" ] || "$root/$server_script" stop "$top/server"; server_script=; rm -rf -- "$top/server"; }
@@ -190,7 +190,7 @@ over_any()
 inside()
 {
     verb cp big "$base/i" || return
-    status 0 verb cp "$base/i" "$base/j" --json && [ "$(jq .inside out.txt)" = true ] || { cat out.txt; return 1; }
+    status 0 verb cp "$base/i" "$base/j" --json && [[ $lacks == *parts* || $(jq .inside out.txt) == true ]] || { cat out.txt; return 1; }
     "$SPLITREEL" cat "$base/j" | cmp - big || return
     status 2 verb cp -y "$base/j" "$base/j" && says 'onto itself'
 }
@@ -375,6 +375,6 @@ over_server 'Ceph RGW' tests/servers/ceph-rgw.sh splitreelaccess splitreelsecret
     interrupted refused public named_stores
 over_server s3rver tests/servers/s3rver.sh S3RVER S3RVER slashes,long inside
 if [ -n "${SPLITREEL_ALL_SERVERS:-}" ]; then
-    over_server 'OpenStack Swift' tests/servers/swift.sh splitreel:access splitreelsecretkey '' inside killed_and_collected interrupted refused
+    over_server 'OpenStack Swift' tests/servers/swift.sh splitreel:access splitreelsecretkey parts inside killed_and_collected interrupted
 fi
 finish
