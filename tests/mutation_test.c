@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/str.h"
 #include "base/test.h"
 #include "tests/title.h"
 
@@ -80,6 +81,39 @@ static int by_start(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+// A column of samples is a text of numbers; for the mutations it is an array.
+static const char *const columns[] = { "pts", "dts", "bytes", "crc32" };
+enum { COLUMNS = sizeof(columns) / sizeof(columns[0]) };
+
+static void unpack(json_t *samples)
+{
+    for (size_t i = 0; i < COLUMNS; i++) {
+        json_t *const array = json_array();
+        const char *text = json_string_value(json_object_get(samples, columns[i]));
+        assert_non_null(text);
+        while (*text) {
+            char *end = NULL;
+            json_array_append_new(array, json_integer(strtoll(text, &end, 10)));
+            text = *end ? end + 1 : end;
+        }
+        json_object_set_new(samples, columns[i], array);
+    }
+}
+
+static void pack(json_t *samples)
+{
+    struct sr_err err = { 0 };
+    for (size_t i = 0; i < COLUMNS; i++) {
+        sr_auto(sr_str) struct sr_str text = { 0 };
+        const json_t *const array = json_object_get(samples, columns[i]);
+        for (size_t k = 0; k < json_array_size(array); k++)
+            sr_assert_ok(sr_str_addf(&text, &err, "%s%lld", k ? " " : "",
+                                     (long long)json_integer_value(json_array_get(array, k))),
+                         err);
+        json_object_set_new(samples, columns[i], json_string(sr_str_text(&text)));
+    }
+}
+
 // The results of one kind in a workspace, in the title's order.
 static size_t open_results(const char *workspace, const char *kind, struct result *results)
 {
@@ -102,6 +136,7 @@ static size_t open_results(const char *workspace, const char *kind, struct resul
             json_decref(result.document);
             continue;
         }
+        unpack(json_object_get(result.part, "samples"));
         result.data = load(result.data_path, &result.bytes);
         assert_true(count < SEGMENTS);
         results[count++] = result;
@@ -121,6 +156,7 @@ static void close_results(struct result *results, size_t count)
 
 static void save(const struct result *result)
 {
+    pack(json_object_get(json_object_get(result->document, "part"), "samples"));
     assert_int_equal(json_dump_file(result->document, result->document_path, JSON_COMPACT), 0);
     store(result->data_path, result->data, result->bytes);
 }
@@ -180,10 +216,9 @@ static void drop_last(struct result *result)
 {
     json_t *const fragments = json_object_get(result->part, "fragments");
     json_t *const samples = json_object_get(result->part, "samples");
-    static const char *const columns[] = { "pts", "dts", "bytes", "crc32" };
     const size_t last_fragment = json_array_size(json_object_get(fragments, "offset")) - 1;
     const size_t last = json_array_size(json_object_get(samples, "pts")) - 1;
-    for (size_t i = 0; i < 4; i++)
+    for (size_t i = 0; i < COLUMNS; i++)
         assert_int_equal(json_array_remove(json_object_get(samples, columns[i]), last), 0);
     set_item(fragments, "sample_count", last_fragment,
              item(fragments, "sample_count", last_fragment) - 1);
