@@ -4,8 +4,8 @@ source "$(dirname "$0")/lib.sh"
 minute=$work/minute.mp4 hour=$work/hour.mp4
 if [[ ! -s $hour ]]; then
     say "making a quiet minute of 1080p, and sixty of it"
-    ffmpeg -nostdin -v error -y -f lavfi -i "testsrc=size=1920x1080:rate=25" -f lavfi -i "sine=sample_rate=48000" -t 60 -c:v libx264 \
-        -preset ultrafast -crf 30 -g 50 -bf 2 -c:a aac -pix_fmt yuv420p -f mp4 "$minute"
+    ffmpeg -nostdin -v error -y -f lavfi -i "testsrc=size=1920x1080:rate=5" -f lavfi -i "sine=sample_rate=48000" -t 60 -c:v libx264 \
+        -preset ultrafast -crf 30 -g 10 -bf 2 -c:a aac -pix_fmt yuv420p -f mp4 "$minute"
     ffmpeg -nostdin -v error -y -stream_loop 59 -i "$minute" -c copy -f mp4 "$hour.part" && mv "$hour.part" "$hour"
 fi
 rm -f "$work"/m.*

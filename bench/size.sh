@@ -16,7 +16,7 @@ for segment in grid:4s keyframe:4s keyframe:default; do
     [[ $length == default ]] || options+=(--segment "$length")
     "$splitreel" run -i "$source" -o "$work/split.mp4" -y -an -c:v libx264 -preset "$preset" -crf 23 "${options[@]}" --progress none
     # The same cadence of key pictures: where the output of the split job has them.
-    keys=$(ffprobe -v error -select_streams v:0 -skip_frame nokey -show_entries frame=pts_time -of csv=p=0 "$work/split.mp4" | tr -d ',' | paste -sd,)
+    keys=$(ffprobe -v error -select_streams v:0 -skip_frame nokey -show_entries frame=pts_time -of csv=p=0 "$work/split.mp4" | tr -d ',' | grep . | paste -sd,)
     extra=()
     [[ $mode == grid ]] && extra=(-sc_threshold 0 -g 100000)
     ffmpeg -nostdin -v error -y -i "$source" -an -c:v libx264 -preset "$preset" -crf 23 -threads 1 -force_key_frames "$keys" "${extra[@]}" "$work/whole.mp4"

@@ -22,7 +22,7 @@ done
 
 # The floor of CPU time: one thread, and the other core as busy as it is for everybody above. CPU seconds are steady, so once is enough.
 say "the floor: two ffmpeg -threads 1 at once"
-floor() { work=$work/floor.$1 && mkdir -p "$work" && timed "$work/t" ffmpeg -nostdin -v error -y -threads 1 -i "$source" "${encode[@]}" -threads 1 "$work/c.mp4"; }
+floor() { local work=$work/floor.$1; mkdir -p "$work" && timed "$work/t" ffmpeg -nostdin -v error -y -threads 1 -i "$source" "${encode[@]}" -threads 1 "$work/c.mp4"; }
 floor 1 &
 floor 2
 wait $!
