@@ -165,13 +165,14 @@ bool sr_base64_decode(const char *text, uint8_t **ret_data, size_t *ret_bytes, s
     return true;
 }
 
-bool sr_digest(const char *name, const void *data, size_t bytes, char hex[SR_DIGEST_HEX], struct sr_err *err)
+bool sr_digest(const char *name, const void *data, size_t bytes, char hex[SR_DIGEST_HEX],
+               struct sr_err *err)
 {
     static const struct {
         const char *name;
         const EVP_MD *(*type)(void);
     } rows[] = {
-        { "MD5", EVP_md5 },       { "SHA-1", EVP_sha1 },     { "SHA-256", EVP_sha256 },
+        { "MD5", EVP_md5 },        { "SHA-1", EVP_sha1 },     { "SHA-256", EVP_sha256 },
         { "SHA-384", EVP_sha384 }, { "SHA-512", EVP_sha512 },
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

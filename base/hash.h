@@ -25,9 +25,10 @@ SR_MUST_USE bool sr_md5(const void *data, size_t bytes, uint8_t digest[SR_MD5_BY
 SR_MUST_USE bool sr_hmac_sha256(const void *key, size_t key_bytes, const void *data, size_t bytes,
                                 uint8_t digest[SR_SHA256_BYTES], struct sr_err *err);
 enum { SR_DIGEST_HEX = 129 };
-// A digest by its name (MD5, SHA-1, SHA-256, SHA-384, SHA-512) in lower-case hex. Errors: INVALID for another name.
-SR_MUST_USE bool sr_digest(const char *name, const void *data, size_t bytes, char hex[SR_DIGEST_HEX],
-                           struct sr_err *err);
+// A digest by its name (MD5, SHA-1, SHA-256, SHA-384, SHA-512) in lower-case hex. Errors: INVALID
+// for another name.
+SR_MUST_USE bool sr_digest(const char *name, const void *data, size_t bytes,
+                           char hex[SR_DIGEST_HEX], struct sr_err *err);
 // Lower-case hex with a NUL: `text` has room for 2 * bytes + 1.
 void sr_hex(const uint8_t *data, size_t bytes, char *text);
 // The caller frees the result; NULL and NO_MEMORY when there is none.

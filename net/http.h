@@ -99,7 +99,7 @@ struct http_request {
     // Followed for GET and HEAD, never from https to http. Headers go along: give none that are
     // secret.
     uint32_t redirects_max;
-    uint32_t attempts_max;   // 0: the client's
+    uint32_t attempts_max;  // 0: the client's
 };
 enum { HTTP_REPLY_BYTES = 16 << 20, HTTP_ERROR_BYTES = 64 << 10, HTTP_HEADERS_MAX = 128 };
 

@@ -46,7 +46,8 @@ void engine_match_done(struct engine_match *match);
 int64_t engine_activities_expire(struct engine_activities *activities, int64_t now_us);
 size_t engine_activities_waiting(const struct engine_activities *activities,
                                  const char *arn);  // tasks
-// Each activity that has been used: its tasks, the polls that wait, its oldest task. False stops it.
+// Each activity that has been used: its tasks, the polls that wait, its oldest task. False stops
+// it.
 void engine_activities_each(const struct engine_activities *activities,
                             bool (*fn)(void *self, const char *arn, size_t tasks, size_t polls,
                                        struct engine_ref oldest),

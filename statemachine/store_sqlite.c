@@ -291,12 +291,13 @@ static bool sqlite_execution_find(void *self, const struct store_execution_query
 {
     struct sqlite *sqlite = self;
     sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
-    if (!sr_db_prepare(sqlite->db,
-                       EXECUTION_COLUMNS
-                       "WHERE machine = ?1 AND (?6 IS NULL OR version = ?6) AND (?7 IS NULL OR alias = ?7) "
-                       "AND (?2 < 0 OR status = ?2) AND (?3 < 0 OR (redrive_count > 0) = ?3) "
-                       "AND (started_us, id) < (?4, ?5) ORDER BY started_us DESC, id DESC",
-                       &stmt, err))
+    if (!sr_db_prepare(
+            sqlite->db,
+            EXECUTION_COLUMNS
+            "WHERE machine = ?1 AND (?6 IS NULL OR version = ?6) AND (?7 IS NULL OR alias = ?7) "
+            "AND (?2 < 0 OR status = ?2) AND (?3 < 0 OR (redrive_count > 0) = ?3) "
+            "AND (started_us, id) < (?4, ?5) ORDER BY started_us DESC, id DESC",
+            &stmt, err))
         return false;
     sr_db_bind_text(stmt, 1, query->machine);
     sr_db_bind_i64(stmt, 2, query->status);
