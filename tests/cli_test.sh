@@ -114,7 +114,7 @@ missing_folder()
 }
 no_space()
 {
-    mkdir full && mount -t tmpfs -o size=96k tmpfs full || return
+    mkdir full && mount -t tmpfs -o size=48k tmpfs full || return
     status 4 "${run[@]}" "$in" -o full/x.mp4 "${fast[@]}"
     local verdict=$?
     [ -z "$(find full -name 'x.mp4*')" ] || verdict=1
