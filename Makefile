@@ -257,11 +257,14 @@ fuzz-run: fuzz
 conformance: $(B)/tests/conformance
 	@$< $(if $(V),-v) $(CASES)
 
-# Random flows through the fold: make sim SEED=7 TRANSITIONS=1000000
+# Random flows, through the fold alone and through the engine and its store:
+#   make sim SEED=7 TRANSITIONS=1000000
 SEED ?= 1
 TRANSITIONS ?= 1000000
-sim: $(B)/tests/asl_sim_test
-	@SIM_SEED=$(SEED) SIM_TRANSITIONS=$(TRANSITIONS) $<
+sim: $(B)/tests/asl_sim_test $(B)/tests/engine_sim_test
+	@for simulation in $^; do \
+	    SIM_SEED=$(SEED) SIM_TRANSITIONS=$(TRANSITIONS) $$simulation || exit; \
+	done
 
 $(B)/tests/conformance: $(B)/tests/conformance.o $(call archives_of,$(BELOW_tests))
 	@$(SAY) LINK $@
