@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/str.h"
+
 struct sr_sha256 {
     EVP_MD_CTX *context;
 };
