@@ -271,13 +271,13 @@ $(B)/tests/conformance: $(B)/tests/conformance.o $(call archives_of,$(BELOW_test
 C_FILES = $(shell git ls-files -- '*.c' '*.h')
 
 lint: compile_commands.json
-	clang-format --dry-run -Werror $(C_FILES)
-	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -j $(TEST_JOBS) \
+	@clang-format --dry-run -Werror $(C_FILES)
+	@cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -j $(TEST_JOBS) \
 	    --enable=warning,portability,performance --suppressions-list=tools/cppcheck.supp \
 	    -I. -D__GNUC__=12 -D_GNU_SOURCE $(filter %.c,$(C_FILES))
 	tools/check-layers.sh
-	$(call HEADER_CHECK,gcc)
-	$(call HEADER_CHECK,clang)
+	@$(call HEADER_CHECK,gcc)
+	@$(call HEADER_CHECK,clang)
 
 tidy: compile_commands.json
 	clang-tidy --quiet -p . $(filter %.c,$(C_FILES))
