@@ -260,7 +260,7 @@ conformance: $(B)/tests/conformance
 # Random flows through the fold: make sim SEED=7 TRANSITIONS=1000000
 SEED ?= 1
 TRANSITIONS ?= 1000000
-sim: $(B)/statemachine/asl_sim_test
+sim: $(B)/tests/asl_sim_test
 	@SIM_SEED=$(SEED) SIM_TRANSITIONS=$(TRANSITIONS) $<
 
 $(B)/tests/conformance: $(B)/tests/conformance.o $(call archives_of,$(BELOW_tests))
