@@ -308,7 +308,7 @@ static bool to_map_run(struct engine *engine, struct engine_job *job, struct sr_
 static bool find_token(struct engine *engine, const char *token, struct store_task **ret_task,
                        struct sr_err *err)
 {
-    struct found found = { 0 };
+    int64_t id;
     struct sr_err missing = { 0 };
     const char *mac = strrchr(token, '.');
     const char *op = mac ? memrchr(token, '.', (size_t)(mac - token)) : NULL;
@@ -319,13 +319,11 @@ static bool find_token(struct engine *engine, const char *token, struct store_ta
     sr_auto(char) char *arn = strndup(token, (size_t)(op - token));
     if (!arn)
         return sr_fail(err, SR_ERR_NO_MEMORY, "a token");
-    if (!engine->store->ops->execution_get(engine->store->self, arn, found_execution, &found,
-                                           &missing))
+    if (!engine->store->ops->execution_id(engine->store->self, arn, &id, &missing))
         return missing.code == SR_ERR_NOT_FOUND
                    ? sr_fail(err, SR_ERR_INVALID, "Invalid Token: 'Invalid token'")
                    : sr_fail(err, missing.code, "%s", missing.message);
-    free(found.input);
-    struct store_task *task = engine_table_get(&engine->tasks, found.id, number);
+    struct store_task *task = engine_table_get(&engine->tasks, id, number);
     if (!task)
         return sr_fail(err, SR_ERR_NOT_FOUND,
                        "Task Timed Out: 'Provided task does not exist anymore'");

@@ -197,21 +197,18 @@ bool engine_task_state(struct engine *engine, struct engine_ref ref, const char 
 static bool log_entry(struct engine *engine, struct engine_run *run, const struct asl_input *input,
                       const struct asl_effects *effects, struct sr_err *err)
 {
-    json_t *stored = NULL;
-    sr_auto(json) json_t *events = json_array(), *entry = NULL;
-    sr_auto(char) char *text = NULL;
-    if (!jx_made(events, err))
+    sr_auto(sr_str) struct sr_str entry = { 0 };
+    if (!sr_str_add(&entry, "{\"input\":", err) || !asl_input_write(input, &entry, err) ||
+        !sr_str_add(&entry, ",\"events\":[", err))
         return false;
     for (size_t i = 0; i < effects->event_count; i++) {
-        json_t *event = NULL;
-        if (!asl_event_to_json(&effects->events[i], &event, err) || !jx_append(events, event, err))
+        if ((i && !sr_str_add(&entry, ",", err)) ||
+            !asl_event_write(&effects->events[i], &entry, err))
             return false;
     }
-    if (!asl_input_to_json(input, &stored, err))
-        return false;
-    entry = json_pack("{s:o, s:O}", "input", stored, "events", events);
-    return jx_made(entry, err) && jx_dump(entry, false, &text, err) &&
-           engine->store->ops->log_append(engine->store->self, run->id, run->next_seq, text, err);
+    return sr_str_add(&entry, "]}", err) &&
+           engine->store->ops->log_append(engine->store->self, run->id, run->next_seq, entry.text,
+                                          err);
 }
 
 static const char *task_resource(const struct asl_command *command, enum store_task_kind *ret_kind)
