@@ -233,22 +233,25 @@ static bool start(struct engine *engine, struct engine_job *job, struct sr_err *
     if (same)
         return !request->ended ||
                engine_watch(engine, job->execution, request->ended, request->ended_self, err);
-    const struct store_execution execution = { .arn = job->arn,
-                                               .name = name,
-                                               .machine = target.machine,
-                                               .revision = target.revision,
-                                               .status = ASL_RUNNING,
-                                               .input = input,
-                                               .started_us = engine->now_us,
-                                               .parent = request->ref.execution,
-                                               .parent_op = request->ref.op,
-                                               .version = target.version,
-                                               .alias = target.alias,
-                                               .express = target.express };
+    struct store_execution execution = { .arn = job->arn,
+                                         .name = name,
+                                         .machine = target.machine,
+                                         .revision = target.revision,
+                                         .status = ASL_RUNNING,
+                                         .input = input,
+                                         .started_us = engine->now_us,
+                                         .parent = request->ref.execution,
+                                         .parent_op = request->ref.op,
+                                         .version = target.version,
+                                         .alias = target.alias,
+                                         .express = target.express };
     job->started_us = engine->now_us;
     if (!store->ops->execution_put(store->self, &execution, &job->execution, err) ||
         (request->ended &&
          !engine_watch(engine, job->execution, request->ended, request->ended_self, err)))
+        return false;
+    execution.id = job->execution;
+    if (!engine_run_new(engine, &execution, err))
         return false;
     return engine_run_apply(engine, job->execution,
                             &(struct asl_input){ .kind = ASL_INPUT_START, .value = value }, err);
