@@ -62,6 +62,26 @@ bool faults_add_err(struct faults *faults, const struct sr_err *why, struct sr_e
     return place && add(faults, place, sr_str_dup(colon + 2, err), err);
 }
 
+bool faults_add_unknown(struct faults *faults, const struct jx *at, const char *const *known,
+                        struct sr_err *err)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)at->value, key, value)
+    {
+        const struct jx member = jx_get(at, key);
+        size_t i = 0;
+        while (known[i] && strcmp(known[i], key) != 0)
+            i++;
+        const char *const near = known[i] ? NULL : jx_nearest(key, known);
+        if (!known[i] &&
+            !faults_add(faults, &member, err, "there is no such key; the nearest is %s",
+                        near ? near : known[0]))
+            return false;
+    }
+    return true;
+}
+
 bool faults_fail(const struct faults *faults, struct sr_err *err)
 {
     assert(faults->count > 0);

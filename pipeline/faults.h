@@ -30,6 +30,9 @@ SR_MUST_USE bool faults_add(struct faults *faults, const struct jx *at, struct s
 // The same for what went wrong while a value was read: `why`'s message begins with its own place.
 SR_MUST_USE bool faults_add_err(struct faults *faults, const struct sr_err *why,
                                 struct sr_err *err);
+// One for each key of an object that is not among `known` (ends with NULL), with the nearest.
+SR_MUST_USE bool faults_add_unknown(struct faults *faults, const struct jx *at,
+                                    const char *const *known, struct sr_err *err);
 // Fails with INVALID and the first of them; with `count` 0 it is a bug.
 bool faults_fail(const struct faults *faults, struct sr_err *err);
 void faults_done(struct faults *faults);
