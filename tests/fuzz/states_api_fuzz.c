@@ -1,8 +1,8 @@
 // Any calls to the Step Functions API, on a new engine: lines "OPERATION BODY". Each is answered
 // once, with a JSON object, and never with an internal failure.
 //
-// What only the service knows is written as a name: %T is the task token that was given last, %N the
-// page's token, %M a map run's ARN, %E an execution's. "Sleep 9" lets seconds pass.
+// What only the service knows is written as a name: %T is the task token that was given last, %N
+// the page's token, %M a map run's ARN, %E an execution's. "Sleep 9" lets seconds pass.
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -122,7 +122,8 @@ static void run_calls(struct engine *engine, struct states_api *api, struct sr_c
                       char *text, struct talk *talk)
 {
     size_t lines = 0;
-    for (char *line; talk->calls < CALLS_MAX && lines++ < LINES_MAX && (line = strsep(&text, "\n"));) {
+    for (char *line;
+         talk->calls < CALLS_MAX && lines++ < LINES_MAX && (line = strsep(&text, "\n"));) {
         char *rest = strchr(line, ' ');
         if (rest)
             *rest++ = '\0';
