@@ -38,6 +38,7 @@ struct engine_run {
     char *arn;
     int64_t parent;
     uint64_t parent_op;
+    bool express;
     struct engine_def *def;
     struct asl_exec *exec;
     bool touched;  // in the round that is not committed yet
@@ -150,7 +151,7 @@ void engine_unwatch(struct engine *engine, int64_t execution, const void *self);
 void engine_watchers_free(struct engine *engine);
 
 // A timer's op that is none of the fold's: the execution is to be stopped, because the task that
-// waited for it is gone.
+// waited for it is gone; or, when it has ended and was express, to be forgotten.
 #define ENGINE_OP_STOP ((uint64_t)INT64_MAX)
 SR_MUST_USE bool engine_run_stop_asked(struct engine *engine, int64_t id, struct sr_err *err);
 

@@ -159,7 +159,8 @@ static bool sqlite_execution_put(void *self, const struct store_execution *execu
     if (!sr_db_prepare(
             sqlite->db,
             "INSERT INTO execution(arn, name, machine, revision, status, input, started_us, parent, parent_op, "
-            "version, alias, express) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+            "version, alias, express, id) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, "
+            "max(?13, (SELECT coalesce(max(id), 0) FROM execution)) + 1)",
             &stmt, err))
         return false;
     sr_db_bind_text(stmt, 1, execution->arn);
@@ -174,9 +175,10 @@ static bool sqlite_execution_put(void *self, const struct store_execution *execu
     sr_db_bind_text(stmt, 10, execution->version);
     sr_db_bind_text(stmt, 11, execution->alias);
     sr_db_bind_i64(stmt, 12, execution->express);
+    sr_db_bind_i64(stmt, 13, sqlite->execution_last);
     if (!sr_db_run(stmt, err))
         return false;
-    *ret_id = sr_db_last_rowid(sqlite->db);
+    *ret_id = sqlite->execution_last = sr_db_last_rowid(sqlite->db);
     return true;
 }
 
@@ -540,6 +542,7 @@ static const struct store_ops sqlite_ops = {
     .child_get = store_sqlite_child_get,
     .child_each = store_sqlite_child_each,
     .child_count = store_sqlite_child_count,
+    .execution_drop = store_sqlite_execution_drop,
     .collect = store_sqlite_collect,
     .task_put = sqlite_task_put,
     .task_drop = sqlite_task_drop,
