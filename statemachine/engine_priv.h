@@ -53,6 +53,7 @@ struct engine_job {  // a queued request, with its own copies
     struct asl_faults faults;
     struct sr_err err;
     bool failed;
+    bool took;   // ENGINE_ANSWER: it set the task's `taken`
     bool polls;  // ENGINE_POLL: it stands in its queue and will be answered there
     char *arn;   // what the reply says
     int64_t started_us, execution;

@@ -368,6 +368,11 @@ static bool to_map_run(struct engine *engine, struct engine_job *job, struct sr_
     return engine_run_apply(engine, found.execution, &input, err);
 }
 
+static bool gone(struct sr_err *err)
+{
+    return sr_fail(err, SR_ERR_NOT_FOUND, "Task Timed Out: 'Provided task does not exist anymore'");
+}
+
 // Tokens are "EXECUTION-ARN.OP.MAC"; the one that was given out is in the table.
 static bool find_token(struct engine *engine, const char *token, struct store_task **ret_task,
                        struct sr_err *err)
@@ -389,8 +394,7 @@ static bool find_token(struct engine *engine, const char *token, struct store_ta
                    : sr_fail(err, missing.code, "%s", missing.message);
     struct store_task *task = engine_table_get(&engine->tasks, id, number);
     if (!task)
-        return sr_fail(err, SR_ERR_NOT_FOUND,
-                       "Task Timed Out: 'Provided task does not exist anymore'");
+        return gone(err);
     unsigned differs = strlen(task->token) != strlen(token);
     for (size_t i = 0; task->token[i] && token[i]; i++)  // as long for every wrong one
         differs |= (unsigned char)task->token[i] ^ (unsigned char)token[i];
@@ -414,7 +418,9 @@ static bool by_token(struct engine *engine, struct engine_job *job, struct sr_er
         if (!task->heartbeat_s)
             return true;
         task->heartbeat_at_us = engine->now_us + task->heartbeat_s * 1000000;
-        return engine->store->ops->task_put(engine->store->self, task, err);
+        bool there;
+        return engine->store->ops->task_set(engine->store->self, task, &there, err) &&
+               (there || gone(err));
     }
     const struct asl_input input = {
         .kind = request->kind == ENGINE_SUCCEED ? ASL_INPUT_TASK_SUCCEEDED : ASL_INPUT_TASK_FAILED,
@@ -486,9 +492,12 @@ static bool handler_answer(struct engine *engine, struct engine_job *job, struct
     if (input.kind == ASL_INPUT_TASK_SUBMITTED) {
         if (task->taken)
             return true;  // handed over before a crash
-        task->taken = true;
-        if (!engine->store->ops->task_put(engine->store->self, task, err))
+        bool there;
+        task->taken = job->took = true;
+        if (!engine->store->ops->task_set(engine->store->self, task, &there, err))
             return false;
+        if (!there)
+            return true;  // dropped in this very round
     }
     return engine_run_apply_or_stop(engine, task->execution, &input, err);
 }

@@ -205,6 +205,10 @@ struct store_ops {
                     struct sr_err *err);
     bool (*task_put)(void *self, const struct store_task *task,
                      struct sr_err *err);  // adds or replaces
+    // Sets `taken` and `heartbeat_at_us`; *ret_there: the task was there. One that was dropped in
+    // this transaction does not come back by it.
+    bool (*task_set)(void *self, const struct store_task *task, bool *ret_there,
+                     struct sr_err *err);
     bool (*task_drop)(void *self, int64_t execution, uint64_t op, struct sr_err *err);
     bool (*task_each)(void *self, store_task_fn fn, void *fn_self,
                       struct sr_err *err);  // oldest first

@@ -52,6 +52,16 @@ bool store_sqlite_child_count(void *self, int64_t execution, uint64_t run, store
 bool store_sqlite_execution_drop(void *self, int64_t id, bool log_only, struct sr_err *err);
 bool store_sqlite_collect(void *self, int64_t before_us, int64_t row_max, bool *ret_more,
                           struct sr_err *err);
+// store_sqlite_wait.c: see store.h.
+bool store_sqlite_task_put(void *self, const struct store_task *task, struct sr_err *err);
+bool store_sqlite_task_set(void *self, const struct store_task *task, bool *ret_there,
+                           struct sr_err *err);
+bool store_sqlite_task_drop(void *self, int64_t execution, uint64_t op, struct sr_err *err);
+bool store_sqlite_task_each(void *self, store_task_fn fn, void *fn_self, struct sr_err *err);
+bool store_sqlite_timer_put(void *self, const struct store_timer *timer, struct sr_err *err);
+bool store_sqlite_timer_drop(void *self, int64_t execution, uint64_t op, struct sr_err *err);
+bool store_sqlite_timer_each(void *self, store_timer_fn fn, void *fn_self, struct sr_err *err);
+bool store_sqlite_waits_drop(void *self, int64_t execution, struct sr_err *err);
 // store_sqlite_registry.c: see store.h.
 bool store_sqlite_count(void *self, enum store_kind kind, const char *machine, int64_t *ret_count,
                         struct sr_err *err);
