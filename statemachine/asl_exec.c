@@ -337,6 +337,7 @@ static bool time_out(struct asl_exec *exec)
     sr_auto(asl_failure) struct asl_failure failure = { 0 };
     if (!asl_failure_set(&failure, ASL_ERROR_TIMEOUT, NULL))
         return asl_exec_no_memory(exec);
+    exec->timeout_op = 0;  // it was due: there is nothing to cancel
     return asl_exec_end(exec, NULL, ASL_TIMED_OUT, NULL, &failure);
 }
 
