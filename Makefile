@@ -329,7 +329,7 @@ run-crash: $(B)/tests/engine_crash_test $(B)/tests/service_crash_test
 corpus: binary
 	@SPLITREEL=$(abspath $(BINARY)) tests/corpus.sh '$(MEDIA)'
 
-bench: all
+bench: all $(B)/bench/engine $(B)/bench/service_load
 	@if [ -x bench/run.sh ]; then bench/run.sh; else echo 'bench/run.sh is not there'; fi
 
 # The engine alone, on disk, and a peer in memory.

@@ -136,6 +136,7 @@ struct engine_counts engine_counts(const struct engine *engine);
 enum {
     ENGINE_REQUESTS_MAX = 100000,
     ENGINE_EXPRESS_S_MAX = 300,             // no express execution runs longer
+    ENGINE_DEFS_IDLE_BYTES_MAX = 2 << 20,   // texts of definitions kept parsed without an execution
     ENGINE_COLLECT_ROWS = 500,              // removed in one round
     ENGINE_COLLECT_PAUSE_US = 20 * 1000,    // between rounds that remove something
     ENGINE_COLLECT_IDLE_US = 60 * 1000000,  // between looks when there is nothing

@@ -4,66 +4,7 @@
 
 #include "base/jx.h"
 #include "base/str.h"
-#include "statemachine/asl_parse.h"
 #include "statemachine/engine_priv.h"
-
-// --- definitions ---
-
-static bool def_row(void *self, const struct store_machine *machine, struct sr_err *err)
-{
-    struct engine_def *def = self;
-    sr_auto(json) json_t *json = NULL;
-    def->machine = strdup(machine->arn);
-    def->name = strdup(machine->name);
-    def->role = machine->role ? strdup(machine->role) : NULL;
-    if (!def->machine || !def->name || (machine->role && !def->role))
-        return sr_fail(err, SR_ERR_NO_MEMORY, "a definition");
-    return jx_parse(machine->definition, strlen(machine->definition), false, &json, err) &&
-           asl_parse(json, &def->def, err);
-}
-
-static void def_free(struct engine_def *def)
-{
-    asl_def_free(def->def);
-    free(def->machine);
-    free(def->name);
-    free(def->role);
-    free(def);
-}
-
-bool engine_def_get(struct engine *engine, int64_t revision, struct engine_def **ret_def,
-                    struct sr_err *err)
-{
-    for (struct engine_def *def = engine->defs; def; def = def->next) {
-        if (def->revision == revision) {
-            *ret_def = def;
-            return true;
-        }
-    }
-    struct engine_def *def = calloc(1, sizeof *def);
-    if (!def)
-        return sr_fail(err, SR_ERR_NO_MEMORY, "a definition");
-    def->revision = revision;
-    if (!engine->store->ops->revision_get(engine->store->self, revision, def_row, def, err)) {
-        def_free(def);
-        return false;
-    }
-    def->next = engine->defs;
-    engine->defs = def;
-    *ret_def = def;
-    return true;
-}
-
-static void def_release(struct engine *engine, struct engine_def *def)
-{
-    if (--def->users)
-        return;
-    struct engine_def **place = &engine->defs;
-    while (*place != def)
-        place = &(*place)->next;
-    *place = def->next;
-    def_free(def);
-}
 
 // --- the cache ---
 
@@ -85,7 +26,7 @@ static void run_free(struct engine *engine, struct engine_run *run)
 {
     asl_exec_free(run->exec);
     if (run->def)
-        def_release(engine, run->def);
+        engine_def_release(engine, run->def);
     free(run->arn);
     free(run);
 }
@@ -121,7 +62,6 @@ static bool load_row(void *self, const struct store_execution *execution, struct
         return sr_fail(err, SR_ERR_NO_MEMORY, "an execution");
     if (!engine_def_get(loading->engine, execution->revision, &run->def, err))
         return false;
-    run->def->users++;
     run->waits = true;
     const struct asl_exec_params params = {
         .def = run->def->def,
