@@ -30,6 +30,8 @@ struct service_params {
     const struct sr_clock *clock;  // borrowed
     const struct sr_log *log;      // borrowed; NULL: silent
     struct service_resources resources;
+    const char *rules;           // the folder of rules; NULL: none
+    bool (*reload_asked)(void);  // whether the rules shall be read anew, told once; NULL: never
 };
 
 // Takes the folder, opens what is in it, begins to serve.
