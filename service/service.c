@@ -17,6 +17,7 @@
 #include "service/problem.h"
 #include "service/route.h"
 #include "service/uploads.h"
+#include "service/watch.h"
 #include "statemachine/engine.h"
 #include "statemachine/store_sqlite.h"
 
@@ -34,6 +35,7 @@ struct service {
     struct audit *audit;
     struct aws_json json;
     struct uploads *uploads;
+    struct watch *watches[SERVICE_WATCHED_MAX];
     bool (*reload_asked)(void);
     struct server *server;
     char url[96];
@@ -259,6 +261,41 @@ static bool open_uploads(struct service *service, const struct service_params *p
     return path && uploads_new(&uploads, &service->uploads, err);
 }
 
+static bool tell_file(void *self, const char *identity, const json_t *document, struct sr_err *err)
+{
+    struct service *const service = self;
+    return uploads_tell(service->uploads, identity, document, err);
+}
+
+static bool open_watches(struct service *service, const struct service_params *params,
+                         struct sr_err *err)
+{
+    if (params->watched_count > SERVICE_WATCHED_MAX)
+        return sr_fail(err, SR_ERR_LIMIT, "more than %d folders to watch", SERVICE_WATCHED_MAX);
+    for (size_t i = 0; i < params->watched_count; i++) {
+        const struct watch_params watch = { .folder = params->watched[i],
+                                            .outputs = &service->config->events.outputs,
+                                            .clock = service->clock,
+                                            .log = service->log,
+                                            .tell = tell_file,
+                                            .self = service };
+        if (!watch_new(&watch, &service->watches[i], err))
+            return false;
+    }
+    return true;
+}
+
+static bool start_events(struct service *service, struct sr_err *err)
+{
+    if (!uploads_start(service->uploads, err))
+        return false;
+    for (size_t i = 0; i < SERVICE_WATCHED_MAX && service->watches[i]; i++) {
+        if (!watch_start(service->watches[i], err))
+            return false;
+    }
+    return true;
+}
+
 static bool open_server(struct service *service, struct sr_err *err)
 {
     const struct config *const config = service->config;
@@ -297,12 +334,12 @@ static bool open_all(struct service *service, const struct service_params *param
 {
     if (!folder_take(params->folder, &service->lock_fd, err) ||
         !open_audit(service, params->folder, err) || !open_engine(service, params->folder, err) ||
-        !open_uploads(service, params, err))
+        !open_uploads(service, params, err) || !open_watches(service, params, err))
         return false;
     // The address comes before the threads: when it is taken nothing has been done yet.
     return open_server(service, err) &&
            sr_thread_start("engine", run_engine, service, &service->thread, err) &&
-           uploads_start(service->uploads, err);
+           start_events(service, err);
 }
 
 bool service_open(const struct service_params *params, struct service **ret_service,
@@ -330,6 +367,8 @@ bool service_open(const struct service_params *params, struct service **ret_serv
 
 static void stop_engine(struct service *service)
 {
+    for (size_t i = 0; i < SERVICE_WATCHED_MAX; i++)
+        watch_free(sr_take(service->watches[i]));
     if (service->uploads)
         uploads_stop(service->uploads);
     if (service->thread) {
