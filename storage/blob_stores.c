@@ -170,6 +170,8 @@ static bool open_bucket(struct blob_stores *stores, struct bucket *bucket, struc
         .region = config.region ? config.region : region,
         .endpoint = endpoint,
         .style = config.style,
+        .payload = config.payload,
+        .checksum = config.checksum,
         .http = stores->http,
         .credentials = config.no_sign ? NULL : bucket->credentials,
         .clock = stores->params.clock,

@@ -18,6 +18,8 @@ struct blob_store_config {
         *endpoint;  // else AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, the profile's endpoint_url, AWS
     const char *region;
     enum blob_s3_style style;
+    enum blob_s3_payload payload;
+    enum blob_s3_checksum checksum;
     bool no_sign;  // --no-sign-request
 };
 

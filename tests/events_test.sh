@@ -31,9 +31,8 @@ executions() { op ListExecutions "{\"stateMachineArn\":\"$machine\"}" | jq '.exe
 # until WANT: waits, with a limit, for so many executions, and sees that no more come than that.
 until_are()
 {
-    for ((i = 0; i < 600; i++)); do
+    for ((i = 0; i < 3000; i++)); do
         [ "$(executions)" = "$1" ] && return
-        read -r -t 0.1 <> <(:)
     done
     tail -n 5 log.txt
     complain "$(executions) executions, want $1"
@@ -65,9 +64,8 @@ twice_and_killed()
 reload()
 {
     begin && sed 's/"suffix": ".mp4"/"suffix": ".mov"/' rules/mp4.json >mov && mv mov rules/mp4.json && kill -HUP "$server" || return
-    for ((i = 0; i < 600; i++)); do
-        [ "$(grep -c '"message":"rules"' log.txt)" = 2 ] && break
-        read -r -t 0.1 <> <(:)
+    for ((i = 0; i < 3000; i++)); do
+        curl -sSf "$url/healthz" >/dev/null && [ "$(grep -c '"message":"rules"' log.txt)" = 2 ] && break
     done
     tell "$events/ceph-object-created.json" >/dev/null && jq '.Records[0].s3.object.key = "x.mov"' "$events/ceph-object-created-copy.json" >mov.json &&
         tell mov.json | grep -q '"recorded":1' && until_are 1 && stop
