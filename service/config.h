@@ -40,7 +40,7 @@ struct config {
     bool http_plain;  // "http://" too
     size_t connection_count;
     struct config_connection *connections;
-    char *maps;            // the folder of distributed maps' items and results
+    char *maps;  // the folder of distributed maps' items and results
     struct config_events events;
     int64_t history_days;  // how long executions that have ended are kept: 90; 0: for ever
 };
