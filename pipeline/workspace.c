@@ -159,6 +159,19 @@ static bool is_result(const char *name)
            (strcmp(name + KEY_LETTERS, ".m4s") == 0 || strcmp(name + KEY_LETTERS, ".json") == 0);
 }
 
+bool workspace_has_name(const char *name)
+{
+    if (is_result(name))
+        return true;
+    if (strncmp(name, "jobs/", 5) == 0 && strchr(name + 5, '/'))
+        name = strchr(name + 5, '/') + 1;
+    for (size_t i = 0; note_names[i]; i++) {
+        if (strcmp(name, note_names[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
 // What a writer left when its process was killed. We hold the lock, so nobody is writing it.
 static bool is_stale(const char *name)
 {

@@ -67,6 +67,9 @@ const struct blob_place *workspace_place(const struct workspace *workspace);
 char *workspace_object(const struct workspace *workspace, const struct workspace_key *key,
                        struct sr_err *err);
 
+// Whether a name below a workspace is one of those it gives: a part, its document, a note of a job.
+bool workspace_has_name(const char *name);
+
 // A document of the job (probe.json, plan.json), for people and for the next step. Errors: STORAGE,
 // NO_MEMORY.
 SR_MUST_USE bool workspace_note(struct workspace *workspace, const char *name,
