@@ -218,16 +218,21 @@ static void through_faults(void **state)
 // Killed processes -------------------------------------------------------------------------------
 static const struct kill_row {
     const char *name;
-    const char *output;  // key
+    const char *fixture, *output;  // the second a key
     const char *template_name, *rendition, *workspace;
+    enum fault fault;  // that only makes it slow
     uint64_t bytes;    // that have gone out when it is killed
-    size_t uploads;    // that are open then; 0: any number
+    bool has_upload;   // that is open then, at least one: a lost answer may have begun two
     bool is_composed;  // by the store, from parts that it has
 } kill_rows[] = {
-    { "killed: an MP4", "out/k.mp4", NULL, S3_JOB_LARGE, "killed", 2 << 20, 1, false },
-    { "killed: HLS", "out/k/", "hls-720p", NULL, "killed", 300 << 10, 0, false },
-    { "killed: parts in a store", "out/k.mp4", NULL, S3_JOB_LARGE, PARTS, 2 << 20, 0, false },
-    { "killed: composed", "out/k.mp4", NULL, S3_JOB_LARGE, PARTS, 12 << 20, 0, true },
+    { "killed: an MP4", "main-60s.mp4", "out/k.mp4", NULL, S3_JOB_LARGE, "killed", FAULT_SLOW,
+      2 << 20, true, false },
+    { "killed: HLS", "rotated.mp4", "out/k/", "hls-720p", NULL, "killed", FAULT_READER, 40 << 10,
+      false, false },
+    { "killed: parts in a store", "main-60s.mp4", "out/k.mp4", NULL, S3_JOB_LARGE, PARTS,
+      FAULT_SLOW, 2 << 20, false, false },
+    { "killed: composed", "main-60s.mp4", "out/k.mp4", NULL, S3_JOB_LARGE, PARTS, FAULT_SLOW,
+      12 << 20, false, true },
 };
 
 // `workspace`: a path, or the row's own.
@@ -258,7 +263,7 @@ static void run_and_kill(const struct kill_row *row, const char *workspace)
 {
     char index[8];
     snprintf(index, sizeof(index), "%d", (int)(row - kill_rows));
-    fault_proxy_plan(s3_job()->proxy, (struct fault_plan){ FAULT_SLOW, 0, 1, 0 });
+    fault_proxy_plan(s3_job()->proxy, (struct fault_plan){ row->fault, 0, 1, 0 });
     const pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
@@ -283,7 +288,7 @@ static void killed(void **state)
     struct sr_err err = { 0 };
     const bool is_hls = row->template_name != NULL;
     const bool is_local = !strchr(row->workspace, ':');
-    sr_auto(char) char *path = s3_job_fixture("main-60s.mp4");
+    sr_auto(char) char *path = s3_job_fixture(row->fixture);
     sr_auto(char) char *local = s3_job_scratch(is_hls ? "killed-hls" : "killed.mp4");
     sr_auto(char) char *workspace =
         is_local ? s3_job_scratch(row->workspace) : sr_str_dup(row->workspace, &err);
@@ -299,15 +304,18 @@ static void killed(void **state)
     assert_false(s3_job_is_there("out/k.report.json"));
     assert_false(s3_job_is_there("out/k/master.m3u8"));
     assert_false(s3_job_is_there("out/k/report.json"));
-    if (row->uploads)
-        assert_int_equal(s3_job_open_uploads(), row->uploads);
+    if (row->has_upload)
+        assert_true(s3_job_open_uploads() > 0);
     sr_auto(run_result) struct run_result result = { 0 };
     how = how_of(row, output, workspace, NULL);
     sr_assert_ok(s3_job_run(&how, &result, &err), err);
     if (is_hls)
-        assert_true(s3_job_assert_same_tree(local, "out/k/") > 10);
+        assert_true(s3_job_assert_same_tree(local, "out/k/") > 5);
     else
         s3_job_assert_same(local, row->output);
+    // An upload of a part in a shared workspace could be another's: it is left for a day, or to
+    // `gc`.
+    s3_job_clear(".splitreel/");
     assert_int_equal(s3_job_open_uploads(), 0);
 }
 

@@ -9,6 +9,7 @@
 #include "base/test.h"
 #include "pipeline/act_plan.h"
 #include "pipeline/act_probe.h"
+#include "pipeline/workspace.h"
 #include "tests/title.h"
 #include "transcode/media_log.h"
 
@@ -160,6 +161,41 @@ static void requests_of_a_plan(void **state)
     sr_assert_ok(blob_remove(&s3_job()->direct.blob, &key, 1, &err), err);
 }
 
+// What a killed job has left open in a workspace is aborted by the next that opens it, once it is
+// too old to be anybody's; nothing else below the prefix is.
+static void stale_uploads(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+    static const char *const names[] = {
+        ".splitreel/0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef.m4s",
+        ".splitreel/film.mov",
+    };
+    const struct blob_store_config store = { .endpoint = s3_job()->server.endpoint,
+                                             .region = "us-east-1" };
+    const struct blob_stores_params stores = {
+        .store = &store, .store_count = 1, .env = s3_job_env, .clock = sr_clock_system()
+    };
+    sr_auto(remote) struct remote *remote = NULL;
+    sr_assert_ok(remote_new(&(struct remote_params){ .stores = &stores }, &remote, &err), err);
+    s3_job_clear(".splitreel/");
+    for (size_t i = 0; i < SR_TEST_COUNT(names); i++) {
+        const struct blob_attrs attrs = { 0 };
+        sr_auto(blob_upload) struct blob_upload upload = { 0 };
+        sr_assert_ok(blob_upload_begin(&s3_job()->direct.blob, names[i], &attrs, &upload, &err),
+                     err);
+    }
+    struct workspace_params params = { .folder = S3_JOB_BUCKET ".splitreel", .remote = remote };
+    sr_auto(workspace) struct workspace *young = NULL;
+    sr_auto(workspace) struct workspace *old = NULL;
+    sr_assert_ok(workspace_open(&params, &young, &err), err);
+    assert_int_equal(s3_job_open_uploads(), 2);
+    params.upload_us_max = 1;
+    sr_assert_ok(workspace_open(&params, &old, &err), err);
+    assert_int_equal(s3_job_open_uploads(), 1);
+    s3_job_clear(".splitreel/");
+}
+
 int main(void)
 {
     const int ended = s3_job_begin();
@@ -170,6 +206,7 @@ int main(void)
         cmocka_unit_test(a_workspace_in_a_store),
         cmocka_unit_test(composed_by_the_store),
         cmocka_unit_test(requests_of_a_plan),
+        cmocka_unit_test(stale_uploads),
     };
     const int failed = sr_test_run(__FILE__, tests, SR_TEST_COUNT(tests));
     s3_job_end();
