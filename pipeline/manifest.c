@@ -455,12 +455,8 @@ static bool read_metadata(const struct jx *root, struct manifest *manifest, stru
 static bool read_carried(const struct jx *root, struct manifest *manifest, struct sr_err *err)
 {
     int64_t priority = PRIORITY_DEFAULT;
-    if (jx_has(root, "notifications")) {
-        const struct jx place = jx_get(root, "notifications");
-        return fail_later(&place, err, "notifications come with a later release; leave them out");
-    }
     if (!jx_int_opt(root, "priority", 0, PRIORITY_MAX, &priority, err) ||
-        !read_metadata(root, manifest, err))
+        !read_metadata(root, manifest, err) || !manifest_notify_parse(root, manifest, err))
         return false;
     manifest->priority = (int)priority;
     return !jx_has(root, "idempotency_key") ||

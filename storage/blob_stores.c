@@ -99,6 +99,11 @@ void blob_stores_free(struct blob_stores *stores)
     free(stores);
 }
 
+struct http *blob_stores_http(struct blob_stores *stores)
+{
+    return stores->http_outside;
+}
+
 struct http_stats blob_stores_stats(struct blob_stores *stores)
 {
     const struct http_stats one = http_stats(stores->http), two = http_stats(stores->http_outside);

@@ -65,4 +65,6 @@ enum blob_place_use {
 SR_MUST_USE bool blob_stores_open(struct blob_stores *stores, const char *url,
                                   enum blob_place_use use, struct blob_place *ret_place,
                                   struct sr_err *err);
+// The client for addresses that anybody may have named: those of http(s) inputs.
+struct http *blob_stores_http(struct blob_stores *stores);
 struct http_stats blob_stores_stats(struct blob_stores *stores);
