@@ -275,13 +275,13 @@ $(B)/tests/conformance: $(B)/tests/conformance.o $(call archives_of,$(BELOW_test
 C_FILES = $(shell git ls-files -- '*.c' '*.h')
 
 lint: compile_commands.json
-	clang-format --dry-run -Werror $(C_FILES)
-	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -j $(TEST_JOBS) \
+	@clang-format --dry-run -Werror $(C_FILES)
+	@cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -j $(TEST_JOBS) \
 	    --enable=warning,portability,performance --suppressions-list=tools/cppcheck.supp \
 	    -I. -D__GNUC__=12 -D_GNU_SOURCE $(filter %.c,$(C_FILES))
 	tools/check-layers.sh
-	$(call HEADER_CHECK,gcc)
-	$(call HEADER_CHECK,clang)
+	@$(call HEADER_CHECK,gcc)
+	@$(call HEADER_CHECK,clang)
 
 tidy: compile_commands.json
 	clang-tidy --quiet -p . $(filter %.c,$(C_FILES))
@@ -330,12 +330,12 @@ run-crash: $(B)/tests/engine_crash_test $(B)/tests/service_crash_test
 corpus: binary
 	@SPLITREEL=$(abspath $(BINARY)) tests/corpus.sh '$(MEDIA)'
 
-bench: all
+bench: all $(B)/bench/engine $(B)/bench/service_load
 	@if [ -x bench/run.sh ]; then bench/run.sh; else echo 'bench/run.sh is not there'; fi
 
-# The engine alone, on disk, in a new file.
+# The engine alone, on disk, and a peer in memory.
 bench-engine: $(B)/bench/engine
-	@rm -f $(B)/bench/engine.db*; $< $(B)/bench/engine.db; status=$$?; rm -f $(B)/bench/engine.db*; exit $$status
+	@bench/engine.sh
 
 $(B)/bench/%.o: bench/%.c $(B)/flags
 	@mkdir -p $(@D)

@@ -236,7 +236,7 @@ static bool put_revision(struct states_call *call, const struct store *store, in
     update->changed = !same(next.definition, machine->definition) ||
                       !same(next.role, machine->role) || !same(next.settings, machine->settings);
     return !update->changed ||
-           (states_uuid(update->uuid, err) &&
+           (states_uuid(now_us, update->uuid, err) &&
             store->ops->machine_put(store->self, &next, &update->machine.revision, err));
 }
 
@@ -494,6 +494,7 @@ static const struct states_field create_fields[] = {
       .max = STATES_NAME_MAX },
     { .name = "definition",
       .type = STATES_TEXT,
+      .secret = true,
       .required = true,
       .any = true,
       .min = 1,
@@ -508,6 +509,7 @@ static const struct states_field update_fields[] = {
     ARN_FIELD,
     { .name = "definition",
       .type = STATES_TEXT,
+      .secret = true,
       .any = true,
       .min = 1,
       .max = STATES_DEFINITION_MAX },

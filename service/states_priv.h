@@ -41,6 +41,7 @@ struct states_field {
     enum states_type type;
     bool required;
     bool any;                  // of a text: NUL characters are the handler's affair, too
+    bool secret;               // a payload: no refusal shows it
     int64_t min, max;          // characters, value, or members of a list; max 0: no bound
     const char *const *words;  // the only texts, ends with NULL
     const char *pattern;       // shown when `matches` says no
@@ -164,7 +165,7 @@ enum states_next states_list(struct states_call *call, const char *member, state
 
 // --- values ---
 json_t *states_time(int64_t wall_us);  // seconds since 1970, with milliseconds
-SR_MUST_USE bool states_uuid(char text[37], struct sr_err *err);
+SR_MUST_USE bool states_uuid(int64_t wall_us, char text[37], struct sr_err *err);
 
 // --- machines (states_machine_read.c) ---
 struct states_machine {  // strings owned; NULL: none

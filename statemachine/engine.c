@@ -137,6 +137,7 @@ void engine_free(struct engine *engine)
     engine_watchers_free(engine);
     while (engine->newest)
         engine_run_drop(engine, engine->newest);
+    engine_defs_shrink(engine, 0);
     for (size_t i = 0; i < engine->tasks.room; i++) {
         if (engine->tasks.slots[i].execution) {
             engine_task_done(engine->tasks.slots[i].value);
@@ -452,6 +453,7 @@ static void undo(struct engine *engine, struct round *round, const struct sr_err
     }
     engine_acts_drop(engine, 0);
     forget_touched(engine, true);
+    engine_defs_shrink(engine, 0);
     for (size_t i = 0; i < round->timer_count; i++)
         engine_must(engine, engine_timers_add(&engine->timers, round->timers[i], &ignored));
     struct engine_job *next, *again = NULL, **tail = &again;

@@ -32,7 +32,7 @@ static bool put_machine(struct engine *engine, struct engine_job *job, struct sr
 }
 
 struct found {
-    int64_t id, revision, started_us, parent;
+    int64_t id, revision, started_us, stopped_us, parent;
     uint64_t parent_op;
     int status;
     char *input;
@@ -44,6 +44,7 @@ static bool found_execution(void *self, const struct store_execution *execution,
     *found = (struct found){ .id = execution->id,
                              .status = execution->status,
                              .started_us = execution->started_us,
+                             .stopped_us = execution->stopped_us,
                              .parent = execution->parent,
                              .parent_op = execution->parent_op,
                              .input = strdup(execution->input) };
@@ -233,45 +234,108 @@ static bool start(struct engine *engine, struct engine_job *job, struct sr_err *
     if (same)
         return !request->ended ||
                engine_watch(engine, job->execution, request->ended, request->ended_self, err);
-    const struct store_execution execution = { .arn = job->arn,
-                                               .name = name,
-                                               .machine = target.machine,
-                                               .revision = target.revision,
-                                               .status = ASL_RUNNING,
-                                               .input = input,
-                                               .started_us = engine->now_us,
-                                               .parent = request->ref.execution,
-                                               .parent_op = request->ref.op,
-                                               .version = target.version,
-                                               .alias = target.alias,
-                                               .express = target.express };
+    struct store_execution execution = { .arn = job->arn,
+                                         .name = name,
+                                         .machine = target.machine,
+                                         .revision = target.revision,
+                                         .status = ASL_RUNNING,
+                                         .input = input,
+                                         .started_us = engine->now_us,
+                                         .parent = request->ref.execution,
+                                         .parent_op = request->ref.op,
+                                         .version = target.version,
+                                         .alias = target.alias,
+                                         .express = target.express };
     job->started_us = engine->now_us;
     if (!store->ops->execution_put(store->self, &execution, &job->execution, err) ||
         (request->ended &&
          !engine_watch(engine, job->execution, request->ended, request->ended_self, err)))
         return false;
+    execution.id = job->execution;
+    if (!engine_run_new(engine, &execution, err))
+        return false;
     return engine_run_apply(engine, job->execution,
                             &(struct asl_input){ .kind = ASL_INPUT_START, .value = value }, err);
 }
 
-static bool to_execution(struct engine *engine, struct engine_job *job, enum asl_input_kind kind,
-                         struct sr_err *err)
+static bool found_child(void *self, const struct store_child *child, struct sr_err *err)
+{
+    (void)err;
+    struct store_child *found = self;
+    *found = *child;
+    found->arn = NULL;  // borrowed
+    return true;
+}
+
+// A child execution of a map run has no log of its own: its parent hears.
+static bool stop_child(struct engine *engine, struct engine_job *job,
+                       const struct store_child *child, struct sr_err *err)
+{
+    const bool runs = child->status == ASL_RUNNING;
+    job->started_us = runs ? engine->now_us : child->stopped_us;
+    const struct asl_input input = { .kind = ASL_INPUT_STOP_CHILD,
+                                     .op = child->op,
+                                     .error = job->request.error,
+                                     .cause = job->request.cause };
+    return !runs || engine_run_apply(engine, child->execution, &input, err);
+}
+
+static bool stop(struct engine *engine, struct engine_job *job, struct sr_err *err)
 {
     struct found found = { 0 };
+    struct store_child child = { 0 };
+    const struct engine_request *request = &job->request;
+    const struct store *store = engine->store;
+    if (!store->ops->execution_get(store->self, request->arn, found_execution, &found, err)) {
+        if (err->code != SR_ERR_NOT_FOUND)
+            return false;
+        *err = (struct sr_err){ 0 };
+        return store->ops->child_get(store->self, request->arn, found_child, &child, err) &&
+               stop_child(engine, job, &child, err);
+    }
+    free(found.input);
+    const bool runs = found.status == ASL_RUNNING;  // else nothing is left to stop
+    job->started_us = runs ? engine->now_us : found.stopped_us;
+    const struct asl_input input = { .kind = ASL_INPUT_STOP,
+                                     .error = request->error,
+                                     .cause = request->cause };
+    return !runs || engine_run_apply(engine, found.id, &input, err);
+}
+
+// Spec: RedriveExecution: a child execution is redriven with its map run, by its parent's redrive.
+static bool no_redrive(struct engine *engine, const char *arn, struct sr_err *err)
+{
+    struct store_child child = { 0 };
+    const struct store *store = engine->store;
+    *err = (struct sr_err){ 0 };
+    return store->ops->child_get(store->self, arn, found_child, &child, err) &&
+           sr_fail(err, SR_ERR_CONFLICT,
+                   "Execution is a child execution of a map run and is redriven with it");
+}
+
+static bool redrive(struct engine *engine, struct engine_job *job, struct sr_err *err)
+{
+    struct found found = { 0 };
+    struct engine_run *run;
     const struct engine_request *request = &job->request;
     if (!engine->store->ops->execution_get(engine->store->self, request->arn, found_execution,
                                            &found, err))
-        return false;
+        return err->code == SR_ERR_NOT_FOUND && no_redrive(engine, request->arn, err);
     free(found.input);
-    const bool runs = found.status == ASL_RUNNING;
-    if (kind == ASL_INPUT_REDRIVE && (runs || found.status == ASL_SUCCEEDED))
+    if (request->token) {  // the same as before: it is answered as before
+        if (!engine_run_get(engine, found.id, &run, err))
+            return false;
+        if (asl_exec_redriven(run->exec, request->token, engine->now_us, &job->started_us))
+            return true;
+    }
+    if (found.status == ASL_RUNNING || found.status == ASL_SUCCEEDED)
         return sr_fail(err, SR_ERR_CONFLICT, "Execution is %s and cannot be redriven",
                        asl_status_name((enum asl_status)found.status));
-    if (kind == ASL_INPUT_STOP && !runs)
-        return true;  // it has ended: nothing is left to stop
-    const struct asl_input input = { .kind = kind,
-                                     .error = request->error,
-                                     .cause = request->cause };
+    sr_auto(json) json_t *token = request->token ? json_string(request->token) : NULL;
+    if (request->token && !jx_made(token, err))
+        return false;
+    job->started_us = engine->now_us;
+    const struct asl_input input = { .kind = ASL_INPUT_REDRIVE, .value = token };
     return engine_run_apply(engine, found.id, &input, err);
 }
 
@@ -313,7 +377,7 @@ static bool gone(struct sr_err *err)
 static bool find_token(struct engine *engine, const char *token, struct store_task **ret_task,
                        struct sr_err *err)
 {
-    struct found found = { 0 };
+    int64_t id;
     struct sr_err missing = { 0 };
     const char *mac = strrchr(token, '.');
     const char *op = mac ? memrchr(token, '.', (size_t)(mac - token)) : NULL;
@@ -324,13 +388,11 @@ static bool find_token(struct engine *engine, const char *token, struct store_ta
     sr_auto(char) char *arn = strndup(token, (size_t)(op - token));
     if (!arn)
         return sr_fail(err, SR_ERR_NO_MEMORY, "a token");
-    if (!engine->store->ops->execution_get(engine->store->self, arn, found_execution, &found,
-                                           &missing))
+    if (!engine->store->ops->execution_id(engine->store->self, arn, &id, &missing))
         return missing.code == SR_ERR_NOT_FOUND
                    ? sr_fail(err, SR_ERR_INVALID, "Invalid Token: 'Invalid token'")
                    : sr_fail(err, missing.code, "%s", missing.message);
-    free(found.input);
-    struct store_task *task = engine_table_get(&engine->tasks, found.id, number);
+    struct store_task *task = engine_table_get(&engine->tasks, id, number);
     if (!task)
         return gone(err);
     unsigned differs = strlen(task->token) != strlen(token);
@@ -454,8 +516,8 @@ bool engine_handle(struct engine *engine, struct engine_job *job, struct sr_err 
     switch (job->request.kind) {
     case ENGINE_PUT_MACHINE: return put_machine(engine, job, err);
     case ENGINE_START: return start(engine, job, err);
-    case ENGINE_STOP: return to_execution(engine, job, ASL_INPUT_STOP, err);
-    case ENGINE_REDRIVE: return to_execution(engine, job, ASL_INPUT_REDRIVE, err);
+    case ENGINE_STOP: return stop(engine, job, err);
+    case ENGINE_REDRIVE: return redrive(engine, job, err);
     case ENGINE_MAP_RUN: return to_map_run(engine, job, err);
     case ENGINE_SUCCEED:
     case ENGINE_FAIL:

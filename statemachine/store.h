@@ -157,6 +157,7 @@ struct store_ops {
                            struct sr_err *err);
     bool (*execution_get)(void *self, const char *arn, store_execution_fn fn, void *fn_self,
                           struct sr_err *err);
+    bool (*execution_id)(void *self, const char *arn, int64_t *ret_id, struct sr_err *err);
     bool (*execution_get_id)(void *self, int64_t id, store_execution_fn fn, void *fn_self,
                              struct sr_err *err);
     // That a task has started; NOT_FOUND: none.
@@ -197,6 +198,8 @@ struct store_ops {
                        store_child_fn fn, void *fn_self, struct sr_err *err);
     bool (*child_count)(void *self, int64_t execution, uint64_t run, store_count_fn fn,
                         void *fn_self, struct sr_err *err);
+    // An execution that has ended, with its log, or only its log. Nothing may wait for it.
+    bool (*execution_drop)(void *self, int64_t id, bool log_only, struct sr_err *err);
     // Removes up to `row_max` rows of executions that ended before; *ret_more: there are others.
     bool (*collect)(void *self, int64_t before_us, int64_t row_max, bool *ret_more,
                     struct sr_err *err);

@@ -159,7 +159,8 @@ static bool sqlite_execution_put(void *self, const struct store_execution *execu
     if (!sr_db_prepare(
             sqlite->db,
             "INSERT INTO execution(arn, name, machine, revision, status, input, started_us, parent, parent_op, "
-            "version, alias, express) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+            "version, alias, express, id) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, "
+            "max(?13, (SELECT coalesce(max(id), 0) FROM execution)) + 1)",
             &stmt, err))
         return false;
     sr_db_bind_text(stmt, 1, execution->arn);
@@ -174,9 +175,10 @@ static bool sqlite_execution_put(void *self, const struct store_execution *execu
     sr_db_bind_text(stmt, 10, execution->version);
     sr_db_bind_text(stmt, 11, execution->alias);
     sr_db_bind_i64(stmt, 12, execution->express);
+    sr_db_bind_i64(stmt, 13, sqlite->execution_last);
     if (!sr_db_run(stmt, err))
         return false;
-    *ret_id = sr_db_last_rowid(sqlite->db);
+    *ret_id = sqlite->execution_last = sr_db_last_rowid(sqlite->db);
     return true;
 }
 
@@ -260,6 +262,23 @@ static bool sqlite_execution_get(void *self, const char *arn, store_execution_fn
         return false;
     sr_db_bind_text(stmt, 1, arn);
     return execution_row(stmt, fn, fn_self, err);
+}
+
+// Without the rest of the row, whose texts may be large.
+static bool sqlite_execution_id(void *self, const char *arn, int64_t *ret_id, struct sr_err *err)
+{
+    struct sqlite *sqlite = self;
+    sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
+    bool row;
+    if (!sr_db_prepare(sqlite->db, "SELECT id FROM execution WHERE arn = ?1", &stmt, err))
+        return false;
+    sr_db_bind_text(stmt, 1, arn);
+    if (!sr_db_step(stmt, &row, err))
+        return false;
+    if (!row)
+        return sr_fail(err, SR_ERR_NOT_FOUND, "no such execution");
+    *ret_id = sr_db_i64(stmt, 0);
+    return true;
 }
 
 static bool sqlite_execution_get_id(void *self, int64_t id, store_execution_fn fn, void *fn_self,
@@ -385,6 +404,7 @@ static const struct store_ops sqlite_ops = {
     .execution_each = sqlite_execution_each,
     .execution_put = sqlite_execution_put,
     .execution_get = sqlite_execution_get,
+    .execution_id = sqlite_execution_id,
     .execution_get_id = sqlite_execution_get_id,
     .execution_get_child = sqlite_execution_get_child,
     .execution_find = sqlite_execution_find,
@@ -402,6 +422,7 @@ static const struct store_ops sqlite_ops = {
     .child_get = store_sqlite_child_get,
     .child_each = store_sqlite_child_each,
     .child_count = store_sqlite_child_count,
+    .execution_drop = store_sqlite_execution_drop,
     .collect = store_sqlite_collect,
     .task_put = store_sqlite_task_put,
     .task_set = store_sqlite_task_set,

@@ -16,25 +16,15 @@ head -c 12345678 /dev/urandom >"$top/big"
 # Each store's tests have a folder of their own.
 enter() { work=$top/$1 && mkdir "$work" && ln -s "$top"/{small,big,empty} "$work"; }
 
-# Whether nobody listens on PORT and those behind it.
-are_free()
-{
-    local port
-    for ((port = $1; port < $1 + 18; port++)); do
-        ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || return 1
-    done
-}
-
 # start SCRIPT KEY SECRET: a server; sets port and the environment that finds it. 77: not installed.
 start()
 {
     local status
-    port=$((20000 + $$ % 8000 * 5))
-    until are_free "$port"; do port=$((port + 20)); done
-    "$root/$1" start "$top/server" "$port" >"$top/start.log" 2>&1
+    "$root/$1" start "$top/server" >"$top/start.log" 2>&1
     status=$?
-    [ $status -eq 0 ] || return $status
+    [ $status -eq 0 ] || { rm -rf -- "$top/server"; return $status; }
     server_script=$1
+    port=$(cat "$top/server/port")
     export AWS_ACCESS_KEY_ID=$2 AWS_SECRET_ACCESS_KEY=$3 AWS_ENDPOINT_URL_S3=http://127.0.0.1:$port
 }
 
@@ -265,6 +255,18 @@ interrupted()
     [ $got -eq 143 ] || complain "exit status $got" || return
     says interrupted && status 0 verb gc "$base/slow" --older 0 && says '0 aborted, 0 younger' && status 3 verb cat "$base/slow"
 }
+# Parts of a shared workspace go by their age, and nothing else does.
+parts_collected()
+{
+    local key=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef file
+    for file in "$key.m4s" "$key.json" jobs/1/plan.json film.mov; do
+        verb cp small "$base/.splitreel/$file" || return
+    done
+    status 0 verb gc --parts "$base/.splitreel" && says '0 removed, 0 bytes, 3 younger' || return
+    status 0 verb gc --parts "$base/.splitreel/" --older 0 --dry-run --json && [ "$(jq -s 'map(.bytes) | add' out.txt)" = 900 ] || return
+    status 0 verb gc --parts "$base/.splitreel/" --older 0 && says '3 removed, 900 bytes, 0 younger' || return
+    status 0 verb ls -r "$base/.splitreel/" --json && [ "$(jq -r .key out.txt)" = "${prefix_of_base}.splitreel/film.mov" ]
+}
 refused()
 {
     status 3 verb ls s3://no-such-bucket && says no-such-bucket && says 'no such bucket' || return
@@ -372,7 +374,7 @@ over_server()
     stop_server
 }
 over_server 'Ceph RGW' tests/servers/ceph-rgw.sh splitreelaccess splitreelsecretkey '' inside attributes killed_and_collected \
-    interrupted refused public named_stores
+    parts_collected interrupted refused public named_stores
 over_server s3rver tests/servers/s3rver.sh S3RVER S3RVER slashes,long inside
 if [ -n "${SPLITREEL_ALL_SERVERS:-}" ]; then
     over_server 'OpenStack Swift' tests/servers/swift.sh splitreel:access splitreelsecretkey parts inside killed_and_collected interrupted
