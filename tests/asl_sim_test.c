@@ -13,6 +13,7 @@
 #include "tests/random_flow.h"
 
 SR_EMBED(sim_child_told_twice, "tests/sim/child-told-twice.json");
+SR_EMBED(sim_group_goes_on_twice, "tests/sim/redriven-group-goes-on-twice.json");
 
 enum {
     RUNS_MAX = 1024,
@@ -492,6 +493,9 @@ static const struct kept {
 } kept[] = {
     // A failed group's children were told of an abort again, after their histories had ended.
     { "child-told-twice", sim_child_told_twice, sim_child_told_twice_end },
+    // A redriven Map had written its results, by a changed map run, before its own turn came, and
+    // then began once more: its map run never ended.
+    { "redriven-group-goes-on-twice", sim_group_goes_on_twice, sim_group_goes_on_twice_end },
 };
 
 static void each_kept(void **state)
