@@ -10,6 +10,7 @@
 #include "statemachine/asl_audit.h"
 #include "statemachine/asl_exec.h"
 #include "statemachine/asl_parse.h"
+#include "tests/env.h"
 #include "tests/random_flow.h"
 
 SR_EMBED(sim_child_told_twice, "tests/sim/child-told-twice.json");
@@ -473,9 +474,8 @@ static void check_seen(void)
 static void random_flows(void **state)
 {
     (void)state;
-    const char *seed_text = getenv("SIM_SEED"), *count_text = getenv("SIM_TRANSITIONS");
-    const uint64_t first = seed_text ? strtoull(seed_text, NULL, 10) : 1;
-    const size_t wanted = count_text ? strtoul(count_text, NULL, 10) : TRANSITIONS;
+    const uint64_t first = env_number("SIM_SEED", 1);
+    const size_t wanted = env_number("SIM_TRANSITIONS", TRANSITIONS);
     size_t transitions = 0;
     uint64_t seed = first;
     for (; transitions < wanted; seed++)
