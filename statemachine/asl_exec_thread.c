@@ -95,7 +95,8 @@ bool asl_thread_abort(struct asl_exec *exec, struct asl_thread *thread, bool eve
             return false;
     }
     if (thread->op) {
-        const bool task = thread->phase == ASL_PHASE_TASK,
+        const bool task = thread->phase == ASL_PHASE_TASK || thread->phase == ASL_PHASE_READING ||
+                          thread->phase == ASL_PHASE_WRITING,
                    timer = thread->phase == ASL_PHASE_TIMER || thread->phase == ASL_PHASE_BACKOFF;
         const uint64_t op = thread->op;
         asl_exec_unwait(exec, thread);

@@ -193,18 +193,6 @@ static bool settles(enum asl_input_kind kind)
            kind == ASL_INPUT_RESULTS_WRITTEN || kind == ASL_INPUT_RESULTS_FAILED;
 }
 
-// Nobody calls a reader or writer back: it is told by the fact that nobody waits.
-static void forget_unwanted(struct sim *sim)
-{
-    for (size_t i = sim->op_count; i > 0; i--) {
-        const struct op op = sim->ops[i - 1];
-        const bool is_silent =
-            op.kind == ASL_COMMAND_READ_ITEMS || op.kind == ASL_COMMAND_WRITE_RESULTS;
-        if (is_silent && !asl_exec_waits_for(sim->exec, op.id))
-            remove_op(sim, op.id);
-    }
-}
-
 static void apply(struct sim *sim, struct asl_input input)
 {
     struct sr_err err = { 0 };
@@ -222,7 +210,6 @@ static void apply(struct sim *sim, struct asl_input input)
     check_events(sim, &effects);
     for (size_t i = 0; i < effects.command_count; i++)
         obey(sim, &effects.commands[i]);
-    forget_unwanted(sim);
 }
 
 static void tell(struct sim *sim, struct asl_input input)

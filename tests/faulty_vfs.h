@@ -27,7 +27,7 @@ struct faulty_vfs_plan {
 };
 
 // From now on every database of this process goes through it. Once. Waiting for a lock takes no
-// time.
+// time, unless it is shared.
 void faulty_vfs_install(void);
 // From now on plan and counts are one for this process and those that it forks.
 void faulty_vfs_share(void);

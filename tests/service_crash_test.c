@@ -320,7 +320,7 @@ static void at_calls(void **state)
     (void)state;
     const uint64_t count = env_number("CRASH_STRIDE", 0) ? whole_calls : KILLS;
     uint64_t kills = 0;
-    for (uint64_t i = 1; i <= count; i++) {
+    for (uint64_t i = env_number("CRASH_FROM", 1); i <= count; i++) {
         struct outside outside = { 0 };
         struct end ends[FLOWS_COUNT] = { 0 };
         char what[64];
