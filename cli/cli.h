@@ -14,6 +14,7 @@ struct cli {
 
 // Each gives the exit status. Errors have been shown by then.
 int cmd_run(const struct cli *cli);
+int cmd_batch(const struct cli *cli);
 int cmd_plan(const struct cli *cli);
 int cmd_probe(const struct cli *cli);
 int cmd_verify(const struct cli *cli);

@@ -27,6 +27,7 @@ static const struct verb {
     const char *help;
 } verbs[] = {
     { "run", cmd_run, "transcode a file in parallel, exactly" },
+    { "batch", cmd_batch, "transcode many files: whole folders, prefixes, lists" },
     { "plan", cmd_plan, "show where a file would be cut, and what would be made of it" },
     { "probe", cmd_probe, "show what is in a file, and what is odd about it" },
     { "verify", cmd_verify, "check an output against its source" },
