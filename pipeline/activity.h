@@ -16,7 +16,7 @@
 #include "base/log.h"
 #include "storage/blob_stores.h"
 
-struct activity_jobs;
+struct activity_job;
 
 // What a slot lends; all borrowed for the slot's life.
 struct activity_env {
@@ -29,7 +29,7 @@ struct activity_env {
     // of the activity.
     void (*progress)(void *self, const json_t *event);
     void *progress_self;
-    struct activity_jobs *jobs;  // what several slots of one process share; NULL: the slot's own
+    struct activity_job *job;  // one that all slots of this process share; NULL: the slot's own
 };
 
 // Runs one activity at a time, and keeps the job open for the next task of the same job.
@@ -57,9 +57,9 @@ SR_MUST_USE bool activity_run(struct activity_slot *slot, const char *name, cons
 struct activity_call;
 struct activity {
     const char *name;  // "segment"
-    int timeout_s;     // for one task; the flow says the same
-    int heartbeat_s;   // a worker that is silent for longer is taken for dead
-    bool is_heavy;     // encodes: worth a slot of its own
+    int timeout_s;  // from its beginning: who runs it ends it then. A flow's counts the queue, too
+    int heartbeat_s;  // a worker that is silent for longer is taken for dead
+    bool is_heavy;    // encodes: worth a slot of its own
     bool (*run)(struct activity_call *call, json_t **ret_result, struct sr_err *err);
 };
 
