@@ -183,7 +183,7 @@ bool activity_audio(struct activity_call *call, json_t **ret, struct sr_err *err
 // ------------------------------------------------------------------------------
 bool activity_join(struct activity_call *call, json_t **ret, struct sr_err *err)
 {
-    size_t output;
+    size_t output = 0;
     if (!number(call, "output", call->open->manifest->output_count, &output, err) ||
         !activity_job_need_parts(call->open, err) || !activity_job_check(call->open, err))
         return false;
