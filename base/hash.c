@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/str.h"
+
 struct sr_sha256 {
     EVP_MD_CTX *context;
 };
@@ -32,6 +34,26 @@ bool sr_sha256_new(struct sr_sha256 **ret_hash, struct sr_err *err)
 bool sr_sha256_add(struct sr_sha256 *hash, const void *data, size_t bytes, struct sr_err *err)
 {
     return EVP_DigestUpdate(hash->context, data, bytes) == 1 || libcrypto_failed(err, "SHA-256");
+}
+
+bool sr_sha256_add_reader(struct sr_sha256 *hash, const struct sr_reader *reader,
+                          const struct sr_cancel *cancel, struct sr_err *err)
+{
+    enum { STEP_BYTES = 1 << 18 };
+    sr_auto(char) char *buffer = malloc(STEP_BYTES);
+    if (!buffer)
+        return sr_fail(err, SR_ERR_NO_MEMORY, "%d bytes", STEP_BYTES);
+    for (uint64_t offset = 0;;) {
+        size_t bytes;
+        if (!sr_cancel_check(cancel, err) ||
+            !sr_read_at(reader, offset, buffer, STEP_BYTES, &bytes, err))
+            return false;
+        if (bytes == 0)
+            return true;
+        if (!sr_sha256_add(hash, buffer, bytes, err))
+            return false;
+        offset += bytes;
+    }
 }
 
 bool sr_sha256_end(struct sr_sha256 *hash, uint8_t digest[SR_SHA256_BYTES], struct sr_err *err)

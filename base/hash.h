@@ -5,7 +5,9 @@
 #include <stdint.h>
 
 #include "base/auto.h"
+#include "base/cancel.h"
 #include "base/err.h"
+#include "base/io.h"
 
 enum { SR_SHA256_BYTES = 32, SR_MD5_BYTES = 16, SR_SHA256_HEX = 65 };
 
@@ -13,6 +15,10 @@ struct sr_sha256;  // incremental
 SR_MUST_USE bool sr_sha256_new(struct sr_sha256 **ret_hash, struct sr_err *err);
 SR_MUST_USE bool sr_sha256_add(struct sr_sha256 *hash, const void *data, size_t bytes,
                                struct sr_err *err);
+// All that `reader` has, from its beginning. `cancel` may be NULL.
+// Errors: NO_MEMORY, CANCELLED, and what the reader fails with.
+SR_MUST_USE bool sr_sha256_add_reader(struct sr_sha256 *hash, const struct sr_reader *reader,
+                                      const struct sr_cancel *cancel, struct sr_err *err);
 SR_MUST_USE bool sr_sha256_end(struct sr_sha256 *hash, uint8_t digest[SR_SHA256_BYTES],
                                struct sr_err *err);
 void sr_sha256_free(struct sr_sha256 *hash);

@@ -1,5 +1,8 @@
 #include "base/hash.h"
 
+#include <unistd.h>
+
+#include "base/clock.h"
 #include "base/str.h"
 #include "base/test.h"
 
@@ -110,12 +113,43 @@ static void base64_that_is_none(void **state)
     assert_int_equal(err.code, SR_ERR_NO_MEMORY);
 }
 
+// More than one step of reading; and nothing when it is cancelled.
+static void a_reader_is_as_its_bytes(void **state)
+{
+    (void)state;
+    enum { BYTES = (1 << 18) + 7 };
+    struct sr_err err = { 0 };
+    char path[] = "/tmp/splitreel-hash-XXXXXX";
+    const int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    uint8_t *const data = malloc(BYTES);
+    assert_non_null(data);
+    for (size_t i = 0; i < BYTES; i++)
+        data[i] = (uint8_t)(i * 7);
+    assert_int_equal(write(fd, data, BYTES), BYTES);
+    assert_int_equal(close(fd), 0);
+    uint8_t want[SR_SHA256_BYTES], got[SR_SHA256_BYTES];
+    sr_assert_ok(sr_sha256(data, BYTES, want, &err), err);
+    free(data);
+    sr_auto(sr_reader) struct sr_reader reader = { 0 };
+    sr_auto(sr_sha256) struct sr_sha256 *hash = NULL;
+    sr_assert_ok(sr_file_reader_open(path, &reader, &err), err);
+    sr_assert_ok(sr_sha256_new(&hash, &err), err);
+    sr_assert_ok(sr_sha256_add_reader(hash, &reader, NULL, &err), err);
+    sr_assert_ok(sr_sha256_end(hash, got, &err), err);
+    assert_memory_equal(got, want, sizeof(want));
+    struct sr_cancel cancel;
+    sr_cancel_init(&cancel, NULL, sr_clock_system(), INT64_MAX);
+    sr_cancel_set(&cancel);
+    sr_assert_fails(sr_sha256_add_reader(hash, &reader, &cancel, &err), SR_ERR_CANCELLED, err);
+    assert_int_equal(unlink(path), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(published_vectors),
-        cmocka_unit_test(pieces_are_as_the_whole),
-        cmocka_unit_test(base64_both_ways),
+        cmocka_unit_test(published_vectors),        cmocka_unit_test(pieces_are_as_the_whole),
+        cmocka_unit_test(a_reader_is_as_its_bytes), cmocka_unit_test(base64_both_ways),
         cmocka_unit_test(base64_that_is_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

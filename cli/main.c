@@ -34,6 +34,7 @@ static const struct verb {
     { "cat", cmd_cat, "write an object's bytes to standard output" },
     { "gc", cmd_gc, "abort uploads that crashes left open" },
     { "serve", cmd_serve, "the workflow service: the AWS Step Functions API" },
+    { "rules", cmd_rules, "rules: check them, try them with an event" },
     { "sm", cmd_sm, "state machines: validate, run, replay, and talk to a server" },
 };
 enum { VERB_COUNT = sizeof(verbs) / sizeof(verbs[0]) };

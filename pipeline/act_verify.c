@@ -11,27 +11,6 @@
 #include "pipeline/objects.h"
 #include "pipeline/tracks.h"
 
-enum { HASH_STEP_BYTES = 1 << 18 };
-
-static bool hash_reader(const struct sr_reader *reader, const struct sr_cancel *cancel,
-                        struct sr_sha256 *hash, struct sr_err *err)
-{
-    sr_auto(char) char *buffer = malloc(HASH_STEP_BYTES);
-    if (!buffer)
-        return sr_fail(err, SR_ERR_NO_MEMORY, "%d bytes", HASH_STEP_BYTES);
-    for (uint64_t offset = 0;;) {
-        size_t bytes;
-        if (!sr_cancel_check(cancel, err) ||
-            !sr_read_at(reader, offset, buffer, HASH_STEP_BYTES, &bytes, err))
-            return false;
-        if (bytes == 0)
-            return true;
-        if (!sr_sha256_add(hash, buffer, bytes, err))
-            return false;
-        offset += bytes;
-    }
-}
-
 static void add_findings(struct act_verify_found *found, const struct verify_result *result,
                          const char *name)
 {
@@ -80,7 +59,7 @@ static bool verify_file(struct job *job, struct job_file *file, struct sr_sha256
     if (file->joined ? !joined_reader(file->joined, &reader, err)
                      : !sr_file_reader_open(file->temporary, &reader, err))
         return false;
-    if (!hash_reader(&reader, job->source.cancel, hash, err))
+    if (!sr_sha256_add_reader(hash, &reader, job->source.cancel, err))
         return false;
     file->bytes = sr_reader_size(&reader);
     return tracks_new(job, file->output, file->video, &tracks, err) &&
@@ -116,7 +95,7 @@ static bool hash_files(struct job *job, struct hls_files *files, struct sr_err *
         sr_auto(sr_sha256) struct sr_sha256 *hash = NULL;
         uint8_t digest[SR_SHA256_BYTES];
         if (!sr_sha256_new(&hash, err) || !joined_reader(file->joined, &reader, err) ||
-            !hash_reader(&reader, job->source.cancel, hash, err) ||
+            !sr_sha256_add_reader(hash, &reader, job->source.cancel, err) ||
             !sr_sha256_end(hash, digest, err))
             return false;
         sr_hex(digest, sizeof(digest), file->sha256);
@@ -133,7 +112,7 @@ static bool verify_hls(struct job *job, struct job_file *file, struct sr_sha256 
     if (file->files && !hash_files(job, file->files, err))
         return false;
     if (!open_hls(job, file, "", HLS_MASTER, NULL, &master, err) ||
-        !hash_reader(&master, job->source.cancel, hash, err))
+        !sr_sha256_add_reader(hash, &master, job->source.cancel, err))
         return false;
     file->bytes = sr_reader_size(&master);
     for (size_t i = 0; hls_track(job, file->output, i, &track); i++) {
@@ -143,9 +122,9 @@ static bool verify_hls(struct job *job, struct job_file *file, struct sr_sha256 
         sr_auto(char) char *name = sr_strf(err, "%s/%s", file->final, track.id);
         struct manifest_output alone = { .type = MANIFEST_HLS };
         if (!name || !open_hls(job, file, track.id, HLS_MEDIA, NULL, &list, err) ||
-            !hash_reader(&list, job->source.cancel, hash, err) ||
+            !sr_sha256_add_reader(hash, &list, job->source.cancel, err) ||
             !open_hls(job, file, track.id, NULL, &whole, &media, err) ||
-            !hash_reader(&media, job->source.cancel, hash, err))
+            !sr_sha256_add_reader(hash, &media, job->source.cancel, err))
             return false;
         file->bytes += sr_reader_size(&list) + sr_reader_size(&media);
         if (track.audio == SIZE_MAX ? !tracks_new(job, &alone, track.video, &tracks, err)

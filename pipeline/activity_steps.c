@@ -7,6 +7,7 @@
 #include "pipeline/act_join.h"
 #include "pipeline/act_segment.h"
 #include "pipeline/activity_priv.h"
+#include "pipeline/notify.h"
 #include "pipeline/publish_note.h"
 #include "statemachine/asl_error.h"
 
@@ -294,10 +295,43 @@ bool activity_clean(struct activity_call *call, json_t **ret, struct sr_err *err
     return made(json_pack("{s:s, s:s}", "error", error, "cause", cause), ret, err);
 }
 
-// A manifest names nobody to tell: the parser refuses "notifications" as of a later release.
+static bool read_outcome(const struct jx *params, struct notify_outcome *ret, struct sr_err *why,
+                         struct sr_err *err)
+{
+    const char *event, *error = "", *cause = "";
+    if (!jx_text(params, "event", &event, err) || !jx_text_opt(params, "error", &error, err) ||
+        !jx_text_opt(params, "cause", &cause, err))
+        return false;
+    if (strcmp(event, "SUCCEEDED") != 0 && strcmp(event, "FAILED") != 0)
+        return jx_fail(params, err, "\"event\": want SUCCEEDED or FAILED");
+    const json_t *const report = json_object_get(params->value, "report");
+    *ret = (struct notify_outcome){ .event = MANIFEST_SUCCEEDED,
+                                    .verdict = "PASS",
+                                    .report_path = json_string_value(report) };
+    if (strcmp(event, "FAILED") == 0) {
+        (void)sr_fail(why, sr_err_of_flow(error), "%s", cause);
+        *ret = (struct notify_outcome){ .event = MANIFEST_FAILED, .err = why };
+    }
+    return true;
+}
+
+// Whoever holds a shared job tells how it ended, when it has cleaned up after it.
 bool activity_notify(struct activity_call *call, json_t **ret, struct sr_err *err)
 {
-    const char *event;
-    return jx_text(&call->params, "event", &event, err) &&
-           made(json_pack("{s:s, s:i}", "event", event, "told", 0), ret, err);
+    const struct activity_job *const open = call->open;
+    struct notify_outcome outcome;
+    struct sr_err why = { 0 };
+    size_t untold = 0;
+    if (!read_outcome(&call->params, &outcome, &why, err))
+        return false;
+    const struct notify_params params = {
+        .manifest = open->manifest,
+        .remote = open->remote,
+        .clock = call->slot->env.clock,
+        .cancel = open->cancel,
+        .log = open->log,
+    };
+    if (!open->is_shared)
+        untold = notify_all(&params, &outcome);
+    return made(json_pack("{s:I}", "untold", (json_int_t)untold), ret, err);
 }

@@ -372,6 +372,24 @@ static void cleaning_up(void **state)
     close_world(&world);
 }
 
+// A worker tells those whom the manifest names; who is deaf is no failure.
+static void telling(void **state)
+{
+    (void)state;
+    struct world world;
+    open_world(&world, "told.mp4",
+               "'notifications':[{'url':'http://127.0.0.1:1/a'},"
+               "{'url':'http://127.0.0.1:1/b','events':['FAILED']}]");
+    sr_auto(json) json_t *good =
+        act_ok(&world, "notify", "'event':'SUCCEEDED','report':'x.report.json'");
+    assert_int_equal(number_at(good, "untold"), 1);
+    sr_auto(json) json_t *bad =
+        act_ok(&world, "notify", "'event':'FAILED','error':'Splitreel.BadInput','cause':'torn'");
+    assert_int_equal(number_at(bad, "untold"), 2);
+    act_fails(&world, "notify", "'event':'HALF'", SR_ERR_INVALID, "event");
+    close_world(&world);
+}
+
 static void an_output_that_is_there(void **state)
 {
     (void)state;
@@ -423,7 +441,7 @@ static void the_table(void **state)
 
 int main(void)
 {
-    static struct CMUnitTest tests[SR_TEST_COUNT(rows) + 9];
+    static struct CMUnitTest tests[SR_TEST_COUNT(rows) + 10];
     size_t count = SR_TEST_ADD(tests, rows, a_job_by_references);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_slot_forgets_another_job);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(what_is_refused);
@@ -431,6 +449,7 @@ int main(void)
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_plan_of_another_manifest);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(bad_input_is_told_as_such);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(cleaning_up);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(telling);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(an_output_that_is_there);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(who_works_alone_keeps_workers_away);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(the_table);

@@ -89,6 +89,8 @@ static json_t *result_of(struct world *world, const char *name, const json_t *pa
     if (strcmp(name, "clean") == 0)
         return json_pack("{s:O, s:O}", "error", json_object_get(params, "error"), "cause",
                          json_object_get(params, "cause"));
+    if (strcmp(name, "publish") == 0)
+        return json_pack("{s:i, s:s}", "files", 2, "report", "out/report.json");
     return json_pack("{s:s}", "done", name);
 }
 
@@ -385,7 +387,7 @@ static void each_row(void **state)
     const bool failed = row->status == ASL_FAILED;
     assert_int_equal(*calls_of(&world, "clean") > 0, failed);
     assert_true(*calls_of(&world, "notify") >= 1);
-    sr_assert_contains(world.last_notify, failed ? "FAILED" : "SUCCEEDED");
+    sr_assert_contains(world.last_notify, failed ? "FAILED" : "out/report.json");
     if (failed)
         sr_assert_contains(world.last_notify, row->error);
     assert_int_equal(*calls_of(&world, "segment"), 0);  // quick work stays here
@@ -402,7 +404,7 @@ static void large_work_goes_to_the_fleet(void **state)
     assert_int_equal(*calls_of(&world, "audio"), 1);
     assert_int_equal(*calls_of(&world, "quick-segment"), 0);
     assert_int_equal(*calls_of(&world, "join"), 2);
-    sr_assert_contains(world.output, "\"publish\":{\"done\":\"publish\"}");
+    sr_assert_contains(world.output, "\"publish\":{\"files\":2,");
     free(world.output);
 }
 

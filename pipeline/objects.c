@@ -11,7 +11,7 @@
 #include "storage/blob_write.h"
 #include "transcode/mux.h"
 
-enum { STEP_BYTES = 1 << 18, REPORT_HEAD_BYTES = 4096 };
+enum { REPORT_HEAD_BYTES = 4096 };
 #define CACHE_ASK "no-cache"  // may be kept, but is asked for again: names may get new content
 
 // Looking ----------------------------------------------------------------------------------------
@@ -35,25 +35,12 @@ bool objects_hash(const struct job *job, const char *url, char text[SR_SHA256_HE
     const struct blob_place *place;
     sr_auto(sr_reader) struct sr_reader reader = { 0 };
     sr_auto(sr_sha256) struct sr_sha256 *hash = NULL;
-    sr_auto(char) char *buffer = malloc(STEP_BYTES);
     uint8_t digest[SR_SHA256_BYTES];
-    if (!buffer)
-        return sr_fail(err, SR_ERR_NO_MEMORY, "%d bytes", STEP_BYTES);
     if (!remote_open(job->remote, url, BLOB_PLACE_WRITE, &place, err) ||
         !remote_reader(job->remote, &place->blob, place->key, NULL, &reader, err) ||
-        !sr_sha256_new(&hash, err))
-        return false;
-    for (uint64_t offset = 0;;) {
-        size_t bytes;
-        if (!sr_read_at(&reader, offset, buffer, STEP_BYTES, &bytes, err))
-            return false;
-        if (bytes == 0)
-            break;
-        if (!sr_sha256_add(hash, buffer, bytes, err))
-            return false;
-        offset += bytes;
-    }
-    if (!sr_sha256_end(hash, digest, err))
+        !sr_sha256_new(&hash, err) ||
+        !sr_sha256_add_reader(hash, &reader, job->source.cancel, err) ||
+        !sr_sha256_end(hash, digest, err))
         return false;
     sr_hex(digest, sizeof(digest), text);
     return true;

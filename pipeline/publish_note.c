@@ -9,7 +9,7 @@
 #include "pipeline/objects.h"
 
 #define NOTE_NAME "publish.json"
-enum { NOTE_BYTES_MAX = 1 << 20, HASH_STEP_BYTES = 1 << 18 };
+enum { NOTE_BYTES_MAX = 1 << 20 };
 
 static bool plan_key(const struct job *job, struct workspace_key *ret, struct sr_err *err)
 {
@@ -49,23 +49,9 @@ static bool hash_file(const char *path, char text[SR_SHA256_HEX], struct sr_err 
 {
     sr_auto(sr_reader) struct sr_reader reader = { 0 };
     sr_auto(sr_sha256) struct sr_sha256 *hash = NULL;
-    sr_auto(char) char *buffer = malloc(HASH_STEP_BYTES);
     uint8_t digest[SR_SHA256_BYTES];
-    if (!buffer)
-        return sr_fail(err, SR_ERR_NO_MEMORY, "%d bytes", HASH_STEP_BYTES);
-    if (!sr_file_reader_open(path, &reader, err) || !sr_sha256_new(&hash, err))
-        return false;
-    for (uint64_t offset = 0;;) {
-        size_t bytes;
-        if (!sr_read_at(&reader, offset, buffer, HASH_STEP_BYTES, &bytes, err))
-            return false;
-        if (bytes == 0)
-            break;
-        if (!sr_sha256_add(hash, buffer, bytes, err))
-            return false;
-        offset += bytes;
-    }
-    if (!sr_sha256_end(hash, digest, err))
+    if (!sr_file_reader_open(path, &reader, err) || !sr_sha256_new(&hash, err) ||
+        !sr_sha256_add_reader(hash, &reader, NULL, err) || !sr_sha256_end(hash, digest, err))
         return false;
     sr_hex(digest, sizeof(digest), text);
     return true;

@@ -423,6 +423,7 @@ static void freed_at_work(void **state)
     while (atomic_load(&world.silent) == 0)
         step(&world);
     close_world(&world);
+    assert_int_equal(atomic_load(&world.silent), 2);  // the function has heard of it
 }
 
 // Two are at work, one waits, the fourth has no place.

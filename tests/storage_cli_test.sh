@@ -16,25 +16,15 @@ head -c 12345678 /dev/urandom >"$top/big"
 # Each store's tests have a folder of their own.
 enter() { work=$top/$1 && mkdir "$work" && ln -s "$top"/{small,big,empty} "$work"; }
 
-# Whether nobody listens on PORT and those behind it.
-are_free()
-{
-    local port
-    for ((port = $1; port < $1 + 18; port++)); do
-        ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || return 1
-    done
-}
-
 # start SCRIPT KEY SECRET: a server; sets port and the environment that finds it. 77: not installed.
 start()
 {
     local status
-    port=$((20000 + $$ % 8000 * 5))
-    until are_free "$port"; do port=$((port + 20)); done
-    "$root/$1" start "$top/server" "$port" >"$top/start.log" 2>&1
+    "$root/$1" start "$top/server" >"$top/start.log" 2>&1
     status=$?
-    [ $status -eq 0 ] || return $status
+    [ $status -eq 0 ] || { rm -rf -- "$top/server"; return $status; }
     server_script=$1
+    port=$(cat "$top/server/port")
     export AWS_ACCESS_KEY_ID=$2 AWS_SECRET_ACCESS_KEY=$3 AWS_ENDPOINT_URL_S3=http://127.0.0.1:$port
 }
 

@@ -1,19 +1,15 @@
 #!/usr/bin/env bash
-# One private Ceph cluster with a RADOS gateway, for tests: start DIR PORT, stop DIR.
+# One private Ceph cluster with a RADOS gateway, for tests: start DIR [PORT], stop DIR.
 #
 # Everything lives in DIR and listens on 127.0.0.1: PORT is S3, PORT+1 the monitor, PORT+2 and above the
 # object daemon. "start" returns when the gateway answers. Exit status 77: the packages are missing.
 # Debian: radosgw ceph-mon ceph-osd ceph-base ceph-common (docs/storage.md).
 # The keys are splitreelaccess / splitreelsecretkey.
 set -euo pipefail
+. "$(dirname "$0")/lib.sh"
 PATH=$PATH:/usr/sbin:/usr/bin
 ACCESS=splitreelaccess SECRET=splitreelsecretkey
 STORE_BYTES=${CEPH_STORE_BYTES:-6442450944} # a sparse file
-
-fail() {
-    echo "ceph-rgw.sh: $*" >&2
-    exit 1
-}
 
 # The process in DIR/NAME.pid, if it still is the daemon of this DIR: pids are reused.
 alive() {
@@ -147,7 +143,8 @@ start() {
 }
 
 case "${1-}:$#" in
+start:2) start_anywhere "$2" ;;
 start:3) start "$2" "$3" ;;
 stop:2) stop "$(cd "$2" && pwd)" ;;
-*) fail "usage: start DIR PORT | stop DIR" ;;
+*) fail "usage: start DIR [PORT] | stop DIR" ;;
 esac

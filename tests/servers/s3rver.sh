@@ -1,15 +1,11 @@
 #!/usr/bin/env bash
-# A private s3rver (npm), a small fake of S3, for tests: install, start DIR PORT, stop DIR.
+# A private s3rver (npm), a small fake of S3, for tests: install, start DIR [PORT], stop DIR.
 #
 # "install" puts it into build/servers, when there is an npm. It listens on 127.0.0.1 and keeps its data in
 # DIR. S3RVER_MODULES is another node_modules folder that has it. Exit status 77: node or s3rver is missing. The keys are S3RVER / S3RVER. It has no list of
 # parts, no abort and no copy of parts, and checks neither MD5s nor signatures of bodies.
 set -euo pipefail
-
-fail() {
-    echo "s3rver.sh: $*" >&2
-    exit 1
-}
+. "$(dirname "$0")/lib.sh"
 
 alive() {
     local pid
@@ -47,11 +43,11 @@ new S3rver({ address: '127.0.0.1', port: Number(port), directory, silent: true }
 });
 process.on('SIGTERM', () => process.exit(0));
 JS
-    setsid node "$dir/server.js" "$modules" "$dir/data" "$port" >"$dir/log" 2>&1 </dev/null &
+    setsid node "$dir/server.js" "$modules" "$dir/data" "$port" >"$dir/server.log" 2>&1 </dev/null &
     echo $! >"$dir/pid"
     for _ in $(seq 600); do
         if curl -s -o /dev/null --noproxy '*' --max-time 5 "http://127.0.0.1:$port/"; then return; fi
-        kill -0 "$(cat "$dir/pid")" 2>/dev/null || fail "it died: $(tail -3 "$dir/log")"
+        kill -0 "$(cat "$dir/pid")" 2>/dev/null || fail "it died: $(tail -3 "$dir/server.log")"
         sleep 0.05
     done
     stop "$dir"
@@ -70,7 +66,8 @@ install() {
 
 case "${1-}:$#" in
 install:1) install ;;
+start:2) start_anywhere "$2" ;;
 start:3) start "$2" "$3" ;;
 stop:2) stop "$(cd "$2" && pwd)" ;;
-*) fail "usage: install | start DIR PORT | stop DIR" ;;
+*) fail "usage: install | start DIR [PORT] | stop DIR" ;;
 esac

@@ -1,20 +1,16 @@
 #!/usr/bin/env bash
-# A private OpenStack Swift on one node with its S3 API, for tests: start DIR PORT, stop DIR.
+# A private OpenStack Swift on one node with its S3 API, for tests: start DIR [PORT], stop DIR.
 #
 # Everything lives in DIR (a file system with extended attributes) and listens on 127.0.0.1: PORT is S3, PORT+1 to
 # PORT+3 objects, containers and accounts, PORT+4 memcached. "start" returns when all of them answer. Exit status 77:
 # the packages are missing. Debian: swift swift-proxy swift-account swift-container swift-object memcached
 # (docs/storage.md). The keys are splitreel:access / splitreelsecretkey.
 set -euo pipefail
+. "$(dirname "$0")/lib.sh"
 PATH=$PATH:/usr/sbin:/usr/bin
 ACCOUNT=splitreel USER_NAME=access SECRET=splitreelsecretkey
 KINDS=(object container account)     # in the order of their ports, PORT+1 and on
 DAEMONS=(proxy "${KINDS[@]}" memcached) # in the order in which they stop
-
-fail() {
-    echo "swift.sh: $*" >&2
-    exit 1
-}
 
 # The process in DIR/NAME.pid, if it still is a daemon of this DIR: pids are reused.
 alive() {
@@ -139,7 +135,8 @@ start() {
 }
 
 case "${1-}:$#" in
+start:2) start_anywhere "$2" ;;
 start:3) start "$2" "$3" ;;
 stop:2) stop "$(cd "$2" && pwd)" ;;
-*) fail "usage: start DIR PORT | stop DIR" ;;
+*) fail "usage: start DIR [PORT] | stop DIR" ;;
 esac
