@@ -19,8 +19,12 @@ enum {
     DOCUMENT_VERSION = 1,
 };
 
-static const char *const note_names[] = { "probe.json", "plan.json", "report.json", "publish.json",
-                                          NULL };
+#define DAY_US (86400 * INT64_C(1000000))
+
+static const char *const note_names[] = {
+    "probe.json",    "plan.json",    "report.json",  "publish.json",   "manifest.json",
+    "segments.json", "results.json", "failure.json", "published.json", NULL
+};
 
 struct workspace {
     char *folder;  // or URL, with a slash at its end
@@ -115,7 +119,7 @@ static bool write_holder(int fd, struct sr_err *err)
     return true;
 }
 
-static bool take_lock(struct workspace *workspace, struct sr_err *err)
+static bool take_lock(struct workspace *workspace, bool is_shared, struct sr_err *err)
 {
     sr_auto(char) char *path = path_of(workspace, "lock", "", err);
     if (!path)
@@ -129,7 +133,7 @@ static bool take_lock(struct workspace *workspace, struct sr_err *err)
         }
         if (fd < 0)
             return sr_fail_errno(err, errno, "%s", path);
-        if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        if (flock(fd, (is_shared ? LOCK_SH : LOCK_EX) | LOCK_NB) != 0) {
             const int number = errno;
             if (number == EWOULDBLOCK)
                 (void)fail_busy(fd, workspace->folder, err);
@@ -140,7 +144,7 @@ static bool take_lock(struct workspace *workspace, struct sr_err *err)
         }
         if (is_still(fd, path)) {
             workspace->lock_fd = fd;
-            return write_holder(fd, err);
+            return is_shared || write_holder(fd, err);
         }
         (void)close(fd);  // nothing was written
     }
@@ -157,6 +161,19 @@ static bool is_result(const char *name)
 {
     return is_key(name) &&
            (strcmp(name + KEY_LETTERS, ".m4s") == 0 || strcmp(name + KEY_LETTERS, ".json") == 0);
+}
+
+bool workspace_has_name(const char *name)
+{
+    if (is_result(name))
+        return true;
+    if (strncmp(name, "jobs/", 5) == 0 && strchr(name + 5, '/'))
+        name = strchr(name + 5, '/') + 1;
+    for (size_t i = 0; note_names[i]; i++) {
+        if (strcmp(name, note_names[i]) == 0)
+            return true;
+    }
+    return false;
 }
 
 // What a writer left when its process was killed. We hold the lock, so nobody is writing it.
@@ -199,6 +216,29 @@ static bool remove_matching(const struct workspace *workspace, bool (*matches)(c
     return true;
 }
 
+// Uploads of parts that crashes left open. Others' work is not told from them but by its age. What
+// the store does not let us do is said and left to `gc`.
+static void abort_stale(const struct workspace *workspace, int64_t us_max)
+{
+    struct sr_err err = { 0 };
+    const struct blob_place *const place = workspace->place;
+    const int64_t before_us = sr_clock_wall_us(sr_clock_system()) - (us_max ? us_max : DAY_US);
+    sr_auto(blob_uploads) struct blob_uploads uploads = { 0 };
+    bool done = blob_uploads(&place->blob, place->key, &uploads, &err);
+    for (size_t i = 0; done && i < uploads.count; i++) {
+        const struct blob_upload *const upload = &uploads.item[i];
+        if (!is_result(upload->key + strlen(place->key)) || upload->started_us == 0 ||
+            upload->started_us >= before_us)
+            continue;
+        done = blob_upload_abort(&place->blob, upload, &err);
+        if (done)
+            sr_warn(workspace->log, "an upload that was left open is aborted",
+                    SR_TEXT("key", upload->key));
+    }
+    if (!done)
+        sr_warn(workspace->log, "what a crash may have left open is not looked for", SR_ERR(&err));
+}
+
 static bool open_store(struct workspace *workspace, const struct workspace_params *params,
                        struct sr_err *err)
 {
@@ -209,8 +249,11 @@ static bool open_store(struct workspace *workspace, const struct workspace_param
     workspace->folder =
         sr_strf(err, "%s%s", params->folder, params->folder[bytes - 1] == '/' ? "" : "/");
     workspace->notes = sr_strf(err, "jobs/%s/", params->job ? params->job : "");
-    return workspace->folder && workspace->notes &&
-           remote_open(params->remote, workspace->folder, BLOB_PLACE_LIST, &workspace->place, err);
+    if (!workspace->folder || !workspace->notes ||
+        !remote_open(params->remote, workspace->folder, BLOB_PLACE_LIST, &workspace->place, err))
+        return false;
+    abort_stale(workspace, params->upload_us_max);
+    return true;
 }
 
 bool workspace_open(const struct workspace_params *params, struct workspace **ret_workspace,
@@ -230,8 +273,9 @@ bool workspace_open(const struct workspace_params *params, struct workspace **re
     }
     workspace->folder = sr_str_dup(params->folder, err);
     workspace->notes = workspace->folder ? sr_str_dup("", err) : NULL;
-    if (!workspace->notes || !sr_make_folders(params->folder, err) || !take_lock(workspace, err) ||
-        !remove_matching(workspace, is_stale, err))
+    if (!workspace->notes || !sr_make_folders(params->folder, err) ||
+        !take_lock(workspace, params->is_shared, err) ||
+        (!params->is_shared && !remove_matching(workspace, is_stale, err)))
         return sr_err_wrap(err, "workspace");
     *ret_workspace = sr_take(workspace);
     return true;
@@ -316,6 +360,28 @@ bool workspace_note_remove(struct workspace *workspace, const char *name, struct
 {
     sr_auto(char) char *path = path_of(workspace, workspace->notes, name, err);
     return path && unlink_file(workspace, path, err);
+}
+
+bool workspace_note_place(const struct workspace *workspace, const char *name, char **ret_bucket,
+                          char **ret_key, struct sr_err *err)
+{
+    sr_auto(char) char *bucket = NULL, *key = NULL;
+    if (workspace->place) {  // "s3://BUCKET/..."
+        const char *const begin = strstr(workspace->folder, "://") + 3;
+        bucket = sr_strf(err, "%.*s", (int)strcspn(begin, "/"), begin);
+        key = bucket ? path_of(workspace, workspace->notes, name, err) : NULL;
+    } else {
+        char *const whole = realpath(workspace->folder, NULL);
+        if (!whole)
+            return sr_fail_errno(err, errno, "%s", workspace->folder);
+        bucket = whole;
+        key = sr_str_dup(name, err);
+    }
+    if (!key)
+        return false;
+    *ret_bucket = sr_take(bucket);
+    *ret_key = sr_take(key);
+    return true;
 }
 
 const struct blob_place *workspace_place(const struct workspace *workspace)

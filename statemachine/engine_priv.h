@@ -39,6 +39,7 @@ struct engine_run {
     char *arn;
     int64_t parent;
     uint64_t parent_op;
+    bool express;
     struct engine_def *def;
     struct asl_exec *exec;
     bool touched;  // in the round that is not committed yet
@@ -53,6 +54,7 @@ struct engine_job {  // a queued request, with its own copies
     struct asl_faults faults;
     struct sr_err err;
     bool failed;
+    bool took;   // ENGINE_ANSWER: it set the task's `taken`
     bool polls;  // ENGINE_POLL: it stands in its queue and will be answered there
     char *arn;   // what the reply says
     int64_t started_us, execution;
@@ -158,7 +160,7 @@ void engine_unwatch(struct engine *engine, int64_t execution, const void *self);
 void engine_watchers_free(struct engine *engine);
 
 // A timer's op that is none of the fold's: the execution is to be stopped, because the task that
-// waited for it is gone.
+// waited for it is gone; or, when it has ended and was express, to be forgotten.
 #define ENGINE_OP_STOP ((uint64_t)INT64_MAX)
 SR_MUST_USE bool engine_run_stop_asked(struct engine *engine, int64_t id, struct sr_err *err);
 

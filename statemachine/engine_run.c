@@ -55,6 +55,7 @@ static bool load_row(void *self, const struct store_execution *execution, struct
     struct engine_run *run = loading->run;
     run->id = execution->id;
     run->parent = execution->parent;
+    run->express = execution->express;
     run->parent_op = execution->parent_op;
     run->arn = strdup(execution->arn);
     if (!run->arn)
@@ -72,6 +73,7 @@ static bool load_row(void *self, const struct store_execution *execution, struct
         .token_key = loading->engine->token_key,
         .step_max = loading->engine->step_max,
         .no_redrive_count = execution->express,
+        .timeout_s_max = execution->express ? ENGINE_EXPRESS_S_MAX : 0,
     };
     return asl_exec_new(&params, &run->exec, err);
 }
@@ -245,6 +247,20 @@ static bool drop_timer(struct engine *engine, int64_t id, uint64_t op, struct sr
     return engine->store->ops->timer_drop(engine->store->self, id, op, err);
 }
 
+struct ended {
+    int64_t running;  // its id; 0: it has ended
+    bool forget;
+};
+
+static bool note_ended(void *self, const struct store_execution *execution, struct sr_err *err)
+{
+    (void)err;
+    *(struct ended *)self =
+        (struct ended){ .running = execution->status == ASL_RUNNING ? execution->id : 0,
+                        .forget = execution->express && !execution->parent };
+    return true;
+}
+
 static bool note_id(void *self, const struct store_execution *execution, struct sr_err *err)
 {
     (void)err;
@@ -274,12 +290,15 @@ static bool stop_child(struct engine *engine, const struct engine_run *run, uint
 
 bool engine_run_stop_asked(struct engine *engine, int64_t id, struct sr_err *err)
 {
-    int64_t running = 0;
+    struct ended ended = { 0 };
+    const struct store *store = engine->store;
     const struct asl_input stop = { .kind = ASL_INPUT_STOP };
-    if (!engine->store->ops->execution_get_id(engine->store->self, id, note_id, &running, err) ||
-        (running && !engine_run_apply_or_stop(engine, id, &stop, err)))
+    if (!store->ops->execution_get_id(store->self, id, note_ended, &ended, err) ||
+        (ended.running && !engine_run_apply_or_stop(engine, id, &stop, err)))
         return false;
-    return drop_timer(engine, id, ENGINE_OP_STOP, err);
+    return drop_timer(engine, id, ENGINE_OP_STOP, err) &&
+           (ended.running || !ended.forget ||
+            store->ops->execution_drop(store->self, id, false, err));
 }
 
 static bool drop_task(struct engine *engine, struct engine_run *run, uint64_t op,
@@ -290,6 +309,17 @@ static bool drop_task(struct engine *engine, struct engine_run *run, uint64_t op
         return false;
     act->timer = (struct engine_timer){ 0, run->id, op, ENGINE_DUE_TIMER };
     return engine->store->ops->task_drop(engine->store->self, run->id, op, err);
+}
+
+// Nobody can ask about an express execution that has ended, only wait for its end: a caller, who
+// hears it after this round, or a task, which may ask again after a crash.
+static bool forget_express(struct engine *engine, const struct engine_run *run, struct sr_err *err)
+{
+    const bool waited = engine_table_get(&engine->watchers, run->id, 0) != NULL;
+    const struct store *store = engine->store;
+    return store->ops->execution_drop(store->self, run->id, waited || run->parent, err) &&
+           (!waited || run->parent ||
+            put_timer(engine, run->id, ENGINE_OP_STOP, engine->now_us, err));
 }
 
 static bool end(struct engine *engine, struct engine_run *run, const struct asl_command *command,
@@ -311,7 +341,8 @@ static bool end(struct engine *engine, struct engine_run *run, const struct asl_
                                                .cause = command->cause,
                                                .stopped_us = engine->now_us };
     return engine->store->ops->execution_status(engine->store->self, &execution, err) &&
-           (!run->waits || engine->store->ops->waits_drop(engine->store->self, run->id, err));
+           (!run->waits || engine->store->ops->waits_drop(engine->store->self, run->id, err)) &&
+           (!run->express || forget_express(engine, run, err));
 }
 
 static bool note_map_run(struct engine *engine, struct engine_run *run,

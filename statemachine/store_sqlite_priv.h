@@ -10,6 +10,9 @@ struct sqlite {
     struct sr_db *db;
     struct sr_db_tx tx[STORE_TX_DEPTH_MAX];
     size_t depth;
+    // The highest id given: the next is another one also when that execution is no more, since a
+    // late answer may still name it.
+    int64_t execution_last;
 };
 
 typedef struct sr_db_stmt *stmt_pointer;
@@ -46,8 +49,19 @@ bool store_sqlite_child_each(void *self, int64_t execution, uint64_t run, int st
                              struct sr_err *err);
 bool store_sqlite_child_count(void *self, int64_t execution, uint64_t run, store_count_fn fn,
                               void *fn_self, struct sr_err *err);
+bool store_sqlite_execution_drop(void *self, int64_t id, bool log_only, struct sr_err *err);
 bool store_sqlite_collect(void *self, int64_t before_us, int64_t row_max, bool *ret_more,
                           struct sr_err *err);
+// store_sqlite_wait.c: see store.h.
+bool store_sqlite_task_put(void *self, const struct store_task *task, struct sr_err *err);
+bool store_sqlite_task_set(void *self, const struct store_task *task, bool *ret_there,
+                           struct sr_err *err);
+bool store_sqlite_task_drop(void *self, int64_t execution, uint64_t op, struct sr_err *err);
+bool store_sqlite_task_each(void *self, store_task_fn fn, void *fn_self, struct sr_err *err);
+bool store_sqlite_timer_put(void *self, const struct store_timer *timer, struct sr_err *err);
+bool store_sqlite_timer_drop(void *self, int64_t execution, uint64_t op, struct sr_err *err);
+bool store_sqlite_timer_each(void *self, store_timer_fn fn, void *fn_self, struct sr_err *err);
+bool store_sqlite_waits_drop(void *self, int64_t execution, struct sr_err *err);
 // store_sqlite_registry.c: see store.h.
 bool store_sqlite_count(void *self, enum store_kind kind, const char *machine, int64_t *ret_count,
                         struct sr_err *err);

@@ -259,6 +259,26 @@ bool store_sqlite_child_count(void *self, int64_t execution, uint64_t run, store
     }
 }
 
+bool store_sqlite_execution_drop(void *self, int64_t id, bool log_only, struct sr_err *err)
+{
+    static const char *const steps[] = {
+        "DELETE FROM log WHERE execution = ?1",
+        "DELETE FROM child WHERE execution = ?1",
+        "DELETE FROM map_run WHERE execution = ?1",
+        "DELETE FROM execution WHERE id = ?1",
+    };
+    struct sqlite *sqlite = self;
+    for (size_t i = 0; i < (log_only ? 1 : sizeof steps / sizeof *steps); i++) {
+        sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
+        if (!sr_db_prepare(sqlite->db, steps[i], &stmt, err))
+            return false;
+        sr_db_bind_i64(stmt, 1, id);
+        if (!sr_db_run(stmt, err))
+            return false;
+    }
+    return true;
+}
+
 // --- the collector ---
 
 // What is being removed has no machine any more, so that nobody sees a part of it.
