@@ -250,6 +250,7 @@ bool asl_group_written(struct asl_exec *exec, struct asl_thread *thread,
 bool asl_group_go_on(struct asl_exec *exec, struct asl_thread *thread)
 {
     struct asl_group *group = thread->group;
+    asl_thread_unready(exec, thread);  // a turn that a redrive gave it would do the same once more
     if (!start_children(exec, thread))
         return false;
     return group->done + group->failed < group->count || group_done(exec, thread);

@@ -144,6 +144,8 @@ SR_MUST_USE struct asl_thread *asl_thread_new(struct asl_exec *exec, struct asl_
                                               size_t slot, const struct asl_flow *flow,
                                               json_t *input);            // NULL: failed
 void asl_thread_free(struct asl_exec *exec, struct asl_thread *thread);  // and all below; silent
+// Takes it out of the queue of those that have a turn.
+void asl_thread_unready(struct asl_exec *exec, struct asl_thread *thread);
 // Ends what a thread and those below it wait for, with the events that say so.
 SR_MUST_USE bool asl_thread_abort(struct asl_exec *exec, struct asl_thread *thread, bool events);
 SR_MUST_USE bool asl_thread_run(struct asl_exec *exec, struct asl_thread *thread);

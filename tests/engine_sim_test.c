@@ -4,6 +4,7 @@
 //   make sim SEED=7 TRANSITIONS=1000000
 #include "base/jx.h"
 #include "statemachine/engine_replay.h"
+#include "tests/env.h"
 #include "tests/sim_world.h"
 
 enum {
@@ -137,9 +138,8 @@ static size_t one(uint64_t seed)
 static void random_flows(void **state)
 {
     (void)state;
-    const char *seed_text = getenv("SIM_SEED"), *count_text = getenv("SIM_TRANSITIONS");
-    const uint64_t first = seed_text ? strtoull(seed_text, NULL, 10) : 1;
-    const size_t wanted = count_text ? strtoul(count_text, NULL, 10) : TRANSITIONS;
+    const uint64_t first = env_number("SIM_SEED", 1);
+    const size_t wanted = env_number("SIM_TRANSITIONS", TRANSITIONS);
     size_t transitions = 0;
     uint64_t seed = first;
     for (; transitions < wanted; seed++)

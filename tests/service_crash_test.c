@@ -13,6 +13,7 @@
 #include "base/thread.h"
 #include "statemachine/engine_replay.h"
 #include "statemachine/store_sqlite.h"
+#include "tests/env.h"
 #include "tests/faulty_vfs.h"
 #include "tests/served.h"
 
@@ -40,14 +41,7 @@ struct outside {
 static uint64_t seed;
 static uint64_t draw(uint64_t below)
 {
-    seed = seed * 6364136223846793005u + 1442695040888963407u;
-    return (seed >> 33) % below;
-}
-
-static uint64_t env_number(const char *name, uint64_t unless)
-{
-    const char *text = getenv(name);
-    return text ? strtoull(text, NULL, 10) : unless;
+    return env_draw(&seed, below);
 }
 
 // The service's own prefix and double quotes.
@@ -195,8 +189,8 @@ static bool look(struct outside *outside, struct end ends[FLOWS_COUNT], bool *re
         if (!answer.status)
             return false;
         if (answer.status != 200)
-            fail_msg("%s was acknowledged and is not there: %d", flows_table[i].name,
-                     answer.status);
+            fail_msg("%s was acknowledged and is not there: %d %s", flows_table[i].name,
+                     answer.status, json_string_value(json_object_get(answer.body, "message")));
         end_done(&ends[i]);
         ends[i] = (struct end){ text_of(answer.body, "status"), text_of(answer.body, "output"),
                                 text_of(answer.body, "error") };
@@ -332,6 +326,7 @@ static void at_calls(void **state)
         char what[64];
         const uint64_t at = i * whole_calls / (count + 1) + 1;
         (void)snprintf(what, sizeof what, "killed at call %" PRIu64, at);
+        print_message("%s\n", what);
         served_make(&outside.served);
         kills += !live(&outside, at, 0, ends);
         for (size_t f = 0; f < FLOWS_COUNT; f++)
