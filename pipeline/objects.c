@@ -253,9 +253,12 @@ bool objects_publish_report(const struct job *job, const char *url, const char *
     char etag[BLOB_ETAG_BYTES];
     if (!remote_open(job->remote, url, BLOB_PLACE_WRITE, &place, err))
         return false;
-    const struct blob_put put = {
-        .key = place->key, .data = text, .bytes = bytes, .attrs = { .cache_control = CACHE_ASK }
-    };
+    struct remote_mark mark;
+    const struct blob_put put = { .key = place->key,
+                                  .data = text,
+                                  .bytes = bytes,
+                                  .attrs = { .cache_control = CACHE_ASK,
+                                             .meta = remote_mark(&mark) } };
     return blob_put(&place->blob, &put, etag, err) || sr_err_wrap(err, "%s", url);
 }
 

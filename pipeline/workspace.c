@@ -74,7 +74,10 @@ static bool store_file(struct workspace *workspace, const char *path, const char
                        struct sr_err *err)
 {
     char etag[BLOB_ETAG_BYTES];
-    const struct blob_put put = { .key = path, .data = text, .bytes = strlen(text) };
+    struct remote_mark mark;
+    const struct blob_put put = {
+        .key = path, .data = text, .bytes = strlen(text), .attrs = { .meta = remote_mark(&mark) }
+    };
     return workspace->place ? blob_put(&workspace->place->blob, &put, etag, err)
                             : sr_file_store(path, text, strlen(text), err);
 }

@@ -93,12 +93,23 @@ ours()
         until_are "$plus" 'multi part+ö.mp4' copy.mp4 last.mp4
 }
 
+# What a job of ours writes into the same bucket, where no place is configured for it.
+job()
+{
+    export AWS_ENDPOINT_URL_S3=$endpoint
+    status 0 "$SPLITREEL" run "$FIXTURES/closed-gop.mp4" -o s3://incoming/made.mp4 "${fast[@]}" &&
+        rgw s3api head-object --bucket incoming --key made.mp4 | jq -e '.Metadata["splitreel-job"]' >/dev/null &&
+        rgw s3 cp --quiet small s3://incoming/after.mp4 &&
+        until_are "$plus" 'multi part+ö.mp4' copy.mp4 last.mp4 after.mp4
+}
+
 cd "$work" || exit 1
 begin || { echo 'not ok events of RGW: the beginning'; exit 1; }
 cd "$root" || exit 1
 try 'events of RGW: single and multipart uploads, odd keys' uploads
 try 'events of RGW: the same again' again
 try 'events of RGW: our own outputs' ours
+try 'events of RGW: what a job writes' job
 kill "$server" && wait "$server"
 server=
 finish
