@@ -94,7 +94,8 @@ ARCHIVES := $(call archives_of,$(FOLDERS))
 TESTS := $(foreach f,base net statemachine storage transcode pipeline service cli tests,$(call tests_of,$(f)))
 TSAN_TESTS := $(foreach f,base net storage pipeline,$(call tests_of,$(f))) $(B)/tests/threads_test \
     $(B)/service/server_test $(B)/service/aws_json_test $(B)/service/audit_test \
-    $(B)/statemachine/engine_thread_test $(B)/service/states_thread_test $(B)/service/resources_test
+    $(B)/statemachine/engine_thread_test $(B)/service/states_thread_test $(B)/service/resources_test \
+    $(B)/tests/service_crash_test $(B)/tests/service_faults_test
 SWEEP := $(B)/tests/faults/sweep
 FUZZERS := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/*_fuzz.c))
 REPLAYS := $(patsubst %_fuzz.c,$(B)/%_replay,$(wildcard tests/fuzz/*_fuzz.c))
@@ -105,7 +106,7 @@ SCENARIOS := $(sort $(wildcard tests/*_test.sh))
 .SECONDARY:
 MINUTES ?= 30
 .PHONY: all binary help test check soak corpus faults tsan fuzz fuzz-run lint tidy format install fixtures bench clean FORCE \
-    crash run-crash run-tests run-check check-servers run-check-servers run-faults run-tsan build-fuzz conformance sim bench-engine bench-service
+    build-races crash run-crash run-tests run-check check-servers run-check-servers run-faults run-tsan build-fuzz conformance sim bench-engine bench-service
 
 all: $(ARCHIVES) $(BINARY) compile_commands.json
 
@@ -125,7 +126,7 @@ help:
 	@echo 'make lint       formatting, static checks, layers, headers with both compilers'
 	@echo 'make format     rewrite the sources as .clang-format says'
 	@echo 'make fixtures   media for the tests, into build/fixtures'
-	@echo 'make crash      SEED= ROUNDS=1000: the engine killed at every commit and at random moments'
+	@echo 'make crash      SEED= ROUNDS=1000: engine and service killed at every commit and at random moments'
 	@echo 'make soak       SEED= MINUTES=30: random jobs, killed at random moments, compared'
 	@echo 'make corpus     MEDIA=DIR: the files of a folder as its expected.tsv says'
 	@echo 'make bench      the benchmarks'
@@ -205,8 +206,12 @@ test:
 run-tests: $(TESTS) fixtures
 	@tools/run-tests $(TESTS)
 
+# The engine's threads run under TSan, too (tests/races_test.sh); `make tsan` looks at all others.
 check:
+	@$(MAKE) --no-print-directory VARIANT=tsan build-races
 	@$(MAKE) --no-print-directory VARIANT=asan run-check
+
+build-races: $(B)/statemachine/engine_thread_test
 
 HEADER_CHECK = CC="$(1)" FLAGS="-std=gnu17 -D_GNU_SOURCE -I. $(WARNINGS) $(HEADERS_tests)" tools/check-headers.sh
 
@@ -257,11 +262,14 @@ fuzz-run: fuzz
 conformance: $(B)/tests/conformance
 	@$< $(if $(V),-v) $(CASES)
 
-# Random flows through the fold: make sim SEED=7 TRANSITIONS=1000000
+# Random flows, through the fold alone and through the engine and its store:
+#   make sim SEED=7 TRANSITIONS=1000000
 SEED ?= 1
 TRANSITIONS ?= 1000000
-sim: $(B)/tests/asl_sim_test
-	@SIM_SEED=$(SEED) SIM_TRANSITIONS=$(TRANSITIONS) $<
+sim: $(B)/tests/asl_sim_test $(B)/tests/engine_sim_test
+	@for simulation in $^; do \
+	    SIM_SEED=$(SEED) SIM_TRANSITIONS=$(TRANSITIONS) $$simulation || exit; \
+	done
 
 $(B)/tests/conformance: $(B)/tests/conformance.o $(call archives_of,$(BELOW_tests))
 	@$(SAY) LINK $@
@@ -313,18 +321,20 @@ fixtures:
 soak: binary
 	@SPLITREEL=$(abspath $(BINARY)) SEED=$(SEED) MINUTES=$(MINUTES) tests/soak.sh
 
-# The engine, killed at every commit and at random moments; make check does a part of it.
+# Engine and service, killed at every commit and at random moments; make check does a part of it.
 ROUNDS ?= 1000
 crash:
 	@$(MAKE) --no-print-directory VARIANT=asan run-crash
 
-run-crash: $(B)/tests/engine_crash_test
-	@CRASH_STRIDE=1 CRASH_SEED=$(SEED) CRASH_ROUNDS=$(ROUNDS) $<
+run-crash: $(B)/tests/engine_crash_test $(B)/tests/service_crash_test
+	@for crash in $^; do \
+	    CRASH_STRIDE=1 CRASH_SEED=$(SEED) CRASH_ROUNDS=$(ROUNDS) $$crash || exit; \
+	done
 
 corpus: binary
 	@SPLITREEL=$(abspath $(BINARY)) tests/corpus.sh '$(MEDIA)'
 
-bench: all
+bench: all $(B)/bench/engine $(B)/bench/service_load
 	@if [ -x bench/run.sh ]; then bench/run.sh; else echo 'bench/run.sh is not there'; fi
 
 # The engine alone, on disk, and a peer in memory.

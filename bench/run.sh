@@ -2,7 +2,7 @@
 # bench/run.sh - every benchmark, one after the other; `make bench` calls it. bench/README.md says how to read what it prints.
 set -euo pipefail
 here=$(dirname "$0")
-parts=(plan size speed memory)
+parts=(plan size speed memory engine service)
 if command -v radosgw >/dev/null; then parts+=(store); fi
 for part in "${parts[@]}"; do
     echo "## $part"

@@ -28,6 +28,12 @@ serve() {
 op() { curl -sSf -H 'Content-Type: application/x-amz-json-1.0' -H "X-Amz-Target: AWSStepFunctions.$1" -d "$2" "$url/" >/dev/null; }
 machine_put() { op CreateStateMachine "$(jq -cn --arg name "$1" --arg definition "$2" '{$name, $definition, roleArn: "arn:aws:iam::123456789012:role/r"}')"; }
 metric() { curl -sSf "$url/metrics" | awk -v name="$1" '$1 == name { print $2 }'; }
+# expect NAME NUMBER: else the bench measures something else.
+expect() {
+    local got
+    got=$(metric "$1")
+    [[ $got == "$2" ]] || { say "$1 is $got, not $2"; exit 1; }
+}
 cpu() { awk -v hz="$(getconf CLK_TCK)" '{ printf "%.2f", ($14 + $15) / hz }' "/proc/$server/stat"; }
 memory() { awk '/^VmRSS/ { printf "%.0f", $2 / 1024 }' "/proc/$server/status"; }
 since() { awk -v from="$2" -v to="$1" 'BEGIN { printf "%.2f", to - from }'; }
@@ -78,7 +84,7 @@ waiting() {
     machine_put w '{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":86400,"End":true}}}'
     memory_before=$(memory)
     load starts "$at" "$arn:stateMachine:w" "$WAITING" 50 >/dev/null
-    [[ $(metric splitreel_executions_open) == "$WAITING" ]]
+    expect splitreel_executions_open "$WAITING"
     before=$(cpu)
     sleep 10
     after=$(cpu)
@@ -125,11 +131,11 @@ recovery() {
     { kill -9 "$server" && wait "$server" || true; } 2>/dev/null
     began=$EPOCHREALTIME
     serve recovery
-    [[ $(metric splitreel_executions_open) == "$OPEN" ]]
+    expect splitreel_executions_open "$OPEN"
     listening=$EPOCHREALTIME
     load work "$at" "$activity" "$OPEN" 100 >/dev/null
     ended=$EPOCHREALTIME
-    [[ $(metric splitreel_executions_open) == 0 ]]
+    expect splitreel_executions_open 0
     row "$OPEN open executions after kill -9, seconds until all of them are served" '< 2' "$(since "$listening" "$began")" 2 '<' \
         "all of them moved on and ended after $(since "$ended" "$began") s"
     stop

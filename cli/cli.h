@@ -9,10 +9,12 @@ struct cli {
     char **argv;
     const struct sr_cancel *stop;  // set by the first SIGINT or SIGTERM
     int (*signal_number)(void);    // the one that came; 0: none
+    bool (*hung_up)(void);         // whether SIGHUP has come since the last question
 };
 
 // Each gives the exit status. Errors have been shown by then.
 int cmd_run(const struct cli *cli);
+int cmd_batch(const struct cli *cli);
 int cmd_plan(const struct cli *cli);
 int cmd_probe(const struct cli *cli);
 int cmd_verify(const struct cli *cli);

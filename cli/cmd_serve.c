@@ -10,12 +10,15 @@
 #include "service/config_resources.h"
 #include "service/service.h"
 
-enum { ID_LISTEN, ID_STATE, ID_CONFIG, ID_LOG_LEVEL, ID_JSON, ID_HELP };
+enum { ID_LISTEN, ID_STATE, ID_CONFIG, ID_RULES, ID_WATCH, ID_LOG_LEVEL, ID_JSON, ID_HELP };
 
 static const struct option_row rows[] = {
     { "listen", "ADDR", ID_LISTEN, "HOST:PORT; port 0: any free one (127.0.0.1:8083)" },
     { "state", "DIR", ID_STATE, "where everything is kept (.splitreel-state)" },
     { "config", "FILE", ID_CONFIG, "JSON with comments: keys, limits, audit log" },
+    { "rules", "DIR", ID_RULES,
+      "what events and times start: a file each; SIGHUP reads them anew" },
+    { "watch", "DIR", ID_WATCH, "files that land there are events; may be given several times" },
     { "log-level", "LEVEL", ID_LOG_LEVEL, "debug, info, warn or error (info)" },
     { "json", NULL, ID_JSON, "say where it listens as JSON" },
     { "help", NULL, ID_HELP, "this text" },
@@ -24,7 +27,9 @@ static const struct option_row rows[] = {
 };
 
 struct request {
-    const char *listen, *folder, *config;
+    const char *listen, *folder, *config, *rules;
+    const char *watched[SERVICE_WATCHED_MAX];
+    size_t watched_count;
     enum sr_log_level level;
     bool json, help;
 };
@@ -59,6 +64,13 @@ static bool parse(const struct cli *cli, struct request *ret, struct sr_err *err
         case ID_LISTEN: ret->listen = value; break;
         case ID_STATE: ret->folder = value; break;
         case ID_CONFIG: ret->config = value; break;
+        case ID_RULES: ret->rules = value; break;
+        case ID_WATCH:
+            if (ret->watched_count == SERVICE_WATCHED_MAX)
+                return sr_fail(err, SR_ERR_INVALID, "more than %d folders to watch",
+                               SERVICE_WATCHED_MAX);
+            ret->watched[ret->watched_count++] = value;
+            break;
         case ID_LOG_LEVEL:
             if (!set_level(value, ret, err))
                 return false;
@@ -118,6 +130,10 @@ static bool serve(const struct cli *cli, const struct request *request, struct s
             .clock = sr_clock_system(),
             .log = &log,
             .resources = config_resources_table(resources),
+            .rules = request->rules,
+            .watched = request->watched,
+            .watched_count = request->watched_count,
+            .reload_asked = cli->hung_up,
         };
         done = service_open(&params, &service, err) && say_address(service, request->json, err) &&
                service_run(service, cli->stop, err);
@@ -135,8 +151,9 @@ int cmd_serve(const struct cli *cli)
     if (!parse(cli, &request, &err))
         return cli_fail(cli, &err);
     if (request.help) {
-        (void)printf("splitreel serve [--listen ADDR] [--state DIR] [--config FILE] - the workflow "
-                     "service: the AWS Step Functions API\n\n");
+        (void)printf(
+            "splitreel serve [--listen ADDR] [--state DIR] [--config FILE] [--rules DIR] [--watch DIR]... - "
+            "the workflow service: the AWS Step Functions API\n\n");
         options_print(rows, stdout);
         (void)printf("\nSIGTERM and SIGINT end it in order: what was accepted is kept and goes on "
                      "at the next start.\n");

@@ -146,6 +146,11 @@ void job_options_print(FILE *file)
     options_print(rows, file);
 }
 
+const struct option_row *job_options_rows(void)
+{
+    return rows;
+}
+
 void job_options_done(struct job_options *options)
 {
     store_options_done(&options->stores);

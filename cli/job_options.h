@@ -5,6 +5,7 @@
 
 #include "base/jx.h"
 #include "base/log.h"
+#include "cli/options.h"
 #include "cli/store_options.h"
 #include "pipeline/manifest.h"
 
@@ -35,3 +36,5 @@ SR_MUST_USE bool job_options_parse(int argc, char **argv, struct job_options *re
 SR_MUST_USE bool job_options_manifest(struct job_options *options, const char *default_output,
                                       struct manifest **ret_manifest, struct sr_err *err);
 void job_options_print(FILE *file);
+// Their rows, for a verb that hands them on; ends with a NULL name.
+const struct option_row *job_options_rows(void);

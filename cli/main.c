@@ -19,6 +19,7 @@
 // The one mutable global of the program: a signal handler has no other way to speak.
 static struct sr_cancel stop;
 static volatile sig_atomic_t signal_number;
+static volatile sig_atomic_t hangup;  // of `serve`: read the rules anew
 
 static const struct verb {
     const char *name;
@@ -26,6 +27,7 @@ static const struct verb {
     const char *help;
 } verbs[] = {
     { "run", cmd_run, "transcode a file in parallel, exactly" },
+    { "batch", cmd_batch, "transcode many files: whole folders, prefixes, lists" },
     { "plan", cmd_plan, "show where a file would be cut, and what would be made of it" },
     { "probe", cmd_probe, "show what is in a file, and what is odd about it" },
     { "verify", cmd_verify, "check an output against its source" },
@@ -52,6 +54,26 @@ static void on_signal(int number)
 static int get_signal(void)
 {
     return signal_number;
+}
+
+static void on_hangup(int number)
+{
+    (void)number;
+    hangup = 1;
+}
+
+static bool hung_up(void)
+{
+    const bool came = hangup;
+    hangup = 0;
+    return came;
+}
+
+static void watch_hangups(void)
+{
+    struct sigaction action = { .sa_handler = on_hangup };
+    (void)sigemptyset(&action.sa_mask);  // cannot fail with these arguments
+    (void)sigaction(SIGHUP, &action, NULL);
 }
 
 static void watch_signals(void)
@@ -117,13 +139,17 @@ int main(int argc, char **argv)
     watch_signals();
     media_log_init();
     keep_memory();
+    if (argc >= 2 && strcmp(argv[1], "serve") == 0)
+        watch_hangups();
     if (argc < 2) {
         help(stderr);
         return 2;
     }
-    const struct cli cli = {
-        .argc = argc - 2, .argv = argv + 2, .stop = &stop, .signal_number = get_signal
-    };
+    const struct cli cli = { .argc = argc - 2,
+                             .argv = argv + 2,
+                             .stop = &stop,
+                             .signal_number = get_signal,
+                             .hung_up = hung_up };
     for (size_t i = 0; i < VERB_COUNT; i++) {
         if (strcmp(argv[1], verbs[i].name) == 0)
             return verbs[i].run(&cli);

@@ -34,7 +34,7 @@ bool sm_validate(const struct cli *cli, const struct sm_words *words, int *ret_s
     sr_auto(char) char *text = NULL;
     sr_auto(json) json_t *json = NULL;
     sr_auto(asl_faults) struct asl_faults faults = { 0 };
-    enum asl_machine_type type;
+    enum asl_machine_type type = ASL_STANDARD;
     (void)cli;
     return type_of(words->value[SM_TYPE], &type, err) &&
            sm_read(words->operand, ASL_DEFINITION_BYTES_MAX, &text, err) &&

@@ -156,12 +156,18 @@ static void end(struct scene *scene)
     sr_test_folder_done(scene->folder);
 }
 
+// "@" in the config is the scene's folder.
 static void use_files(struct scene *scene, const char *config, const char *shared)
 {
     struct sr_err err = { 0 };
     sr_auto(char) char *config_path = sr_strf(&err, "%s/config", scene->folder);
     sr_auto(char) char *shared_path = sr_strf(&err, "%s/credentials", scene->folder);
-    write_file(scene, "config", config);
+    sr_auto(sr_str) struct sr_str filled = { 0 };
+    for (const char *at = config; *at; at++)
+        sr_assert_ok(sr_str_addf(&filled, &err, "%.*s", *at != '@', at) &&
+                         (*at != '@' || sr_str_add(&filled, scene->folder, &err)),
+                     err);
+    write_file(scene, "config", sr_str_text(&filled));
     write_file(scene, "credentials", shared);
     set_env(scene, "AWS_CONFIG_FILE", config_path);
     set_env(scene, "AWS_SHARED_CREDENTIALS_FILE", shared_path);
@@ -202,7 +208,7 @@ static void assert_failure(struct scene *scene, const char *profile, enum sr_err
 
 static const char config_text[] =
     "# a comment\n[default]\nregion = eu-north-1\ns3 =\n  addressing_style = path\n"
-    "[profile process]\ncredential_process = printf '{\"Version\":1,\"AccessKeyId\":\"AKP\",\"SecretAccessKey\":\"sp\"}'\n"
+    "[profile process]\ncredential_process = echo '{\"Version\":1,\"AccessKeyId\":\"AKP\",\"SecretAccessKey\":\"sp\"}'\n"
     "[profile failing]\ncredential_process = exit 3\n"
     "[profile garbage]\ncredential_process = echo hush\n"
     "[profile endless]\ncredential_process = yes hush\n"
@@ -216,6 +222,8 @@ static const char config_text[] =
     "[profile named]\nrole_arn = arn:aws:iam::1:role/r\ncredential_source = Ec2InstanceMetadata\n"
     "[profile nowhere]\nrole_arn = arn:aws:iam::1:role/r\ncredential_source = Moon\n"
     "[profile sourceless]\nrole_arn = arn:aws:iam::1:role/r\n"
+    "[profile web]\nrole_arn = arn:aws:iam::1:role/r\nweb_identity_token_file = @/jwt\n"
+    "[profile short]\ncredential_process = cat @/process\n"
     "[profile typed]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = spaced\nmfa_serial = 1\n"
     "[notprofile]\naws_access_key_id = no\n";
 static const char shared_text[] =
@@ -325,6 +333,70 @@ static void web_identity(void **state)
     end(&scene);
 }
 
+// The same from a profile, whose file is read again each time.
+static void web_identity_of_a_profile(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+    struct scene scene;
+    begin(&scene);
+    use_files(&scene, config_text, shared_text);
+    sr_auto(char) char *url = sr_strf(&err, "%s/sts", http_fake_url(scene.fake));
+    set_env(&scene, "AWS_ENDPOINT_URL_STS", url);
+    assert_failure(&scene, "web", SR_ERR_NOT_FOUND);
+    write_file(&scene, "jwt", "jwt.token\n");
+    assert_keys(&scene, "web", "AKWEB", "s&s", "t", "profile");
+    end(&scene);
+}
+
+// What a process gives lasts as long as it says; then it is run again.
+static void process_is_run_again(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+    struct scene scene;
+    begin(&scene);
+    use_files(&scene, config_text, shared_text);
+    struct credentials_keys keys;
+    sr_auto(credentials) struct credentials *c = make(&scene, "short");
+    write_file(
+        &scene, "process",
+        "{\"Version\":1,\"AccessKeyId\":\"A1\",\"SecretAccessKey\":\"s\",\"SessionToken\":\"t\","
+        "\"Expiration\":\"2026-01-01T01:00:00Z\"}");
+    sr_assert_ok(credentials_get(c, &keys, &err), err);
+    assert_string_equal(keys.access_key, "A1");
+    assert_string_equal(keys.token, "t");
+    write_file(&scene, "process",
+               "{\"Version\":1,\"AccessKeyId\":\"A2\",\"SecretAccessKey\":\"s\"}");
+    sr_assert_ok(credentials_get(c, &keys, &err), err);
+    assert_string_equal(keys.access_key, "A1");
+    sr_clock_fake_advance(&scene.clock, 56 * 60 * INT64_C(1000000));
+    sr_assert_ok(credentials_get(c, &keys, &err), err);
+    assert_string_equal(keys.access_key, "A2");
+    assert_true(keys.expires_us == INT64_MAX);
+    end(&scene);
+}
+
+// The pass may lie in a file, which is read each time: orchestrators change it.
+static void container_with_a_file(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+    struct scene scene;
+    begin(&scene);
+    sr_auto(char) char *url = sr_strf(&err, "%s/container", http_fake_url(scene.fake));
+    sr_auto(char) char *file = sr_strf(&err, "%s/pass", scene.folder);
+    set_env(&scene, "AWS_CONTAINER_CREDENTIALS_FULL_URI", url);
+    set_env(&scene, "AWS_CONTAINER_AUTHORIZATION_TOKEN", "hush");  // the file goes first
+    set_env(&scene, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", file);
+    assert_failure(&scene, NULL, SR_ERR_NOT_FOUND);
+    write_file(&scene, "pass", "old\n");
+    assert_failure(&scene, NULL, SR_ERR_DENIED);
+    write_file(&scene, "pass", "pass\n");
+    assert_keys(&scene, NULL, "AK6", "secret6", "token", "container");
+    end(&scene);
+}
+
 static void container(void **state)
 {
     (void)state;
@@ -425,7 +497,10 @@ int main(void)
         cmocka_unit_test(regions),
         cmocka_unit_test(roles),
         cmocka_unit_test(web_identity),
+        cmocka_unit_test(web_identity_of_a_profile),
+        cmocka_unit_test(process_is_run_again),
         cmocka_unit_test(container),
+        cmocka_unit_test(container_with_a_file),
         cmocka_unit_test(instance),
         cmocka_unit_test(refreshed_in_time),
         cmocka_unit_test(given),

@@ -20,7 +20,8 @@ enum trouble {
     AFTER,
     BIG,
     CANCEL,
-    LONGER
+    LONGER,
+    BARE
 };
 
 struct scene {
@@ -50,7 +51,12 @@ static void misbehave(struct scene *scene, struct http_fake_reply *reply)
         return;
     case AFTER:
         http_fake_text(reply, 429, "");
-        strcpy(reply->headers, "Retry-After: 1\r\n");
+        snprintf(reply->headers, sizeof(reply->headers), "Retry-After: %s\r\n",
+                 scene->location ? scene->location : "1");
+        return;
+    case BARE:
+        http_fake_text(reply, 200, "23456HTTP/1.1 200 OK\r\n\r\n");
+        reply->bare = true;
         return;
     case LONGER:
         http_fake_text(reply, 200, body);
@@ -153,6 +159,7 @@ static const struct row {
     { "body that stalls", STALL, SR_ERR_TIMEOUT, true },
     { "closed at once", SILENT, SR_ERR_NETWORK, true },
     { "wrong length", LONGER, SR_ERR_NETWORK, true },
+    { "no HTTP", BARE, SR_ERR_NETWORK, true },
     { "too many headers", BIG, SR_ERR_TOO_LARGE, false },
     { "429 with Retry-After", AFTER, SR_ERR_BUSY, true },
 };
@@ -421,6 +428,48 @@ static void nothing_secret_shows(void **state)
     free(text);
 }
 
+// Spec: RFC 9110 section 10.2.3: seconds, or a date; never longer than our longest wait (2 ms here).
+static void retry_after(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *value, *waits;
+    } cases[] = {
+        { "1", "2000" },
+        { "0", "0" },
+        { "99999999999999999999", "2000" },
+        { "soon", "0" },
+        { "-5", "0" },
+        { "Fri, 31 Dec 2100 23:59:59 GMT", "2000" },
+        { "Sun, 06 Nov 1994 08:49:37 GMT", "0" },
+    };
+    for (size_t i = 0; i < SR_TEST_COUNT(cases); i++) {
+        struct sr_err err = { 0 };
+        char *text = NULL, want[32];
+        size_t bytes = 0;
+        FILE *file = open_memstream(&text, &bytes);
+        struct sr_log log;
+        sr_assert_ok(sr_log_open(file, SR_LOG_DEBUG, sr_clock_system(), &log, &err), err);
+        struct http_params params = quick_params();
+        params.log = &log;
+        params.backoff_us = 0;
+        struct scene scene;
+        begin(&scene, &params, AFTER, 1);
+        scene.location = cases[i].value;
+        sr_auto(char) char *url = url_of(&scene, "/x");
+        const struct http_request request = { .method = "GET", .url = url };
+        sr_auto(http_response) struct http_response reply = { 0 };
+        sr_assert_ok(http_run(scene.http, &request, &reply, &err), err);
+        assert_int_equal(reply.attempts, 2);
+        sr_log_close(&log);
+        fclose(file);
+        snprintf(want, sizeof(want), "\"wait_us\":%s,", cases[i].waits);
+        sr_assert_contains(text, want);
+        end(&scene);
+        free(text);
+    }
+}
+
 static void header_injection(void **state)
 {
     (void)state;
@@ -511,7 +560,7 @@ static void many_threads(void **state)
 
 int main(void)
 {
-    static struct CMUnitTest tests[SR_TEST_COUNT(rows) + 13];
+    static struct CMUnitTest tests[SR_TEST_COUNT(rows) + 14];
     size_t count = SR_TEST_ADD(tests, rows, each_row);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(get_and_headers);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(methods_and_bodies);
@@ -523,6 +572,7 @@ int main(void)
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(redirect_inwards);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(nothing_secret_shows);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(header_injection);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(retry_after);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(reply_too_large);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(cancelled_midway);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(many_threads);

@@ -23,6 +23,7 @@ void rule_free(struct rule *rule)
     asl_path_free(rule->input_path);
     json_decref(rule->input);
     free(rule->machine);
+    free(rule->schedule_text);
     free(rule);
 }
 
@@ -62,6 +63,10 @@ static bool read_when(struct rule *rule, const struct jx *root, struct faults *f
         return faults_add(faults, &schedule, err, "want rate(...) or cron(...)");
     if (zone.value && !json_is_string(zone.value))
         return faults_add(faults, &zone, err, "want a time zone's name, like \"Europe/Berlin\"");
+    rule->schedule_text = sr_strf(err, "%s %s", json_string_value(schedule.value),
+                                  zone.value ? json_string_value(zone.value) : "UTC");
+    if (!rule->schedule_text)
+        return false;
     return schedule_parse(json_string_value(schedule.value), json_string_value(zone.value),
                           &rule->schedule, &why) ||
            tell(why.code == SR_ERR_NOT_FOUND ? &zone : &schedule, &why, faults, err);

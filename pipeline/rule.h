@@ -34,7 +34,8 @@ struct rule {
     bool enabled;
     struct event_pattern *pattern;  // one of these two; the other is NULL
     struct schedule *schedule;
-    bool skips_missed;  // of a schedule: what was due while nobody was here is not made up for
+    char *schedule_text;  // the expression and its time zone
+    bool skips_missed;    // of a schedule: what was due while nobody was here is not made up for
     enum rule_target target;
     char *machine;  // of RULE_STATE_MACHINE: its name or ARN
     // The input: at most one of them; none: the whole event.

@@ -19,6 +19,8 @@ enum {
     DOCUMENT_VERSION = 1,
 };
 
+#define DAY_US (86400 * INT64_C(1000000))
+
 static const char *const note_names[] = {
     "probe.json",    "plan.json",    "report.json",  "publish.json",   "manifest.json",
     "segments.json", "results.json", "failure.json", "published.json", NULL
@@ -161,6 +163,19 @@ static bool is_result(const char *name)
            (strcmp(name + KEY_LETTERS, ".m4s") == 0 || strcmp(name + KEY_LETTERS, ".json") == 0);
 }
 
+bool workspace_has_name(const char *name)
+{
+    if (is_result(name))
+        return true;
+    if (strncmp(name, "jobs/", 5) == 0 && strchr(name + 5, '/'))
+        name = strchr(name + 5, '/') + 1;
+    for (size_t i = 0; note_names[i]; i++) {
+        if (strcmp(name, note_names[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
 // What a writer left when its process was killed. We hold the lock, so nobody is writing it.
 static bool is_stale(const char *name)
 {
@@ -201,6 +216,29 @@ static bool remove_matching(const struct workspace *workspace, bool (*matches)(c
     return true;
 }
 
+// Uploads of parts that crashes left open. Others' work is not told from them but by its age. What
+// the store does not let us do is said and left to `gc`.
+static void abort_stale(const struct workspace *workspace, int64_t us_max)
+{
+    struct sr_err err = { 0 };
+    const struct blob_place *const place = workspace->place;
+    const int64_t before_us = sr_clock_wall_us(sr_clock_system()) - (us_max ? us_max : DAY_US);
+    sr_auto(blob_uploads) struct blob_uploads uploads = { 0 };
+    bool done = blob_uploads(&place->blob, place->key, &uploads, &err);
+    for (size_t i = 0; done && i < uploads.count; i++) {
+        const struct blob_upload *const upload = &uploads.item[i];
+        if (!is_result(upload->key + strlen(place->key)) || upload->started_us == 0 ||
+            upload->started_us >= before_us)
+            continue;
+        done = blob_upload_abort(&place->blob, upload, &err);
+        if (done)
+            sr_warn(workspace->log, "an upload that was left open is aborted",
+                    SR_TEXT("key", upload->key));
+    }
+    if (!done)
+        sr_warn(workspace->log, "what a crash may have left open is not looked for", SR_ERR(&err));
+}
+
 static bool open_store(struct workspace *workspace, const struct workspace_params *params,
                        struct sr_err *err)
 {
@@ -211,8 +249,11 @@ static bool open_store(struct workspace *workspace, const struct workspace_param
     workspace->folder =
         sr_strf(err, "%s%s", params->folder, params->folder[bytes - 1] == '/' ? "" : "/");
     workspace->notes = sr_strf(err, "jobs/%s/", params->job ? params->job : "");
-    return workspace->folder && workspace->notes &&
-           remote_open(params->remote, workspace->folder, BLOB_PLACE_LIST, &workspace->place, err);
+    if (!workspace->folder || !workspace->notes ||
+        !remote_open(params->remote, workspace->folder, BLOB_PLACE_LIST, &workspace->place, err))
+        return false;
+    abort_stale(workspace, params->upload_us_max);
+    return true;
 }
 
 bool workspace_open(const struct workspace_params *params, struct workspace **ret_workspace,

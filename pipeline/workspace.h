@@ -22,12 +22,14 @@ struct workspace_params {
     const char *job;           // names the notes of a job where others work too; NULL: ""
     bool is_ours;              // nobody else puts results here: removal takes all of them
     bool is_shared;            // a folder: others work there at the same time, all of them so
+    int64_t upload_us_max;     // how long an upload of a part may take in a store; 0: a day
     const struct sr_log *log;  // NULL: silent
 };
 
 // Takes the folder's lock and removes what a crash left half-written. A store is shared: there is
-// no lock, results that two jobs make at once are the same, and none is removed here. A folder that
-// is opened as shared keeps away only who wants it alone.
+// no lock, results that two jobs make at once are the same, and none is removed here; uploads of
+// parts that began too long ago to be anybody's are aborted. A folder that is opened as shared keeps
+// away only who wants it alone.
 // Owns:    *ret_workspace is the caller's, for workspace_free(), which gives the lock back. `params` is read during the call only.
 // Errors:  BUSY (another process works there, with its number), STORAGE, DENIED, NO_MEMORY.
 // Threads: open and free by one; all else by any number at once, for different keys.
@@ -72,6 +74,9 @@ const struct blob_place *workspace_place(const struct workspace *workspace);
 // Of a part in a store: the caller frees *ret_key.
 char *workspace_object(const struct workspace *workspace, const struct workspace_key *key,
                        struct sr_err *err);
+
+// Whether a name below a workspace is one of those it gives: a part, its document, a note of a job.
+bool workspace_has_name(const char *name);
 
 // A document of the job (probe.json, plan.json), for people and for the next step. Errors: STORAGE,
 // NO_MEMORY.

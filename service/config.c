@@ -55,12 +55,14 @@ void config_done(struct config *config)
     }
     free(config->connections);
     free(config->maps);
+    config_events_done(&config->events);
     *config = (struct config){ 0 };
 }
 
 bool config_has_secrets(const struct config *config)
 {
-    return auth_has_keys(config->auth) || config->metrics_token || config->connection_count > 0;
+    return auth_has_keys(config->auth) || config->metrics_token || config->connection_count > 0 ||
+           config_events_has_secrets(&config->events);
 }
 
 static bool set_text(const struct jx *at, const char *key, char **place, struct sr_err *err)
@@ -272,6 +274,13 @@ static bool read_http(struct config *config, const struct jx *root, struct sr_er
            read_allow(config, &http, err) && read_connections(config, &http, err);
 }
 
+static bool read_events(struct config *config, const struct jx *root, struct sr_err *err)
+{
+    struct jx at;
+    return !jx_has(root, "events") ||
+           (jx_object(root, "events", &at, err) && config_events_read(&config->events, &at, err));
+}
+
 static bool is_letters(const char *text, const char *letters, size_t min, size_t max)
 {
     const size_t bytes = strlen(text);
@@ -283,7 +292,7 @@ static bool read_root(struct config *config, const struct jx *root, struct sr_er
     static const char *const known[] = { "listen",     "region", "account", "metrics_token",
                                          "keys",       "audit",  "limits",  "lambda",
                                          "lambda_url", "http",   "maps",    "history_days",
-                                         NULL };
+                                         "events",     NULL };
     if (!jx_only(root, known, err) || !set_text(root, "listen", &config->listen, err) ||
         !set_text(root, "region", &config->region, err) ||
         !set_text(root, "account", &config->account, err) ||
@@ -302,7 +311,7 @@ static bool read_root(struct config *config, const struct jx *root, struct sr_er
         return jx_fail(root, err, "metrics_token: want %d characters or more", AUTH_SECRET_MIN);
     return read_keys(config, root, err) && read_audit(config, root, err) &&
            read_limits(config, root, err) && read_lambdas(config, root, err) &&
-           read_http(config, root, err);
+           read_http(config, root, err) && read_events(config, root, err);
 }
 
 bool config_parse(struct config *config, const char *text, size_t bytes, struct sr_err *err)

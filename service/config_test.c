@@ -23,6 +23,26 @@ static const struct row {
       "\"https://l/\",\"maps\":\"/m\",\"history_days\":7,\"http\":{\"allow\":[\"h\",\"*.d\"],\"plain\":true,"
       "\"connections\":[{\"arn\":\"a\",\"header\":\"b\",\"value\":\"c\"}]}}",
       SR_OK, NULL },
+    { "everything about events",
+      "{\"events\":{\"secrets\":[\"a-secret-of-the-path\"],\"bearer\":[\"" SECRET
+      "\"],\"basic\":[\"user:" SECRET
+      "\"],\"outputs\":[\"b/p\"],\"sns_topics\":[\"arn\"],\"sns_hosts\":[\"h\"],"
+      "\"job_machine\":\"m\"}}",
+      SR_OK, NULL },
+    { "events of another shape", "{\"events\":[]}", SR_ERR_INVALID, "$.events" },
+    { "an unknown key of events", "{\"events\":{\"secret\":[]}}", SR_ERR_INVALID, "secrets" },
+    { "a short secret of a path", "{\"events\":{\"secrets\":[\"short\"]}}", SR_ERR_INVALID,
+      "$.events.secrets[0]" },
+    { "a secret that is no part of a path", "{\"events\":{\"secrets\":[\"a/secret/of/a/path\"]}}",
+      SR_ERR_INVALID, "$.events.secrets[0]" },
+    { "a token with a space", "{\"events\":{\"bearer\":[\"a token of some length\"]}}",
+      SR_ERR_INVALID, "$.events.bearer[0]" },
+    { "a password without a user", "{\"events\":{\"basic\":[\":a-password-of-16\"]}}",
+      SR_ERR_INVALID, "$.events.basic[0]" },
+    { "a short password", "{\"events\":{\"basic\":[\"user-of-16-letters:short\"]}}", SR_ERR_INVALID,
+      "$.events.basic[0]" },
+    { "an empty place of outputs", "{\"events\":{\"outputs\":[\"\"]}}", SR_ERR_INVALID,
+      "$.events.outputs[0]" },
     { "not JSON", "{", SR_ERR_INVALID, "line 1" },
     { "not an object", "[]", SR_ERR_INVALID, "want an object" },
     { "an unknown key", "{\"regoin\":\"x\"}", SR_ERR_INVALID, "region" },

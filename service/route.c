@@ -11,13 +11,20 @@ static bool has_method(const struct route *route, const char *method)
            (strcmp(route->method, "GET") == 0 && strcmp(method, "HEAD") == 0);
 }
 
+static bool has_path(const struct route *route, const char *path)
+{
+    const size_t bytes = strlen(route->path);
+    return route->path[bytes - 1] == '*' ? strncmp(route->path, path, bytes - 1) == 0
+                                         : strcmp(route->path, path) == 0;
+}
+
 // "GET, HEAD, POST" of a path; false: there is no such path.
 static bool list_methods(const struct route *routes, const char *path, char *list, size_t room)
 {
     size_t at = 0;
     list[0] = '\0';
     for (const struct route *route = routes; route->method; route++) {
-        if (strcmp(route->path, path) != 0)
+        if (!has_path(route, path))
             continue;
         const int bytes = snprintf(list + at, room - at, "%s%s%s", at ? ", " : "", route->method,
                                    strcmp(route->method, "GET") == 0 ? ", HEAD" : "");
@@ -31,7 +38,7 @@ void *route_handle(const struct route *routes, void *self, struct server_call *c
 {
     char allow[64];
     for (const struct route *route = routes; route->method; route++) {
-        if (strcmp(route->path, request->path) == 0 && has_method(route, request->method) &&
+        if (has_path(route, request->path) && has_method(route, request->method) &&
             (route->takes_refused || !request->refused_status))
             return route->handle(self, call, request);
     }

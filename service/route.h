@@ -3,8 +3,8 @@
 
 #include "service/server.h"
 
-struct route {  // a table ends with a NULL method
-    const char *method, *path;
+struct route {                  // a table ends with a NULL method
+    const char *method, *path;  // a path that ends with '*': whatever begins so
     // It hears of requests that the server refuses, too (`refused_status`), and answers those.
     bool takes_refused;
     void *(*handle)(void *self, struct server_call *call, const struct server_request *request);

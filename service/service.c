@@ -16,6 +16,8 @@
 #include "service/metrics.h"
 #include "service/problem.h"
 #include "service/route.h"
+#include "service/uploads.h"
+#include "service/watch.h"
 #include "statemachine/engine.h"
 #include "statemachine/store_sqlite.h"
 
@@ -32,6 +34,9 @@ struct service {
     struct states_api *api;
     struct audit *audit;
     struct aws_json json;
+    struct uploads *uploads;
+    struct watch *watches[SERVICE_WATCHED_MAX];
+    bool (*reload_asked)(void);
     struct server *server;
     char url[96];
     atomic_bool gave_up;  // the engine's thread has ended by itself
@@ -137,10 +142,22 @@ static void *handle_api(void *self, struct server_call *call, const struct serve
     return aws_json_handle(&service->json, call, request);
 }
 
+static void *handle_events(void *self, struct server_call *call,
+                           const struct server_request *request)
+{
+    struct service *const service = self;
+    uploads_handle(service->uploads, call, request);
+    return NULL;
+}
+
 static const struct route routes[] = {
     { "POST", "/", true, handle_api },
     { "GET", "/healthz", false, handle_health },
     { "GET", "/metrics", false, handle_metrics },
+    { "POST", "/events/s3", false, handle_events },
+    { "POST", "/events/s3/*", false, handle_events },
+    { "GET", "/events/s3", false, handle_events },
+    { "GET", "/events/s3/*", false, handle_events },
     { NULL, NULL, false, NULL },
 };
 
@@ -229,6 +246,56 @@ static bool open_engine(struct service *service, const char *folder, struct sr_e
     return states_api_new(&api, &service->api, err);
 }
 
+static bool open_uploads(struct service *service, const struct service_params *params,
+                         struct sr_err *err)
+{
+    sr_auto(char) char *path = sr_strf(err, "%s/jobs.db", params->folder);
+    const struct uploads_params uploads = { .path = path,
+                                            .rules = params->rules,
+                                            .config = &service->config->events,
+                                            .region = service->config->region,
+                                            .account = service->config->account,
+                                            .clock = service->clock,
+                                            .log = service->log,
+                                            .engine = service->engine };
+    return path && uploads_new(&uploads, &service->uploads, err);
+}
+
+static bool tell_file(void *self, const char *identity, const json_t *document, struct sr_err *err)
+{
+    struct service *const service = self;
+    return uploads_tell(service->uploads, identity, document, err);
+}
+
+static bool open_watches(struct service *service, const struct service_params *params,
+                         struct sr_err *err)
+{
+    if (params->watched_count > SERVICE_WATCHED_MAX)
+        return sr_fail(err, SR_ERR_LIMIT, "more than %d folders to watch", SERVICE_WATCHED_MAX);
+    for (size_t i = 0; i < params->watched_count; i++) {
+        const struct watch_params watch = { .folder = params->watched[i],
+                                            .outputs = &service->config->events.outputs,
+                                            .clock = service->clock,
+                                            .log = service->log,
+                                            .tell = tell_file,
+                                            .self = service };
+        if (!watch_new(&watch, &service->watches[i], err))
+            return false;
+    }
+    return true;
+}
+
+static bool start_events(struct service *service, struct sr_err *err)
+{
+    if (!uploads_start(service->uploads, err))
+        return false;
+    for (size_t i = 0; i < SERVICE_WATCHED_MAX && service->watches[i]; i++) {
+        if (!watch_start(service->watches[i], err))
+            return false;
+    }
+    return true;
+}
+
 static bool open_server(struct service *service, struct sr_err *err)
 {
     const struct config *const config = service->config;
@@ -266,11 +333,13 @@ static bool open_all(struct service *service, const struct service_params *param
                      struct sr_err *err)
 {
     if (!folder_take(params->folder, &service->lock_fd, err) ||
-        !open_audit(service, params->folder, err) || !open_engine(service, params->folder, err))
+        !open_audit(service, params->folder, err) || !open_engine(service, params->folder, err) ||
+        !open_uploads(service, params, err) || !open_watches(service, params, err))
         return false;
-    // The address comes before the thread: when it is taken nothing has been done yet.
+    // The address comes before the threads: when it is taken nothing has been done yet.
     return open_server(service, err) &&
-           sr_thread_start("engine", run_engine, service, &service->thread, err);
+           sr_thread_start("engine", run_engine, service, &service->thread, err) &&
+           start_events(service, err);
 }
 
 bool service_open(const struct service_params *params, struct service **ret_service,
@@ -283,6 +352,7 @@ bool service_open(const struct service_params *params, struct service **ret_serv
     service->clock = params->clock;
     service->log = params->log;
     service->resources = params->resources;
+    service->reload_asked = params->reload_asked;
     service->lock_fd = -1;
     sr_cancel_init(&service->cancel, NULL, NULL, INT64_MAX);
     if (!open_all(service, params, err))
@@ -297,6 +367,10 @@ bool service_open(const struct service_params *params, struct service **ret_serv
 
 static void stop_engine(struct service *service)
 {
+    for (size_t i = 0; i < SERVICE_WATCHED_MAX; i++)
+        watch_free(sr_take(service->watches[i]));
+    if (service->uploads)
+        uploads_stop(service->uploads);
     if (service->thread) {
         sr_cancel_set(&service->cancel);
         engine_wake(service->engine);
@@ -326,6 +400,8 @@ bool service_run(struct service *service, const struct sr_cancel *stop, struct s
     enum { LOOK_MS = 250, LOOKS_PER_SWEEP = 4 };
     for (unsigned i = 0; !sr_cancel_asked(stop) && !atomic_load(&service->gave_up); i++) {
         (void)poll(NULL, 0, LOOK_MS);  // a signal ends it early
+        if (service->reload_asked && service->reload_asked())
+            uploads_reload(service->uploads);
         if (i % LOOKS_PER_SWEEP)
             continue;
         server_sweep(service->server);
@@ -347,6 +423,7 @@ void service_close(struct service *service)
         server_drain(service->server);
     stop_engine(service);
     server_close(service->server);
+    uploads_free(service->uploads);
     states_api_free(service->api);
     audit_close(service->audit);
     store_close(&service->store);

@@ -12,6 +12,8 @@
 struct engine;
 struct service;
 
+enum { SERVICE_WATCHED_MAX = 16 };
+
 // Rows of the engine's table of resources, made before the engine is, and who answers it.
 struct service_resources {
     const struct engine_resource *rows;  // borrowed
@@ -30,6 +32,10 @@ struct service_params {
     const struct sr_clock *clock;  // borrowed
     const struct sr_log *log;      // borrowed; NULL: silent
     struct service_resources resources;
+    const char *rules;           // the folder of rules; NULL: none
+    const char *const *watched;  // folders in which files land, watched_count of them
+    size_t watched_count;
+    bool (*reload_asked)(void);  // whether the rules shall be read anew, told once; NULL: never
 };
 
 // Takes the folder, opens what is in it, begins to serve.

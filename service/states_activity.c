@@ -248,13 +248,13 @@ static const struct states_field poll_fields[] = {
 };
 static const struct states_field success_fields[] = {
     TOKEN_FIELD,
-    { .name = "output", .type = STATES_TEXT, .required = true, .max = OUTPUT_MAX },
+    { .name = "output", .type = STATES_TEXT, .secret = true, .required = true, .max = OUTPUT_MAX },
     { .name = NULL },
 };
 static const struct states_field failure_fields[] = {
     TOKEN_FIELD,
-    { .name = "error", .type = STATES_TEXT, .max = 256 },
-    { .name = "cause", .type = STATES_TEXT, .max = 32768 },
+    { .name = "error", .type = STATES_TEXT, .secret = true, .max = 256 },
+    { .name = "cause", .type = STATES_TEXT, .secret = true, .max = 32768 },
     { .name = NULL },
 };
 static const struct states_field heartbeat_fields[] = { TOKEN_FIELD, { .name = NULL } };

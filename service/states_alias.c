@@ -370,7 +370,7 @@ static const struct states_field route_fields[] = {
     }
 #define DESCRIPTION_FIELD                                                                          \
     {                                                                                              \
-        .name = "description", .type = STATES_TEXT, .max = 256                                     \
+        .name = "description", .type = STATES_TEXT, .secret = true, .max = 256                     \
     }
 #define ROUTES_FIELD(must)                                                                         \
     {                                                                                              \

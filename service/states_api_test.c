@@ -107,6 +107,9 @@ static const struct row {
       ",\"definition\":\"{\\\"StartAt\\\":\\\"P\\\",\\\"States\\\":{\\\"P\\\":"
       "{\\\"Type\\\":\\\"Pass\\\",\\\"Next\\\":\\\"N\\\"}}}\"}",
       "InvalidDefinition", "Invalid State Machine Definition: 'MISSING_TRANSITION_TARGET: " },
+    { "payload that is not shown", "CreateStateMachine",
+      "{\"name\":\"n\"," ROLE ",\"definition\":\"\"}", "ValidationException",
+      "detected: Value at 'definition' failed to satisfy constraint: " },
     { "definition that is no JSON", "CreateStateMachine",
       "{\"name\":\"n\"," ROLE ",\"definition\":\"x\"}", "InvalidDefinition", "" },
     { "description without publishing", "CreateStateMachine",

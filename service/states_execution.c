@@ -220,8 +220,7 @@ static enum states_next start_sync_execution(struct states_call *call)
 static void stopped(struct states_call *call, const struct engine_reply *reply)
 {
     if (reply->done)
-        (void)states_result(
-            call, json_pack("{s:o}", "stopDate", states_time(sr_clock_wall_us(call->api->clock))));
+        (void)states_result(call, json_pack("{s:o}", "stopDate", states_time(reply->started_us)));
     else if (reply->err.code == SR_ERR_NOT_FOUND)
         (void)states_no_execution(call, states_text(call, "executionArn"));
     else
@@ -251,8 +250,8 @@ static enum states_next stop_execution(struct states_call *call)
 static void redriven(struct states_call *call, const struct engine_reply *reply)
 {
     if (reply->done)
-        (void)states_result(call, json_pack("{s:o}", "redriveDate",
-                                            states_time(sr_clock_wall_us(call->api->clock))));
+        (void)states_result(call,
+                            json_pack("{s:o}", "redriveDate", states_time(reply->started_us)));
     else if (reply->err.code == SR_ERR_NOT_FOUND)
         (void)states_no_execution(call, states_text(call, "executionArn"));
     else if (reply->err.code == SR_ERR_CONFLICT)
@@ -267,7 +266,8 @@ static enum states_next redrive_execution(struct states_call *call)
         return STATES_ANSWER;
     return states_ask(call,
                       &(struct engine_request){ .kind = ENGINE_REDRIVE,
-                                                .arn = states_text(call, "executionArn") },
+                                                .arn = states_text(call, "executionArn"),
+                                                .token = states_text(call, "clientToken") },
                       redriven);
 }
 
@@ -355,7 +355,7 @@ static enum states_next list_executions(struct states_call *call)
 #define START_FIELDS                                                                               \
     ARN_FIELD("stateMachineArn"),                                                                  \
         { .name = "name", .type = STATES_TEXT, .any = true, .min = 1, .max = STATES_NAME_MAX },    \
-        { .name = "input", .type = STATES_TEXT, .max = INPUT_MAX },                                \
+        { .name = "input", .type = STATES_TEXT, .secret = true, .max = INPUT_MAX },                \
     {                                                                                              \
         .name = "traceHeader", .type = STATES_TEXT, .max = 256                                     \
     }
@@ -373,8 +373,8 @@ static const struct states_field sync_fields[] = {
 };
 static const struct states_field stop_fields[] = {
     ARN_FIELD("executionArn"),
-    { .name = "error", .type = STATES_TEXT, .max = ERROR_MAX },
-    { .name = "cause", .type = STATES_TEXT, .max = CAUSE_MAX },
+    { .name = "error", .type = STATES_TEXT, .secret = true, .max = ERROR_MAX },
+    { .name = "cause", .type = STATES_TEXT, .secret = true, .max = CAUSE_MAX },
     { .name = NULL },
 };
 static const struct states_field redrive_fields[] = {

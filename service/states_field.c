@@ -71,14 +71,15 @@ static void fault(struct checker *checker, const struct states_field *field, con
     va_start(args, format);
     (void)vsnprintf(constraint, sizeof constraint, format, args);  // cut when it is long
     va_end(args);
-    const bool quoted = value && !json_is_null(value);
-    say(checker, "%sValue %s", checker->count++ ? "; " : "", quoted ? "'" : "");
-    if (quoted)
+    say(checker, "%sValue", checker->count++ ? "; " : "");
+    if (!value) {
+        say(checker, " null");
+    } else if (!field->secret) {
+        say(checker, " '");
         say_value(checker, value, field);
-    else
-        say(checker, "null");
-    say(checker, "%s at '%s' failed to satisfy constraint: %s", quoted ? "'" : "", path,
-        constraint);
+        say(checker, "'");
+    }
+    say(checker, " at '%s' failed to satisfy constraint: %s", path, constraint);
 }
 
 // Spec: AWS JSON 1.0: a member of another type cannot be read at all.

@@ -15,6 +15,21 @@ static void create(struct states_world *world, const char *name, const char *def
                        WORLD_ROLE, "publish", 1));
 }
 
+// With a machine that passes.
+static void open_passing(struct states_world *world)
+{
+    world_open(world);
+    create(world, "m", WORLD_PASS);
+}
+
+// With one whose activity waits for a worker.
+static void open_waiting(struct states_world *world)
+{
+    world_open(world);
+    world_do(world, "CreateActivity", json_pack("{s:s}", "name", "a"));
+    create(world, "m", WAITS);
+}
+
 static void revise(struct states_world *world, const char *comment)
 {
     char definition[256];
@@ -98,8 +113,7 @@ static void all_is_there_after_a_restart(void **state)
 {
     (void)state;
     struct states_world world;
-    world_open(&world);
-    create(&world, "m", WORLD_PASS);
+    open_passing(&world);
     revise(&world, "two");
     alias(&world, "live", 30);
     world_do(&world, "CreateActivity", json_pack("{s:s}", "name", "a"));
@@ -130,8 +144,7 @@ static void an_alias_routes_by_weight(void **state)
 {
     (void)state;
     struct states_world world;
-    world_open(&world);
-    create(&world, "m", WORLD_PASS);
+    open_passing(&world);
     revise(&world, "two");
     alias(&world, "some", 80);
     alias(&world, "none", 0);
@@ -158,9 +171,7 @@ static void executions_outlive_their_machine(void **state)
 {
     (void)state;
     struct states_world world;
-    world_open(&world);
-    world_do(&world, "CreateActivity", json_pack("{s:s}", "name", "a"));
-    create(&world, "m", WAITS);
+    open_waiting(&world);
     const struct started started = start(&world, M, "e");
     assert_true(started.done);
     world_do(&world, "DeleteStateMachine", json_pack("{s:s}", "stateMachineArn", M));
@@ -183,8 +194,7 @@ static void a_version_number_is_never_used_again(void **state)
 {
     (void)state;
     struct states_world world;
-    world_open(&world);
-    create(&world, "m", WORLD_PASS);
+    open_passing(&world);
     world_do(&world, "DeleteStateMachineVersion",
              json_pack("{s:s}", "stateMachineVersionArn", M ":1"));
     world_do(&world, "PublishStateMachineVersion", json_pack("{s:s}", "stateMachineArn", M));
@@ -196,8 +206,7 @@ static void revisions_have_ids_from_the_second_on(void **state)
 {
     (void)state;
     struct states_world world;
-    world_open(&world);
-    create(&world, "m", WORLD_PASS);
+    open_passing(&world);
     world_do(&world, "DescribeStateMachine", json_pack("{s:s}", "stateMachineArn", M));
     assert_null(json_object_get(world.body, "revisionId"));
     sr_clock_fake_advance(&world.clock, 1234567);
@@ -265,9 +274,7 @@ static void long_polls(void **state)
 {
     (void)state;
     struct states_world world;
-    world_open(&world);
-    world_do(&world, "CreateActivity", json_pack("{s:s}", "name", "a"));
-    create(&world, "m", WAITS);
+    open_waiting(&world);
     const char *poll = "{\"activityArn\":\"" A "\",\"workerName\":\"w\"}";
     size_t answers = world.answers;
     world_ask_text(&world, "GetActivityTask", poll);
@@ -306,9 +313,7 @@ static void a_failure_of_a_worker(void **state)
 {
     (void)state;
     struct states_world world;
-    world_open(&world);
-    world_do(&world, "CreateActivity", json_pack("{s:s}", "name", "a"));
-    create(&world, "m", WAITS);
+    open_waiting(&world);
     const struct started started = start(&world, M, "e");
     world_do(&world, "GetActivityTask", json_pack("{s:s}", "activityArn", A));
     world_do(&world, "SendTaskFailure",
@@ -434,8 +439,7 @@ static void pages(void **state)
     (void)state;
     struct states_world world;
     char names[32][256];
-    world_open(&world);
-    create(&world, "m", WORLD_PASS);
+    open_passing(&world);
     for (char c = 'b'; c < 'g'; c++) {
         const char text[] = { c, '\0' };
         revise(&world, text);
@@ -473,8 +477,7 @@ static void limits(void **state)
 {
     (void)state;
     struct states_world world;
-    world_open(&world);
-    create(&world, "m", WORLD_PASS);
+    open_passing(&world);
     revise(&world, "two");
     for (int i = 0; i < 100; i++) {
         char name[16];
@@ -504,8 +507,7 @@ static void the_audit_hears_what_it_was_about(void **state)
 {
     (void)state;
     struct states_world world;
-    world_open(&world);
-    create(&world, "m", WORLD_PASS);
+    open_passing(&world);
     assert_string_equal(world.arn, M);
     world_do(&world, "DescribeStateMachine", json_pack("{s:s}", "stateMachineArn", M ":1"));
     assert_string_equal(world.arn, M ":1");

@@ -41,6 +41,7 @@ struct states_field {
     enum states_type type;
     bool required;
     bool any;                  // of a text: NUL characters are the handler's affair, too
+    bool secret;               // a payload: no refusal shows it
     int64_t min, max;          // characters, value, or members of a list; max 0: no bound
     const char *const *words;  // the only texts, ends with NULL
     const char *pattern;       // shown when `matches` says no

@@ -199,7 +199,7 @@ static enum states_next delete_version(struct states_call *call)
 static const struct states_field publish_fields[] = {
     ARN_FIELD("stateMachineArn"),
     { .name = "revisionId", .type = STATES_TEXT, .max = 256 },
-    { .name = "description", .type = STATES_TEXT, .max = 256 },
+    { .name = "description", .type = STATES_TEXT, .secret = true, .max = 256 },
     { .name = NULL },
 };
 static const struct states_field list_fields[] = { ARN_FIELD("stateMachineArn"),

@@ -25,6 +25,16 @@ static bool want_object(struct asl_checker *checker, const struct asl_at *at)
     return json_is_object(at->value);
 }
 
+// An object with these fields and no others. False: it is none.
+static bool object_of(struct asl_checker *checker, const struct asl_at *at,
+                      const struct asl_field *fields, size_t count)
+{
+    if (!want_object(checker, at))
+        return false;
+    asl_check_fields(checker, at, fields, count, 0, false);
+    return true;
+}
+
 static void one_of(struct asl_checker *checker, const struct asl_at *at, const char *const *words,
                    const char *list)
 {
@@ -107,8 +117,7 @@ void asl_check_retry(struct asl_checker *checker, const struct asl_at *at)
         return;
     for (size_t i = 0; i < json_array_size(at->value); i++) {
         const struct asl_at item = asl_at_index(at, i);
-        if (want_object(checker, &item))
-            asl_check_fields(checker, &item, fields, COUNT(fields), 0, false);
+        (void)object_of(checker, &item, fields, COUNT(fields));  // its faults are told
     }
     all_last(checker, at);
 }
@@ -127,8 +136,7 @@ void asl_check_catch(struct asl_checker *checker, const struct asl_at *at)
         return;
     for (size_t i = 0; i < json_array_size(at->value); i++) {
         const struct asl_at item = asl_at_index(at, i);
-        if (want_object(checker, &item))
-            asl_check_fields(checker, &item, fields, COUNT(fields), 0, false);
+        (void)object_of(checker, &item, fields, COUNT(fields));  // its faults are told
     }
     all_last(checker, at);
 }
@@ -276,9 +284,8 @@ static void reader_config(struct asl_checker *checker, const struct asl_at *at)
         { "MaxItems", 0, asl_check_count, false, false },
         { "MaxItemsPath", 0, asl_check_path, false, false },
     };
-    if (!want_object(checker, at))
+    if (!object_of(checker, at, fields, COUNT(fields)))
         return;
-    asl_check_fields(checker, at, fields, COUNT(fields), 0, false);
     asl_check_pair(checker, at, "MaxItems", "MaxItemsPath", false);
 }
 
@@ -290,8 +297,7 @@ void asl_check_reader(struct asl_checker *checker, const struct asl_at *at)
         { "ReaderConfig", 0, reader_config, false, false },
         { "Comment", 0, asl_check_anything, false, false },
     };
-    if (want_object(checker, at))
-        asl_check_fields(checker, at, fields, COUNT(fields), 0, false);
+    (void)object_of(checker, at, fields, COUNT(fields));  // its faults are told
 }
 
 void asl_check_writer(struct asl_checker *checker, const struct asl_at *at)
@@ -302,8 +308,7 @@ void asl_check_writer(struct asl_checker *checker, const struct asl_at *at)
         { "WriterConfig", 0, asl_check_object, false, false },
         { "Comment", 0, asl_check_anything, false, false },
     };
-    if (want_object(checker, at))
-        asl_check_fields(checker, at, fields, COUNT(fields), 0, false);
+    (void)object_of(checker, at, fields, COUNT(fields));  // its faults are told
 }
 
 void asl_check_batcher(struct asl_checker *checker, const struct asl_at *at)
@@ -316,9 +321,8 @@ void asl_check_batcher(struct asl_checker *checker, const struct asl_at *at)
         { "BatchInput", 0, asl_check_template, false, false },
         { "Comment", 0, asl_check_anything, false, false },
     };
-    if (!want_object(checker, at))
+    if (!object_of(checker, at, fields, COUNT(fields)))
         return;
-    asl_check_fields(checker, at, fields, COUNT(fields), 0, false);
     asl_check_pair(checker, at, "MaxItemsPerBatch", "MaxItemsPerBatchPath", false);
     asl_check_pair(checker, at, "MaxInputBytesPerBatch", "MaxInputBytesPerBatchPath", false);
 }
@@ -344,6 +348,5 @@ void asl_check_processor_config(struct asl_checker *checker, const struct asl_at
         { "ExecutionType", 0, execution_type, false, false },
         { "Comment", 0, asl_check_anything, false, false },
     };
-    if (want_object(checker, at))
-        asl_check_fields(checker, at, fields, COUNT(fields), 0, false);
+    (void)object_of(checker, at, fields, COUNT(fields));  // its faults are told
 }

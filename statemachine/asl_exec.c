@@ -59,6 +59,7 @@ bool asl_exec_new(const struct asl_exec_params *params, struct asl_exec **ret_ex
         params->payload_bytes_max ? params->payload_bytes_max : ASL_PAYLOAD_BYTES_MAX;
     exec->step_max = params->step_max ? params->step_max : ASL_STEP_MAX;
     exec->no_redrive_count = params->no_redrive_count;
+    exec->timeout_s_max = params->timeout_s_max;
     *ret_exec = sr_take(exec);
     return true;
 }
@@ -71,6 +72,7 @@ void asl_exec_free(struct asl_exec *exec)
     json_decref(exec->input);
     json_decref(exec->context);
     free(exec->ops);
+    free(exec->redrives);
     free(exec->execution_arn);
     free(exec->execution_name);
     free(exec->role_arn);
@@ -300,12 +302,15 @@ static bool not_heard(struct asl_exec *exec)
 
 static bool set_timeout(struct asl_exec *exec)
 {
-    if (!exec->def->timeout_s)
+    int64_t timeout_s = exec->def->timeout_s;
+    if (exec->timeout_s_max && (!timeout_s || timeout_s > exec->timeout_s_max))
+        timeout_s = exec->timeout_s_max;
+    if (!timeout_s)
         return true;
     exec->timeout_op = ++exec->last_op;
     struct asl_command *command = asl_exec_command(exec, ASL_COMMAND_TIMER, exec->timeout_op);
     if (command)
-        command->at_us = exec->now->now_us + exec->def->timeout_s * 1000000;
+        command->at_us = exec->now->now_us + timeout_s * 1000000;
     return command != NULL;
 }
 
@@ -352,7 +357,8 @@ static bool redrive(struct asl_exec *exec)
     json_t *details = json_pack("{s:I}", "redriveCount", (json_int_t)exec->redrive_count);
     if (!details)
         return asl_exec_no_memory(exec);
-    if (!asl_exec_event(exec, NULL, ASL_EVENT_ExecutionRedriven, details))
+    if (!asl_exec_event(exec, NULL, ASL_EVENT_ExecutionRedriven, details) ||
+        !asl_redrive_note(exec))
         return false;
     root->last_id = exec->history.last_id;
     // Spec: RedriveExecution: the whole time-out begins anew.
@@ -421,6 +427,10 @@ static bool dispatch(struct asl_exec *exec, const struct asl_input *input)
     case ASL_INPUT_START: return start(exec, input);
     case ASL_INPUT_CONTINUE: return true;
     case ASL_INPUT_STOP: return stop(exec, input);
+    case ASL_INPUT_STOP_CHILD: {
+        struct asl_thread *const child = asl_run_find_child(exec->root, input->op);
+        return child ? asl_group_child_stopped(exec, child, input) : not_heard(exec);
+    }
     case ASL_INPUT_TIMER:
         if (input->op && input->op == exec->timeout_op)
             return time_out(exec);
@@ -477,6 +487,7 @@ static const char *const input_names[ASL_INPUT_KIND_COUNT] = {
     [ASL_INPUT_STOP] = "stop",
     [ASL_INPUT_REDRIVE] = "redrive",
     [ASL_INPUT_MAP_RUN] = "map-run",
+    [ASL_INPUT_STOP_CHILD] = "stop-child",
 };
 
 static bool write_text(struct sr_str *out, const char *key, const char *text, struct sr_err *err)

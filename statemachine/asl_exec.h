@@ -30,8 +30,9 @@ enum asl_input_kind {
     ASL_INPUT_RESULTS_WRITTEN,  // value: the output of a Map with a ResultWriter
     ASL_INPUT_RESULTS_FAILED,   // cause
     ASL_INPUT_STOP,             // error, cause: either may be NULL
-    ASL_INPUT_REDRIVE,          // go on from what failed
-    ASL_INPUT_MAP_RUN,          // changes a map run; value: any of the ASL_RUN_* numbers
+    ASL_INPUT_REDRIVE,     // go on from what failed; value: the caller's token, a text, or NULL
+    ASL_INPUT_MAP_RUN,     // changes a map run; value: any of the ASL_RUN_* numbers
+    ASL_INPUT_STOP_CHILD,  // op: a child execution of a map run; error, cause: as with STOP
     ASL_INPUT_KIND_COUNT,
 };
 
@@ -110,9 +111,12 @@ struct asl_exec_params {
     size_t payload_bytes_max;  // 0: 256 KiB
     size_t step_max;           // state transitions of one input before CONTINUE; 0: 1000
     bool no_redrive_count;     // the context object of StartSyncExecution has none
+    int64_t timeout_s_max;     // no execution runs longer; 0: what its definition says
 };
 
 enum { ASL_PAYLOAD_BYTES_MAX = 256 * 1024, ASL_STEP_MAX = 1000, ASL_THREADS_MAX = 1000000 };
+// How many tokens of redrives are remembered, and for how long.
+enum { ASL_REDRIVES_MAX = 10, ASL_REDRIVE_TOKEN_S = 15 * 60, ASL_REDRIVE_TOKEN_BYTES = 4 * 64 + 1 };
 
 struct asl_exec;
 
@@ -134,5 +138,8 @@ uint64_t asl_exec_last_event(const struct asl_exec *exec);
 size_t asl_exec_thread_count(const struct asl_exec *exec);
 // Whether an input with this op would be heard.
 bool asl_exec_waits_for(const struct asl_exec *exec, uint64_t op);
+// When a redrive with this token was done, if that was lately.
+bool asl_exec_redriven(const struct asl_exec *exec, const char *token, int64_t now_us,
+                       int64_t *ret_us);
 // The state that waits for it; NULL: none does.
 const struct asl_state *asl_exec_state_of(const struct asl_exec *exec, uint64_t op);

@@ -250,6 +250,7 @@ bool asl_group_written(struct asl_exec *exec, struct asl_thread *thread,
 bool asl_group_go_on(struct asl_exec *exec, struct asl_thread *thread)
 {
     struct asl_group *group = thread->group;
+    asl_thread_unready(exec, thread);  // a turn that a redrive gave it would do the same once more
     if (!start_children(exec, thread))
         return false;
     return group->done + group->failed < group->count || group_done(exec, thread);
@@ -319,16 +320,20 @@ bool asl_group_exceeded(struct asl_exec *exec, struct asl_thread *thread, struct
            asl_run_end(exec, thread, ASL_FAILED) && asl_thread_fail(exec, thread, &threshold);
 }
 
-static bool distributed_child_failed(struct asl_exec *exec, struct asl_thread *child,
-                                     struct asl_failure *failure)
+// `failure` may be of a child that is freed here: it is not read after that.
+static bool child_lost(struct asl_exec *exec, struct asl_thread *child, enum asl_status status,
+                       const struct asl_failure *failure)
 {
     struct asl_thread *thread = child->parent;
     json_t *details = json_pack("{s:s*, s:s*}", "error", failure->error, "cause", failure->cause);
     if (!details)
         return asl_exec_no_memory(exec);
     child->over = true;
-    if (!asl_exec_event(exec, child, ASL_EVENT_ExecutionFailed, details) ||
-        !asl_run_child(exec, child, ASL_FAILED, false))
+    if (!asl_exec_event(exec, child,
+                        status == ASL_FAILED ? ASL_EVENT_ExecutionFailed
+                                             : ASL_EVENT_ExecutionAborted,
+                        details) ||
+        !asl_run_child(exec, child, status, false))
         return false;
     struct asl_group *group = thread->group;
     if (!group->lost && !(group->lost = calloc(group->count, sizeof *group->lost)))
@@ -343,12 +348,22 @@ static bool distributed_child_failed(struct asl_exec *exec, struct asl_thread *c
     return asl_group_go_on(exec, thread);
 }
 
+bool asl_group_child_stopped(struct asl_exec *exec, struct asl_thread *child,
+                             const struct asl_input *input)
+{
+    sr_auto(asl_failure) struct asl_failure failure = { 0 };
+    if (!asl_failure_set(&failure, input->error, input->cause))
+        return asl_exec_no_memory(exec);
+    child->over = true;  // what it waits for ends in silence, as when a whole execution is stopped
+    return asl_thread_abort(exec, child, false) && child_lost(exec, child, ASL_ABORTED, &failure);
+}
+
 bool asl_group_child_failed(struct asl_exec *exec, struct asl_thread *child,
                             struct asl_failure *failure)
 {
     struct asl_thread *thread = child->parent;
     if (is_distributed(thread))
-        return distributed_child_failed(exec, child, failure);
+        return child_lost(exec, child, ASL_FAILED, failure);
     if (thread->state->type == ASL_MAP) {
         if (!iteration_event(exec, child, child->slot, ASL_EVENT_MapIterationFailed))
             return false;

@@ -86,6 +86,12 @@ struct asl_op {
     struct asl_thread *thread;
 };
 
+// A redrive that a caller gave a token to.
+struct asl_redrive {
+    char token[ASL_REDRIVE_TOKEN_BYTES];
+    int64_t at_us;
+};
+
 struct asl_exec {
     const struct asl_def *def;
     char *execution_arn, *execution_name, *role_arn, *machine_arn, *machine_name, *token_key;
@@ -94,6 +100,9 @@ struct asl_exec {
     enum asl_status status;
     int64_t started_us;
     int64_t redrive_count;
+    int64_t timeout_s_max;
+    struct asl_redrive *redrives;  // ASL_REDRIVES_MAX of them, round and round; NULL: none yet
+    size_t redrive_next;
     json_t *input;
     uint64_t last_op, timeout_op;
     struct asl_history history;
@@ -135,6 +144,8 @@ SR_MUST_USE struct asl_thread *asl_thread_new(struct asl_exec *exec, struct asl_
                                               size_t slot, const struct asl_flow *flow,
                                               json_t *input);            // NULL: failed
 void asl_thread_free(struct asl_exec *exec, struct asl_thread *thread);  // and all below; silent
+// Takes it out of the queue of those that have a turn.
+void asl_thread_unready(struct asl_exec *exec, struct asl_thread *thread);
 // Ends what a thread and those below it wait for, with the events that say so.
 SR_MUST_USE bool asl_thread_abort(struct asl_exec *exec, struct asl_thread *thread, bool events);
 SR_MUST_USE bool asl_thread_run(struct asl_exec *exec, struct asl_thread *thread);
@@ -164,6 +175,9 @@ SR_MUST_USE bool asl_group_child_done(struct asl_exec *exec, struct asl_thread *
                                       json_t *output);
 SR_MUST_USE bool asl_group_child_failed(struct asl_exec *exec, struct asl_thread *child,
                                         struct asl_failure *failure);
+// Somebody ends one child execution of a distributed map, which counts as failed.
+SR_MUST_USE bool asl_group_child_stopped(struct asl_exec *exec, struct asl_thread *child,
+                                         const struct asl_input *input);
 SR_MUST_USE bool asl_group_written(struct asl_exec *exec, struct asl_thread *thread,
                                    const struct asl_input *input);
 void asl_group_free(struct asl_exec *exec, struct asl_thread *thread);
@@ -188,6 +202,10 @@ SR_MUST_USE bool asl_run_update(struct asl_exec *exec, struct asl_thread *thread
                                 const json_t *numbers);
 char *asl_run_arn(struct asl_exec *exec, const struct asl_thread *thread, uint64_t child,
                   uint64_t run);  // child 0: of the run; NULL: failed
+// The child execution with this history that has not ended, below the thread; NULL: none.
+struct asl_thread *asl_run_find_child(struct asl_thread *thread, uint64_t history);
+// Remembers the token of the redrive at work.
+SR_MUST_USE bool asl_redrive_note(struct asl_exec *exec);
 // What had not ended is entered again, below the thread too.
 SR_MUST_USE bool asl_thread_redrive(struct asl_exec *exec, struct asl_thread *thread);
 

@@ -144,7 +144,49 @@ bool asl_run_update(struct asl_exec *exec, struct asl_thread *thread, const json
     return asl_group_go_on(exec, thread);
 }
 
+struct asl_thread *asl_run_find_child(struct asl_thread *thread, uint64_t history)
+{
+    struct asl_thread *child = thread && thread->group ? thread->group->first : NULL;
+    for (; child; child = child->after) {
+        if (child->owns_history && child->history->child == history)
+            return child->over ? NULL : child;
+        struct asl_thread *const below = asl_run_find_child(child, history);
+        if (below)
+            return below;
+    }
+    return NULL;
+}
+
 // --- redrive ---
+
+// Spec: RedriveExecution: idempotent for the last 10 client tokens, for 15 minutes.
+bool asl_redrive_note(struct asl_exec *exec)
+{
+    const char *token = json_string_value(exec->now->value);
+    if (!token)
+        return true;
+    if (!exec->redrives && !(exec->redrives = calloc(ASL_REDRIVES_MAX, sizeof *exec->redrives)))
+        return asl_exec_no_memory(exec);
+    struct asl_redrive *redrive = &exec->redrives[exec->redrive_next++ % ASL_REDRIVES_MAX];
+    redrive->at_us = exec->now->now_us;
+    return sr_format(redrive->token, sizeof redrive->token, "%s", token) ||
+           sr_fail(exec->err, SR_ERR_INVALID, "a token of more than %d bytes",
+                   ASL_REDRIVE_TOKEN_BYTES - 1);
+}
+
+bool asl_exec_redriven(const struct asl_exec *exec, const char *token, int64_t now_us,
+                       int64_t *ret_us)
+{
+    for (size_t i = 0; exec->redrives && i < ASL_REDRIVES_MAX; i++) {
+        const struct asl_redrive *redrive = &exec->redrives[i];
+        if (redrive->at_us && strcmp(redrive->token, token) == 0 &&
+            now_us - redrive->at_us < ASL_REDRIVE_TOKEN_S * INT64_C(1000000)) {
+            *ret_us = redrive->at_us;
+            return true;
+        }
+    }
+    return false;
+}
 
 static bool redrive_run(struct asl_exec *exec, struct asl_thread *thread)
 {

@@ -56,7 +56,7 @@ struct asl_thread *asl_thread_new(struct asl_exec *exec, struct asl_thread *pare
     return thread;
 }
 
-static void unready(struct asl_exec *exec, struct asl_thread *thread)
+void asl_thread_unready(struct asl_exec *exec, struct asl_thread *thread)
 {
     if (!thread->is_ready)
         return;
@@ -72,7 +72,7 @@ void asl_thread_free(struct asl_exec *exec, struct asl_thread *thread)
     if (!thread)
         return;
     asl_group_free(exec, thread);
-    unready(exec, thread);
+    asl_thread_unready(exec, thread);
     asl_exec_unwait(exec, thread);
     json_decref(thread->input);
     json_decref(thread->vars);
@@ -103,7 +103,7 @@ bool asl_thread_abort(struct asl_exec *exec, struct asl_thread *thread, bool eve
             !asl_exec_command(exec, task ? ASL_COMMAND_TASK_CANCEL : ASL_COMMAND_TIMER_CANCEL, op))
             return false;
     }
-    unready(exec, thread);
+    asl_thread_unready(exec, thread);
     if (thread->group && thread->group->run && !asl_run_end(exec, thread, ASL_ABORTED))
         return false;
     const enum asl_event_type type = type_events[thread->state->type].aborted;
@@ -258,7 +258,6 @@ static bool retry(struct asl_exec *exec, struct asl_thread *thread,
     if (delay_us < 0)
         return true;
     asl_group_free(exec, thread);
-    unready(exec, thread);
     thread->attempts[found]++;
     thread->retry_count++;
     *ret_retries = true;
@@ -312,6 +311,7 @@ bool asl_thread_fail(struct asl_exec *exec, struct asl_thread *thread, struct as
 {
     const struct asl_state *state = thread->state;
     bool retries;
+    asl_thread_unready(exec, thread);  // what a redrive had given it a turn for is over
     // Unless the state is tried again or its failure caught, its children stay for a redrive.
     if (!retry(exec, thread, failure, &retries))
         return false;

@@ -137,6 +137,7 @@ void engine_free(struct engine *engine)
     engine_watchers_free(engine);
     while (engine->newest)
         engine_run_drop(engine, engine->newest);
+    engine_defs_shrink(engine, 0);
     for (size_t i = 0; i < engine->tasks.room; i++) {
         if (engine->tasks.slots[i].execution) {
             engine_task_done(engine->tasks.slots[i].value);
@@ -335,7 +336,38 @@ static bool fire_due(struct engine *engine, struct round *round, struct sr_err *
     return true;
 }
 
+// The task was cancelled while it lay there, maybe in this very round: the worker waits on.
+static bool wait_on(struct engine *engine, struct engine_match *match, struct sr_err *err)
+{
+    const bool asked = engine_activities_ask(engine->activities, match->arn, &match->poll, err);
+    engine_match_done(match);
+    return asked;
+}
+
 // The history says that a worker has the task before the worker hears of it.
+static bool hand_over(struct engine *engine, struct store_task *task, struct engine_match *match,
+                      struct sr_err *err)
+{
+    const struct asl_input input = { .kind = ASL_INPUT_TASK_STARTED,
+                                     .op = match->ref.op,
+                                     .error = match->worker };
+    struct engine_act *act = engine_act_add(engine, ACT_MATCH, err);
+    if (!act) {
+        engine_match_done(match);
+        return false;
+    }
+    act->match = *match;  // from here on undo() gives both back
+    bool there;
+    task->taken = true;
+    task->heartbeat_at_us = task->heartbeat_s ? engine->now_us + task->heartbeat_s * 1000000 : 0;
+    if (!engine->store->ops->task_set(engine->store->self, task, &there, err))
+        return false;
+    if (there)
+        return engine_run_apply_or_stop(engine, task->execution, &input, err);
+    engine->act_count--;
+    return wait_on(engine, match, err);
+}
+
 static bool hand_out(struct engine *engine, struct sr_err *err)
 {
     struct engine_match match;
@@ -343,28 +375,7 @@ static bool hand_out(struct engine *engine, struct sr_err *err)
          i++) {
         struct store_task *task =
             engine_table_get(&engine->tasks, match.ref.execution, match.ref.op);
-        if (!task) {  // cancelled while it lay there: the worker waits on
-            const bool asked =
-                engine_activities_ask(engine->activities, match.arn, &match.poll, err);
-            engine_match_done(&match);
-            if (!asked)
-                return false;
-            continue;
-        }
-        struct engine_act *act = engine_act_add(engine, ACT_MATCH, err);
-        if (!act) {
-            engine_match_done(&match);
-            return false;
-        }
-        act->match = match;
-        task->taken = true;
-        task->heartbeat_at_us =
-            task->heartbeat_s ? engine->now_us + task->heartbeat_s * 1000000 : 0;
-        const struct asl_input input = { .kind = ASL_INPUT_TASK_STARTED,
-                                         .op = task->op,
-                                         .error = match.worker };
-        if (!engine->store->ops->task_put(engine->store->self, task, err) ||
-            !engine_run_apply_or_stop(engine, task->execution, &input, err))
+        if (!(task ? hand_over(engine, task, &match, err) : wait_on(engine, &match, err)))
             return false;
     }
     return true;
@@ -407,6 +418,26 @@ static void forget_touched(struct engine *engine, bool drop)
     }
 }
 
+// What the engine or a handler asks for is not refused, as there is nobody to ask again: the fault
+// of a store is no task's failure. It is heard in a later round.
+static bool is_own(const struct engine_job *job)
+{
+    return job->request.kind == ENGINE_ANSWER ||
+           (job->request.kind == ENGINE_START && job->request.ref.execution);
+}
+
+static void begin_again(struct engine *engine, struct engine_job *job)
+{
+    struct store_task *task =
+        engine_table_get(&engine->tasks, job->request.ref.execution, job->request.ref.op);
+    if (task && job->took)
+        task->taken = false;
+    job->took = job->failed = false;
+    free(job->arn);
+    job->arn = NULL;
+    job->execution = 0;
+}
+
 static void undo(struct engine *engine, struct round *round, const struct sr_err *why)
 {
     struct sr_err ignored = { 0 };
@@ -422,6 +453,7 @@ static void undo(struct engine *engine, struct round *round, const struct sr_err
     }
     engine_acts_drop(engine, 0);
     forget_touched(engine, true);
+    engine_defs_shrink(engine, 0);
     for (size_t i = 0; i < round->timer_count; i++)
         engine_must(engine, engine_timers_add(&engine->timers, round->timers[i], &ignored));
     struct engine_job *next, *again = NULL, **tail = &again;
@@ -430,13 +462,8 @@ static void undo(struct engine *engine, struct round *round, const struct sr_err
         job->next = NULL;
         if (job->request.ended && job->execution && !job->failed)
             engine_unwatch(engine, job->execution, job->request.ended_self);
-        if (job->request.kind ==
-            ENGINE_ANSWER) {  // a result must not be lost: it is heard in a later round
-            struct store_task *task =
-                engine_table_get(&engine->tasks, job->request.ref.execution, job->request.ref.op);
-            if (task)
-                task->taken = false;
-            job->failed = false;
+        if (is_own(job)) {
+            begin_again(engine, job);
             *tail = job;
             tail = &job->next;
         } else {

@@ -61,8 +61,8 @@ SR_MUST_USE bool engine_loop(struct engine *engine, const struct sr_cancel *canc
 enum engine_request_kind {
     ENGINE_PUT_MACHINE,  // name, text: definition, role, type
     ENGINE_START,        // arn: the machine, a version or an alias; name; text: input
-    ENGINE_STOP,         // arn: the execution; error, cause
-    ENGINE_REDRIVE,      // arn: the execution
+    ENGINE_STOP,         // arn: the execution, also a map run's child execution; error, cause
+    ENGINE_REDRIVE,      // arn: the execution; token: the caller's, NULL: none
     ENGINE_MAP_RUN,      // arn: the map run; text: {ASL_RUN_*: number, ...}
     ENGINE_SUCCEED,      // token; text: output
     ENGINE_FAIL,         // token; error, cause
@@ -75,8 +75,8 @@ enum engine_request_kind {
 struct engine_reply {
     bool done;  // else `err` says why not
     struct sr_err err;
-    const char *arn;  // of the machine or execution; borrowed during the call
-    int64_t started_us;
+    const char *arn;     // of the machine or execution; borrowed during the call
+    int64_t started_us;  // ENGINE_STOP: when it ended; ENGINE_REDRIVE: when that was done
     const struct asl_faults
         *faults;  // ENGINE_PUT_MACHINE: why the definition is refused; NULL: none
 };
@@ -135,6 +135,8 @@ struct engine_counts engine_counts(const struct engine *engine);
 
 enum {
     ENGINE_REQUESTS_MAX = 100000,
+    ENGINE_EXPRESS_S_MAX = 300,             // no express execution runs longer
+    ENGINE_DEFS_IDLE_BYTES_MAX = 2 << 20,   // texts of definitions kept parsed without an execution
     ENGINE_COLLECT_ROWS = 500,              // removed in one round
     ENGINE_COLLECT_PAUSE_US = 20 * 1000,    // between rounds that remove something
     ENGINE_COLLECT_IDLE_US = 60 * 1000000,  // between looks when there is nothing

@@ -21,13 +21,14 @@ SR_MUST_USE bool engine_table_put(struct engine_table *table, int64_t execution,
 void *engine_table_get(const struct engine_table *table, int64_t execution, uint64_t op);
 void *engine_table_take(struct engine_table *table, int64_t execution, uint64_t op);
 
-// A definition in use.
+// A definition.
 struct engine_def {
     struct engine_def *next;
     int64_t revision;
     struct asl_def *def;
     char *machine, *name, *role;
-    size_t users;
+    size_t bytes;  // of its text, never 0
+    size_t users;  // executions in memory; 0: it is idle
 };
 
 // An execution in memory.
@@ -38,6 +39,7 @@ struct engine_run {
     char *arn;
     int64_t parent;
     uint64_t parent_op;
+    bool express;
     struct engine_def *def;
     struct asl_exec *exec;
     bool touched;  // in the round that is not committed yet
@@ -52,6 +54,7 @@ struct engine_job {  // a queued request, with its own copies
     struct asl_faults faults;
     struct sr_err err;
     bool failed;
+    bool took;   // ENGINE_ANSWER: it set the task's `taken`
     bool polls;  // ENGINE_POLL: it stands in its queue and will be answered there
     char *arn;   // what the reply says
     int64_t started_us, execution;
@@ -96,8 +99,9 @@ struct engine {
         struct engine_job *first, *last;
         size_t count;
         bool wake;
-    } queued;  // under `lock`
-    struct engine_def *defs;
+    } queued;                 // under `lock`
+    struct engine_def *defs;  // by last use, newest first
+    size_t idle_def_bytes;
     struct engine_table runs, tasks;  // tasks: struct store_task, strings owned
     struct engine_table waits;        // timers that count; the heap may hold others
     struct engine_table watchers;  // struct engine_watcher: who waits for the end of an execution
@@ -114,6 +118,14 @@ struct engine {
     int64_t now_us;  // of the round
 };
 
+// engine_def.c: definitions, for engine_def_release().
+SR_MUST_USE bool engine_def_get(struct engine *engine, int64_t revision,
+                                struct engine_def **ret_def, struct sr_err *err);
+void engine_def_release(struct engine *engine, struct engine_def *def);
+// Frees idle ones. All of them (0) when a round is undone: the number of a revision that is not in
+// the store after all will be another's.
+void engine_defs_shrink(struct engine *engine, size_t idle_bytes_max);
+
 // engine_run.c: executions in memory.
 SR_MUST_USE bool engine_run_get(struct engine *engine, int64_t id, struct engine_run **ret_run,
                                 struct sr_err *err);
@@ -123,8 +135,6 @@ SR_MUST_USE bool engine_run_new(struct engine *engine, const struct store_execut
                                 struct sr_err *err);
 void engine_run_drop(struct engine *engine, struct engine_run *run);
 void engine_run_shrink(struct engine *engine);  // to cache_max
-SR_MUST_USE bool engine_def_get(struct engine *engine, int64_t revision,
-                                struct engine_def **ret_def, struct sr_err *err);
 // Applies an input, logs it, stores what it causes, notes what is to be done after the commit.
 SR_MUST_USE bool engine_run_apply(struct engine *engine, int64_t id, const struct asl_input *input,
                                   struct sr_err *err);
@@ -150,7 +160,7 @@ void engine_unwatch(struct engine *engine, int64_t execution, const void *self);
 void engine_watchers_free(struct engine *engine);
 
 // A timer's op that is none of the fold's: the execution is to be stopped, because the task that
-// waited for it is gone.
+// waited for it is gone; or, when it has ended and was express, to be forgotten.
 #define ENGINE_OP_STOP ((uint64_t)INT64_MAX)
 SR_MUST_USE bool engine_run_stop_asked(struct engine *engine, int64_t id, struct sr_err *err);
 

@@ -32,7 +32,7 @@ static bool put_machine(struct engine *engine, struct engine_job *job, struct sr
 }
 
 struct found {
-    int64_t id, revision, started_us, parent;
+    int64_t id, revision, started_us, stopped_us, parent;
     uint64_t parent_op;
     int status;
     char *input;
@@ -44,6 +44,7 @@ static bool found_execution(void *self, const struct store_execution *execution,
     *found = (struct found){ .id = execution->id,
                              .status = execution->status,
                              .started_us = execution->started_us,
+                             .stopped_us = execution->stopped_us,
                              .parent = execution->parent,
                              .parent_op = execution->parent_op,
                              .input = strdup(execution->input) };
@@ -257,24 +258,84 @@ static bool start(struct engine *engine, struct engine_job *job, struct sr_err *
                             &(struct asl_input){ .kind = ASL_INPUT_START, .value = value }, err);
 }
 
-static bool to_execution(struct engine *engine, struct engine_job *job, enum asl_input_kind kind,
-                         struct sr_err *err)
+static bool found_child(void *self, const struct store_child *child, struct sr_err *err)
+{
+    (void)err;
+    struct store_child *found = self;
+    *found = *child;
+    found->arn = NULL;  // borrowed
+    return true;
+}
+
+// A child execution of a map run has no log of its own: its parent hears.
+static bool stop_child(struct engine *engine, struct engine_job *job,
+                       const struct store_child *child, struct sr_err *err)
+{
+    const bool runs = child->status == ASL_RUNNING;
+    job->started_us = runs ? engine->now_us : child->stopped_us;
+    const struct asl_input input = { .kind = ASL_INPUT_STOP_CHILD,
+                                     .op = child->op,
+                                     .error = job->request.error,
+                                     .cause = job->request.cause };
+    return !runs || engine_run_apply(engine, child->execution, &input, err);
+}
+
+static bool stop(struct engine *engine, struct engine_job *job, struct sr_err *err)
 {
     struct found found = { 0 };
+    struct store_child child = { 0 };
+    const struct engine_request *request = &job->request;
+    const struct store *store = engine->store;
+    if (!store->ops->execution_get(store->self, request->arn, found_execution, &found, err)) {
+        if (err->code != SR_ERR_NOT_FOUND)
+            return false;
+        *err = (struct sr_err){ 0 };
+        return store->ops->child_get(store->self, request->arn, found_child, &child, err) &&
+               stop_child(engine, job, &child, err);
+    }
+    free(found.input);
+    const bool runs = found.status == ASL_RUNNING;  // else nothing is left to stop
+    job->started_us = runs ? engine->now_us : found.stopped_us;
+    const struct asl_input input = { .kind = ASL_INPUT_STOP,
+                                     .error = request->error,
+                                     .cause = request->cause };
+    return !runs || engine_run_apply(engine, found.id, &input, err);
+}
+
+// Spec: RedriveExecution: a child execution is redriven with its map run, by its parent's redrive.
+static bool no_redrive(struct engine *engine, const char *arn, struct sr_err *err)
+{
+    struct store_child child = { 0 };
+    const struct store *store = engine->store;
+    *err = (struct sr_err){ 0 };
+    return store->ops->child_get(store->self, arn, found_child, &child, err) &&
+           sr_fail(err, SR_ERR_CONFLICT,
+                   "Execution is a child execution of a map run and is redriven with it");
+}
+
+static bool redrive(struct engine *engine, struct engine_job *job, struct sr_err *err)
+{
+    struct found found = { 0 };
+    struct engine_run *run;
     const struct engine_request *request = &job->request;
     if (!engine->store->ops->execution_get(engine->store->self, request->arn, found_execution,
                                            &found, err))
-        return false;
+        return err->code == SR_ERR_NOT_FOUND && no_redrive(engine, request->arn, err);
     free(found.input);
-    const bool runs = found.status == ASL_RUNNING;
-    if (kind == ASL_INPUT_REDRIVE && (runs || found.status == ASL_SUCCEEDED))
+    if (request->token) {  // the same as before: it is answered as before
+        if (!engine_run_get(engine, found.id, &run, err))
+            return false;
+        if (asl_exec_redriven(run->exec, request->token, engine->now_us, &job->started_us))
+            return true;
+    }
+    if (found.status == ASL_RUNNING || found.status == ASL_SUCCEEDED)
         return sr_fail(err, SR_ERR_CONFLICT, "Execution is %s and cannot be redriven",
                        asl_status_name((enum asl_status)found.status));
-    if (kind == ASL_INPUT_STOP && !runs)
-        return true;  // it has ended: nothing is left to stop
-    const struct asl_input input = { .kind = kind,
-                                     .error = request->error,
-                                     .cause = request->cause };
+    sr_auto(json) json_t *token = request->token ? json_string(request->token) : NULL;
+    if (request->token && !jx_made(token, err))
+        return false;
+    job->started_us = engine->now_us;
+    const struct asl_input input = { .kind = ASL_INPUT_REDRIVE, .value = token };
     return engine_run_apply(engine, found.id, &input, err);
 }
 
@@ -307,6 +368,11 @@ static bool to_map_run(struct engine *engine, struct engine_job *job, struct sr_
     return engine_run_apply(engine, found.execution, &input, err);
 }
 
+static bool gone(struct sr_err *err)
+{
+    return sr_fail(err, SR_ERR_NOT_FOUND, "Task Timed Out: 'Provided task does not exist anymore'");
+}
+
 // Tokens are "EXECUTION-ARN.OP.MAC"; the one that was given out is in the table.
 static bool find_token(struct engine *engine, const char *token, struct store_task **ret_task,
                        struct sr_err *err)
@@ -328,8 +394,7 @@ static bool find_token(struct engine *engine, const char *token, struct store_ta
                    : sr_fail(err, missing.code, "%s", missing.message);
     struct store_task *task = engine_table_get(&engine->tasks, id, number);
     if (!task)
-        return sr_fail(err, SR_ERR_NOT_FOUND,
-                       "Task Timed Out: 'Provided task does not exist anymore'");
+        return gone(err);
     unsigned differs = strlen(task->token) != strlen(token);
     for (size_t i = 0; task->token[i] && token[i]; i++)  // as long for every wrong one
         differs |= (unsigned char)task->token[i] ^ (unsigned char)token[i];
@@ -353,7 +418,9 @@ static bool by_token(struct engine *engine, struct engine_job *job, struct sr_er
         if (!task->heartbeat_s)
             return true;
         task->heartbeat_at_us = engine->now_us + task->heartbeat_s * 1000000;
-        return engine->store->ops->task_put(engine->store->self, task, err);
+        bool there;
+        return engine->store->ops->task_set(engine->store->self, task, &there, err) &&
+               (there || gone(err));
     }
     const struct asl_input input = {
         .kind = request->kind == ENGINE_SUCCEED ? ASL_INPUT_TASK_SUCCEEDED : ASL_INPUT_TASK_FAILED,
@@ -425,9 +492,12 @@ static bool handler_answer(struct engine *engine, struct engine_job *job, struct
     if (input.kind == ASL_INPUT_TASK_SUBMITTED) {
         if (task->taken)
             return true;  // handed over before a crash
-        task->taken = true;
-        if (!engine->store->ops->task_put(engine->store->self, task, err))
+        bool there;
+        task->taken = job->took = true;
+        if (!engine->store->ops->task_set(engine->store->self, task, &there, err))
             return false;
+        if (!there)
+            return true;  // dropped in this very round
     }
     return engine_run_apply_or_stop(engine, task->execution, &input, err);
 }
@@ -446,8 +516,8 @@ bool engine_handle(struct engine *engine, struct engine_job *job, struct sr_err 
     switch (job->request.kind) {
     case ENGINE_PUT_MACHINE: return put_machine(engine, job, err);
     case ENGINE_START: return start(engine, job, err);
-    case ENGINE_STOP: return to_execution(engine, job, ASL_INPUT_STOP, err);
-    case ENGINE_REDRIVE: return to_execution(engine, job, ASL_INPUT_REDRIVE, err);
+    case ENGINE_STOP: return stop(engine, job, err);
+    case ENGINE_REDRIVE: return redrive(engine, job, err);
     case ENGINE_MAP_RUN: return to_map_run(engine, job, err);
     case ENGINE_SUCCEED:
     case ENGINE_FAIL:

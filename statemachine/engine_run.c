@@ -4,66 +4,7 @@
 
 #include "base/jx.h"
 #include "base/str.h"
-#include "statemachine/asl_parse.h"
 #include "statemachine/engine_priv.h"
-
-// --- definitions ---
-
-static bool def_row(void *self, const struct store_machine *machine, struct sr_err *err)
-{
-    struct engine_def *def = self;
-    sr_auto(json) json_t *json = NULL;
-    def->machine = strdup(machine->arn);
-    def->name = strdup(machine->name);
-    def->role = machine->role ? strdup(machine->role) : NULL;
-    if (!def->machine || !def->name || (machine->role && !def->role))
-        return sr_fail(err, SR_ERR_NO_MEMORY, "a definition");
-    return jx_parse(machine->definition, strlen(machine->definition), false, &json, err) &&
-           asl_parse(json, &def->def, err);
-}
-
-static void def_free(struct engine_def *def)
-{
-    asl_def_free(def->def);
-    free(def->machine);
-    free(def->name);
-    free(def->role);
-    free(def);
-}
-
-bool engine_def_get(struct engine *engine, int64_t revision, struct engine_def **ret_def,
-                    struct sr_err *err)
-{
-    for (struct engine_def *def = engine->defs; def; def = def->next) {
-        if (def->revision == revision) {
-            *ret_def = def;
-            return true;
-        }
-    }
-    struct engine_def *def = calloc(1, sizeof *def);
-    if (!def)
-        return sr_fail(err, SR_ERR_NO_MEMORY, "a definition");
-    def->revision = revision;
-    if (!engine->store->ops->revision_get(engine->store->self, revision, def_row, def, err)) {
-        def_free(def);
-        return false;
-    }
-    def->next = engine->defs;
-    engine->defs = def;
-    *ret_def = def;
-    return true;
-}
-
-static void def_release(struct engine *engine, struct engine_def *def)
-{
-    if (--def->users)
-        return;
-    struct engine_def **place = &engine->defs;
-    while (*place != def)
-        place = &(*place)->next;
-    *place = def->next;
-    def_free(def);
-}
 
 // --- the cache ---
 
@@ -85,7 +26,7 @@ static void run_free(struct engine *engine, struct engine_run *run)
 {
     asl_exec_free(run->exec);
     if (run->def)
-        def_release(engine, run->def);
+        engine_def_release(engine, run->def);
     free(run->arn);
     free(run);
 }
@@ -114,13 +55,13 @@ static bool load_row(void *self, const struct store_execution *execution, struct
     struct engine_run *run = loading->run;
     run->id = execution->id;
     run->parent = execution->parent;
+    run->express = execution->express;
     run->parent_op = execution->parent_op;
     run->arn = strdup(execution->arn);
     if (!run->arn)
         return sr_fail(err, SR_ERR_NO_MEMORY, "an execution");
     if (!engine_def_get(loading->engine, execution->revision, &run->def, err))
         return false;
-    run->def->users++;
     run->waits = true;
     const struct asl_exec_params params = {
         .def = run->def->def,
@@ -132,6 +73,7 @@ static bool load_row(void *self, const struct store_execution *execution, struct
         .token_key = loading->engine->token_key,
         .step_max = loading->engine->step_max,
         .no_redrive_count = execution->express,
+        .timeout_s_max = execution->express ? ENGINE_EXPRESS_S_MAX : 0,
     };
     return asl_exec_new(&params, &run->exec, err);
 }
@@ -305,6 +247,20 @@ static bool drop_timer(struct engine *engine, int64_t id, uint64_t op, struct sr
     return engine->store->ops->timer_drop(engine->store->self, id, op, err);
 }
 
+struct ended {
+    int64_t running;  // its id; 0: it has ended
+    bool forget;
+};
+
+static bool note_ended(void *self, const struct store_execution *execution, struct sr_err *err)
+{
+    (void)err;
+    *(struct ended *)self =
+        (struct ended){ .running = execution->status == ASL_RUNNING ? execution->id : 0,
+                        .forget = execution->express && !execution->parent };
+    return true;
+}
+
 static bool note_id(void *self, const struct store_execution *execution, struct sr_err *err)
 {
     (void)err;
@@ -334,12 +290,15 @@ static bool stop_child(struct engine *engine, const struct engine_run *run, uint
 
 bool engine_run_stop_asked(struct engine *engine, int64_t id, struct sr_err *err)
 {
-    int64_t running = 0;
+    struct ended ended = { 0 };
+    const struct store *store = engine->store;
     const struct asl_input stop = { .kind = ASL_INPUT_STOP };
-    if (!engine->store->ops->execution_get_id(engine->store->self, id, note_id, &running, err) ||
-        (running && !engine_run_apply_or_stop(engine, id, &stop, err)))
+    if (!store->ops->execution_get_id(store->self, id, note_ended, &ended, err) ||
+        (ended.running && !engine_run_apply_or_stop(engine, id, &stop, err)))
         return false;
-    return drop_timer(engine, id, ENGINE_OP_STOP, err);
+    return drop_timer(engine, id, ENGINE_OP_STOP, err) &&
+           (ended.running || !ended.forget ||
+            store->ops->execution_drop(store->self, id, false, err));
 }
 
 static bool drop_task(struct engine *engine, struct engine_run *run, uint64_t op,
@@ -350,6 +309,17 @@ static bool drop_task(struct engine *engine, struct engine_run *run, uint64_t op
         return false;
     act->timer = (struct engine_timer){ 0, run->id, op, ENGINE_DUE_TIMER };
     return engine->store->ops->task_drop(engine->store->self, run->id, op, err);
+}
+
+// Nobody can ask about an express execution that has ended, only wait for its end: a caller, who
+// hears it after this round, or a task, which may ask again after a crash.
+static bool forget_express(struct engine *engine, const struct engine_run *run, struct sr_err *err)
+{
+    const bool waited = engine_table_get(&engine->watchers, run->id, 0) != NULL;
+    const struct store *store = engine->store;
+    return store->ops->execution_drop(store->self, run->id, waited || run->parent, err) &&
+           (!waited || run->parent ||
+            put_timer(engine, run->id, ENGINE_OP_STOP, engine->now_us, err));
 }
 
 static bool end(struct engine *engine, struct engine_run *run, const struct asl_command *command,
@@ -371,7 +341,8 @@ static bool end(struct engine *engine, struct engine_run *run, const struct asl_
                                                .cause = command->cause,
                                                .stopped_us = engine->now_us };
     return engine->store->ops->execution_status(engine->store->self, &execution, err) &&
-           (!run->waits || engine->store->ops->waits_drop(engine->store->self, run->id, err));
+           (!run->waits || engine->store->ops->waits_drop(engine->store->self, run->id, err)) &&
+           (!run->express || forget_express(engine, run, err));
 }
 
 static bool note_map_run(struct engine *engine, struct engine_run *run,

@@ -198,11 +198,17 @@ struct store_ops {
                        store_child_fn fn, void *fn_self, struct sr_err *err);
     bool (*child_count)(void *self, int64_t execution, uint64_t run, store_count_fn fn,
                         void *fn_self, struct sr_err *err);
+    // An execution that has ended, with its log, or only its log. Nothing may wait for it.
+    bool (*execution_drop)(void *self, int64_t id, bool log_only, struct sr_err *err);
     // Removes up to `row_max` rows of executions that ended before; *ret_more: there are others.
     bool (*collect)(void *self, int64_t before_us, int64_t row_max, bool *ret_more,
                     struct sr_err *err);
     bool (*task_put)(void *self, const struct store_task *task,
                      struct sr_err *err);  // adds or replaces
+    // Sets `taken` and `heartbeat_at_us`; *ret_there: the task was there. One that was dropped in
+    // this transaction does not come back by it.
+    bool (*task_set)(void *self, const struct store_task *task, bool *ret_there,
+                     struct sr_err *err);
     bool (*task_drop)(void *self, int64_t execution, uint64_t op, struct sr_err *err);
     bool (*task_each)(void *self, store_task_fn fn, void *fn_self,
                       struct sr_err *err);  // oldest first

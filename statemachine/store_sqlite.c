@@ -12,6 +12,42 @@ SR_EMBED(store_sqlite_0003, "statemachine/migrations/0003_history.sql");
 
 enum { STORE_BUSY_US_MAX = 10000000 };
 
+bool sqlite_query(struct sqlite *sqlite, const char *sql, const struct sqlite_value *values,
+                  struct sr_db_stmt **ret_stmt, struct sr_err *err)
+{
+    if (!sr_db_prepare(sqlite->db, sql, ret_stmt, err))
+        return false;
+    for (int i = 0; values[i].type != SQLITE_END; i++) {
+        switch (values[i].type) {
+        case SQLITE_I64: sr_db_bind_i64(*ret_stmt, i + 1, values[i].number); break;
+        case SQLITE_TEXT: sr_db_bind_text(*ret_stmt, i + 1, values[i].text); break;
+        default: sr_db_bind_null(*ret_stmt, i + 1); break;
+        }
+    }
+    return true;
+}
+
+bool sqlite_change(struct sqlite *sqlite, const char *sql, const struct sqlite_value *values,
+                   struct sr_err *err)
+{
+    sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
+    return sqlite_query(sqlite, sql, values, &stmt, err) && sr_db_run(stmt, err);
+}
+
+bool sqlite_each_row(struct sr_db_stmt *stmt, sqlite_row_fn row_here, const void *fn, void *fn_self,
+                     const char *one, struct sr_err *err)
+{
+    size_t count = 0;
+    for (bool row = true;; count++) {
+        if (!sr_db_step(stmt, &row, err))
+            return false;
+        if (!row)
+            return !one || count || sr_fail(err, SR_ERR_NOT_FOUND, "no such %s", one);
+        if (!row_here(stmt, fn, fn_self, err))
+            return false;
+    }
+}
+
 static bool sqlite_begin(void *self, struct sr_err *err)
 {
     struct sqlite *sqlite = self;
@@ -45,34 +81,30 @@ static bool sqlite_machine_put(void *self, const struct store_machine *machine,
 {
     struct sqlite *sqlite = self;
     sr_auto(sr_db_stmt) stmt_pointer revision = NULL, put = NULL;
-    if (!sr_db_prepare(
-            sqlite->db,
+    if (!sqlite_query(
+            sqlite,
             "INSERT INTO revision(machine, definition, role, created_us, name, type, uuid, settings) "
             "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            SQLITE_VALUES(
+                sqlite_text(machine->arn), sqlite_text(machine->definition),
+                sqlite_text(machine->role),
+                sqlite_i64(machine->revised_us ? machine->revised_us : machine->created_us),
+                sqlite_text(machine->name), sqlite_i64(machine->type), sqlite_text(machine->uuid),
+                sqlite_text(machine->settings)),
             &revision, err))
         return false;
-    sr_db_bind_text(revision, 1, machine->arn);
-    sr_db_bind_text(revision, 2, machine->definition);
-    sr_db_bind_text(revision, 3, machine->role);
-    sr_db_bind_i64(revision, 4, machine->revised_us ? machine->revised_us : machine->created_us);
-    sr_db_bind_text(revision, 5, machine->name);
-    sr_db_bind_i64(revision, 6, machine->type);
-    sr_db_bind_text(revision, 7, machine->uuid);
-    sr_db_bind_text(revision, 8, machine->settings);
     if (!sr_db_run(revision, err))
         return false;
     const int64_t number = sr_db_last_rowid(sqlite->db);
-    if (!sr_db_prepare(
-            sqlite->db,
+    if (!sqlite_query(
+            sqlite,
             "INSERT INTO machine(arn, name, type, revision, created_us) VALUES(?1, ?2, ?3, ?4, ?5) "
             "ON CONFLICT(arn) DO UPDATE SET revision = excluded.revision",
+            SQLITE_VALUES(sqlite_text(machine->arn), sqlite_text(machine->name),
+                          sqlite_i64(machine->type), sqlite_i64(number),
+                          sqlite_i64(machine->created_us)),
             &put, err))
         return false;
-    sr_db_bind_text(put, 1, machine->arn);
-    sr_db_bind_text(put, 2, machine->name);
-    sr_db_bind_i64(put, 3, machine->type);
-    sr_db_bind_i64(put, 4, number);
-    sr_db_bind_i64(put, 5, machine->created_us);
     if (!sr_db_run(put, err))
         return false;
     *ret_revision = number;
@@ -83,8 +115,7 @@ static bool sqlite_machine_put(void *self, const struct store_machine *machine,
     "SELECT m.arn, m.name, m.type, r.id, r.definition, r.role, m.created_us, r.uuid, r.settings, " \
     "r.created_us FROM machine m JOIN revision r ON r.id = m.revision "
 
-static bool machine_here(struct sr_db_stmt *stmt, store_machine_fn fn, void *fn_self,
-                         struct sr_err *err)
+static bool machine_here(struct sr_db_stmt *stmt, const void *fn, void *fn_self, struct sr_err *err)
 {
     struct store_machine machine = { 0 };
     machine.type = (int)sr_db_i64(stmt, 2);
@@ -94,7 +125,8 @@ static bool machine_here(struct sr_db_stmt *stmt, store_machine_fn fn, void *fn_
     return sr_db_text(stmt, 0, &machine.arn, err) && sr_db_text(stmt, 1, &machine.name, err) &&
            sr_db_text(stmt, 4, &machine.definition, err) &&
            sr_db_text(stmt, 5, &machine.role, err) && sr_db_text(stmt, 7, &machine.uuid, err) &&
-           sr_db_text(stmt, 8, &machine.settings, err) && fn(fn_self, &machine, err);
+           sr_db_text(stmt, 8, &machine.settings, err) &&
+           (*(const store_machine_fn *)fn)(fn_self, &machine, err);
 }
 
 static bool machine_row(struct sr_db_stmt *stmt, store_machine_fn fn, void *fn_self,
@@ -103,52 +135,38 @@ static bool machine_row(struct sr_db_stmt *stmt, store_machine_fn fn, void *fn_s
     bool row;
     if (!sr_db_step(stmt, &row, err))
         return false;
-    return row ? machine_here(stmt, fn, fn_self, err)
+    return row ? machine_here(stmt, &fn, fn_self, err)
                : sr_fail(err, SR_ERR_NOT_FOUND, "no state machine %s", what);
 }
 
 static bool sqlite_machine_each(void *self, const char *after_arn, store_machine_fn fn,
                                 void *fn_self, struct sr_err *err)
 {
-    struct sqlite *sqlite = self;
     sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
-    if (!sr_db_prepare(sqlite->db, MACHINE_COLUMNS "WHERE m.arn > ?1 ORDER BY m.arn", &stmt, err))
-        return false;
-    sr_db_bind_text(stmt, 1, after_arn ? after_arn : "");
-    for (bool row = true;;) {
-        if (!sr_db_step(stmt, &row, err))
-            return false;
-        if (!row)
-            return true;
-        if (!machine_here(stmt, fn, fn_self, err))
-            return false;
-    }
+    return sqlite_query(self, MACHINE_COLUMNS "WHERE m.arn > ?1 ORDER BY m.arn",
+                        SQLITE_VALUES(sqlite_text(after_arn ? after_arn : "")), &stmt, err) &&
+           sqlite_each_row(stmt, machine_here, &fn, fn_self, NULL, err);
 }
 
 static bool sqlite_machine_get(void *self, const char *arn, store_machine_fn fn, void *fn_self,
                                struct sr_err *err)
 {
-    struct sqlite *sqlite = self;
     sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
-    if (!sr_db_prepare(sqlite->db, MACHINE_COLUMNS "WHERE m.arn = ?1", &stmt, err))
-        return false;
-    sr_db_bind_text(stmt, 1, arn);
-    return machine_row(stmt, fn, fn_self, arn, err);
+    return sqlite_query(self, MACHINE_COLUMNS "WHERE m.arn = ?1", SQLITE_VALUES(sqlite_text(arn)),
+                        &stmt, err) &&
+           machine_row(stmt, fn, fn_self, arn, err);
 }
 
 static bool sqlite_revision_get(void *self, int64_t revision, store_machine_fn fn, void *fn_self,
                                 struct sr_err *err)
 {
-    struct sqlite *sqlite = self;
     sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
-    if (!sr_db_prepare(
-            sqlite->db,
-            "SELECT machine, name, type, id, definition, role, created_us, uuid, settings, created_us "
-            "FROM revision WHERE id = ?1",
-            &stmt, err))
-        return false;
-    sr_db_bind_i64(stmt, 1, revision);
-    return machine_row(stmt, fn, fn_self, "of that revision", err);
+    return sqlite_query(
+               self,
+               "SELECT machine, name, type, id, definition, role, created_us, uuid, settings, created_us "
+               "FROM revision WHERE id = ?1",
+               SQLITE_VALUES(sqlite_i64(revision)), &stmt, err) &&
+           machine_row(stmt, fn, fn_self, "of that revision", err);
 }
 
 static bool sqlite_execution_put(void *self, const struct store_execution *execution,
@@ -156,27 +174,23 @@ static bool sqlite_execution_put(void *self, const struct store_execution *execu
 {
     struct sqlite *sqlite = self;
     sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
-    if (!sr_db_prepare(
-            sqlite->db,
+    if (!sqlite_query(
+            sqlite,
             "INSERT INTO execution(arn, name, machine, revision, status, input, started_us, parent, parent_op, "
-            "version, alias, express) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+            "version, alias, express, id) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, "
+            "max(?13, (SELECT coalesce(max(id), 0) FROM execution)) + 1)",
+            SQLITE_VALUES(sqlite_text(execution->arn), sqlite_text(execution->name),
+                          sqlite_text(execution->machine), sqlite_i64(execution->revision),
+                          sqlite_i64(execution->status), sqlite_text(execution->input),
+                          sqlite_i64(execution->started_us), sqlite_some(execution->parent),
+                          sqlite_some((int64_t)execution->parent_op),
+                          sqlite_text(execution->version), sqlite_text(execution->alias),
+                          sqlite_i64(execution->express), sqlite_i64(sqlite->execution_last)),
             &stmt, err))
         return false;
-    sr_db_bind_text(stmt, 1, execution->arn);
-    sr_db_bind_text(stmt, 2, execution->name);
-    sr_db_bind_text(stmt, 3, execution->machine);
-    sr_db_bind_i64(stmt, 4, execution->revision);
-    sr_db_bind_i64(stmt, 5, execution->status);
-    sr_db_bind_text(stmt, 6, execution->input);
-    sr_db_bind_i64(stmt, 7, execution->started_us);
-    bind_some(stmt, 8, execution->parent);
-    bind_some(stmt, 9, (int64_t)execution->parent_op);
-    sr_db_bind_text(stmt, 10, execution->version);
-    sr_db_bind_text(stmt, 11, execution->alias);
-    sr_db_bind_i64(stmt, 12, execution->express);
     if (!sr_db_run(stmt, err))
         return false;
-    *ret_id = sr_db_last_rowid(sqlite->db);
+    *ret_id = sqlite->execution_last = sr_db_last_rowid(sqlite->db);
     return true;
 }
 
@@ -184,7 +198,7 @@ static bool sqlite_execution_put(void *self, const struct store_execution *execu
     "SELECT id, arn, name, machine, revision, status, input, output, error, cause, started_us, stopped_us, parent, " \
     "parent_op, version, alias, express, redrive_count, redriven_us FROM execution "
 
-static bool execution_here(struct sr_db_stmt *stmt, store_execution_fn fn, void *fn_self,
+static bool execution_here(struct sr_db_stmt *stmt, const void *fn, void *fn_self,
                            struct sr_err *err)
 {
     struct store_execution execution = { 0 };
@@ -205,7 +219,8 @@ static bool execution_here(struct sr_db_stmt *stmt, store_execution_fn fn, void 
            sr_db_text(stmt, 8, &execution.error, err) &&
            sr_db_text(stmt, 9, &execution.cause, err) &&
            sr_db_text(stmt, 14, &execution.version, err) &&
-           sr_db_text(stmt, 15, &execution.alias, err) && fn(fn_self, &execution, err);
+           sr_db_text(stmt, 15, &execution.alias, err) &&
+           (*(const store_execution_fn *)fn)(fn_self, &execution, err);
 }
 
 static bool execution_row(struct sr_db_stmt *stmt, store_execution_fn fn, void *fn_self,
@@ -214,63 +229,49 @@ static bool execution_row(struct sr_db_stmt *stmt, store_execution_fn fn, void *
     bool row;
     if (!sr_db_step(stmt, &row, err))
         return false;
-    return row ? execution_here(stmt, fn, fn_self, err)
+    return row ? execution_here(stmt, &fn, fn_self, err)
                : sr_fail(err, SR_ERR_NOT_FOUND, "no such execution");
 }
 
 static bool execution_rows(struct sr_db_stmt *stmt, store_execution_fn fn, void *fn_self,
                            struct sr_err *err)
 {
-    for (bool row = true;;) {
-        if (!sr_db_step(stmt, &row, err))
-            return false;
-        if (!row)
-            return true;
-        if (!execution_here(stmt, fn, fn_self, err))
-            return false;
-    }
+    return sqlite_each_row(stmt, execution_here, &fn, fn_self, NULL, err);
 }
 
 static bool sqlite_execution_each(void *self, const char *machine, int status, int64_t before_us,
                                   int64_t before_id, store_execution_fn fn, void *fn_self,
                                   struct sr_err *err)
 {
-    struct sqlite *sqlite = self;
     sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
-    if (!sr_db_prepare(
-            sqlite->db,
-            EXECUTION_COLUMNS
-            "WHERE machine = ?1 AND (?2 < 0 OR status = ?2) AND (started_us, id) < (?3, ?4) "
-            "ORDER BY started_us DESC, id DESC",
-            &stmt, err))
-        return false;
-    sr_db_bind_text(stmt, 1, machine);
-    sr_db_bind_i64(stmt, 2, status);
-    sr_db_bind_i64(stmt, 3, before_us);
-    sr_db_bind_i64(stmt, 4, before_id);
-    return execution_rows(stmt, fn, fn_self, err);
+    return sqlite_query(
+               self,
+               EXECUTION_COLUMNS
+               "WHERE machine = ?1 AND (?2 < 0 OR status = ?2) AND (started_us, id) < (?3, ?4) "
+               "ORDER BY started_us DESC, id DESC",
+               SQLITE_VALUES(sqlite_text(machine), sqlite_i64(status), sqlite_i64(before_us),
+                             sqlite_i64(before_id)),
+               &stmt, err) &&
+           execution_rows(stmt, fn, fn_self, err);
 }
 
 static bool sqlite_execution_get(void *self, const char *arn, store_execution_fn fn, void *fn_self,
                                  struct sr_err *err)
 {
-    struct sqlite *sqlite = self;
     sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
-    if (!sr_db_prepare(sqlite->db, EXECUTION_COLUMNS "WHERE arn = ?1", &stmt, err))
-        return false;
-    sr_db_bind_text(stmt, 1, arn);
-    return execution_row(stmt, fn, fn_self, err);
+    return sqlite_query(self, EXECUTION_COLUMNS "WHERE arn = ?1", SQLITE_VALUES(sqlite_text(arn)),
+                        &stmt, err) &&
+           execution_row(stmt, fn, fn_self, err);
 }
 
 // Without the rest of the row, whose texts may be large.
 static bool sqlite_execution_id(void *self, const char *arn, int64_t *ret_id, struct sr_err *err)
 {
-    struct sqlite *sqlite = self;
     sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
     bool row;
-    if (!sr_db_prepare(sqlite->db, "SELECT id FROM execution WHERE arn = ?1", &stmt, err))
+    if (!sqlite_query(self, "SELECT id FROM execution WHERE arn = ?1",
+                      SQLITE_VALUES(sqlite_text(arn)), &stmt, err))
         return false;
-    sr_db_bind_text(stmt, 1, arn);
     if (!sr_db_step(stmt, &row, err))
         return false;
     if (!row)
@@ -282,12 +283,10 @@ static bool sqlite_execution_id(void *self, const char *arn, int64_t *ret_id, st
 static bool sqlite_execution_get_id(void *self, int64_t id, store_execution_fn fn, void *fn_self,
                                     struct sr_err *err)
 {
-    struct sqlite *sqlite = self;
     sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
-    if (!sr_db_prepare(sqlite->db, EXECUTION_COLUMNS "WHERE id = ?1", &stmt, err))
-        return false;
-    sr_db_bind_i64(stmt, 1, id);
-    return execution_row(stmt, fn, fn_self, err);
+    return sqlite_query(self, EXECUTION_COLUMNS "WHERE id = ?1", SQLITE_VALUES(sqlite_i64(id)),
+                        &stmt, err) &&
+           execution_row(stmt, fn, fn_self, err);
 }
 
 static bool sqlite_execution_get_child(void *self, int64_t parent, uint64_t parent_op,
@@ -306,200 +305,48 @@ static bool sqlite_execution_get_child(void *self, int64_t parent, uint64_t pare
 static bool sqlite_execution_find(void *self, const struct store_execution_query *query,
                                   store_execution_fn fn, void *fn_self, struct sr_err *err)
 {
-    struct sqlite *sqlite = self;
     sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
-    if (!sr_db_prepare(
-            sqlite->db,
-            EXECUTION_COLUMNS
-            "WHERE machine = ?1 AND (?6 IS NULL OR version = ?6) AND (?7 IS NULL OR alias = ?7) "
-            "AND (?2 < 0 OR status = ?2) AND (?3 < 0 OR (redrive_count > 0) = ?3) "
-            "AND (started_us, id) < (?4, ?5) ORDER BY started_us DESC, id DESC",
-            &stmt, err))
-        return false;
-    sr_db_bind_text(stmt, 1, query->machine);
-    sr_db_bind_i64(stmt, 2, query->status);
-    sr_db_bind_i64(stmt, 3, query->redriven);
-    sr_db_bind_i64(stmt, 4, query->before_us);
-    sr_db_bind_i64(stmt, 5, query->before_id);
-    sr_db_bind_text(stmt, 6, query->version);
-    sr_db_bind_text(stmt, 7, query->alias);
-    return execution_rows(stmt, fn, fn_self, err);
+    return sqlite_query(
+               self,
+               EXECUTION_COLUMNS
+               "WHERE machine = ?1 AND (?6 IS NULL OR version = ?6) AND (?7 IS NULL OR alias = ?7) "
+               "AND (?2 < 0 OR status = ?2) AND (?3 < 0 OR (redrive_count > 0) = ?3) "
+               "AND (started_us, id) < (?4, ?5) ORDER BY started_us DESC, id DESC",
+               SQLITE_VALUES(sqlite_text(query->machine), sqlite_i64(query->status),
+                             sqlite_i64(query->redriven), sqlite_i64(query->before_us),
+                             sqlite_i64(query->before_id), sqlite_text(query->version),
+                             sqlite_text(query->alias)),
+               &stmt, err) &&
+           execution_rows(stmt, fn, fn_self, err);
 }
 
 static bool sqlite_execution_status(void *self, const struct store_execution *execution,
                                     struct sr_err *err)
 {
-    struct sqlite *sqlite = self;
-    sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
-    if (!sr_db_prepare(
-            sqlite->db,
-            "UPDATE execution SET status = ?2, output = ?3, error = ?4, cause = ?5, stopped_us = ?6, "
-            "redrive_count = redrive_count + (?7 IS NOT NULL), redriven_us = coalesce(?7, redriven_us) "
-            "WHERE id = ?1",
-            &stmt, err))
-        return false;
-    sr_db_bind_i64(stmt, 1, execution->id);
-    sr_db_bind_i64(stmt, 2, execution->status);
-    sr_db_bind_text(stmt, 3, execution->output);
-    sr_db_bind_text(stmt, 4, execution->error);
-    sr_db_bind_text(stmt, 5, execution->cause);
-    bind_some(stmt, 6, execution->stopped_us);
-    bind_some(stmt, 7, execution->redriven_us);
-    return sr_db_run(stmt, err);
+    return sqlite_change(
+        self,
+        "UPDATE execution SET status = ?2, output = ?3, error = ?4, cause = ?5, stopped_us = ?6, "
+        "redrive_count = redrive_count + (?7 IS NOT NULL), redriven_us = coalesce(?7, redriven_us) "
+        "WHERE id = ?1",
+        SQLITE_VALUES(sqlite_i64(execution->id), sqlite_i64(execution->status),
+                      sqlite_text(execution->output), sqlite_text(execution->error),
+                      sqlite_text(execution->cause), sqlite_some(execution->stopped_us),
+                      sqlite_some(execution->redriven_us)),
+        err);
 }
 
 static bool sqlite_log_append(void *self, int64_t execution, int64_t seq, const char *entry,
                               struct sr_err *err)
 {
-    struct sqlite *sqlite = self;
-    sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
-    if (!sr_db_prepare(sqlite->db, "INSERT INTO log(execution, seq, entry) VALUES(?1, ?2, ?3)",
-                       &stmt, err))
-        return false;
-    sr_db_bind_i64(stmt, 1, execution);
-    sr_db_bind_i64(stmt, 2, seq);
-    sr_db_bind_text(stmt, 3, entry);
-    return sr_db_run(stmt, err);
+    return sqlite_change(self, "INSERT INTO log(execution, seq, entry) VALUES(?1, ?2, ?3)",
+                         SQLITE_VALUES(sqlite_i64(execution), sqlite_i64(seq), sqlite_text(entry)),
+                         err);
 }
 
 static bool sqlite_log_each(void *self, int64_t execution, store_log_fn fn, void *fn_self,
                             struct sr_err *err)
 {
-    struct sqlite *sqlite = self;
-    sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
-    if (!sr_db_prepare(sqlite->db, "SELECT seq, entry FROM log WHERE execution = ?1 ORDER BY seq",
-                       &stmt, err))
-        return false;
-    sr_db_bind_i64(stmt, 1, execution);
-    for (bool row = true;;) {
-        const char *entry;
-        if (!sr_db_step(stmt, &row, err))
-            return false;
-        if (!row)
-            return true;
-        if (!sr_db_text(stmt, 1, &entry, err) || !fn(fn_self, sr_db_i64(stmt, 0), entry, err))
-            return false;
-    }
-}
-
-static bool sqlite_task_put(void *self, const struct store_task *task, struct sr_err *err)
-{
-    struct sqlite *sqlite = self;
-    sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
-    if (!sr_db_prepare(
-            sqlite->db,
-            "INSERT OR REPLACE INTO task(execution, op, kind, resource, payload, token, created_us, "
-            "timeout_at_us, heartbeat_s, heartbeat_at_us, taken) "
-            "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-            &stmt, err))
-        return false;
-    sr_db_bind_i64(stmt, 1, task->execution);
-    sr_db_bind_i64(stmt, 2, (int64_t)task->op);
-    sr_db_bind_i64(stmt, 3, task->kind);
-    sr_db_bind_text(stmt, 4, task->resource);
-    sr_db_bind_text(stmt, 5, task->payload);
-    sr_db_bind_text(stmt, 6, task->token);
-    sr_db_bind_i64(stmt, 7, task->created_us);
-    bind_some(stmt, 8, task->timeout_at_us);
-    sr_db_bind_i64(stmt, 9, task->heartbeat_s);
-    bind_some(stmt, 10, task->heartbeat_at_us);
-    sr_db_bind_i64(stmt, 11, task->taken);
-    return sr_db_run(stmt, err);
-}
-
-static bool drop(struct sqlite *sqlite, const char *sql, int64_t execution, uint64_t op,
-                 bool has_op, struct sr_err *err)
-{
-    sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
-    if (!sr_db_prepare(sqlite->db, sql, &stmt, err))
-        return false;
-    sr_db_bind_i64(stmt, 1, execution);
-    if (has_op)
-        sr_db_bind_i64(stmt, 2, (int64_t)op);
-    return sr_db_run(stmt, err);
-}
-
-static bool sqlite_task_drop(void *self, int64_t execution, uint64_t op, struct sr_err *err)
-{
-    return drop(self, "DELETE FROM task WHERE execution = ?1 AND op = ?2", execution, op, true,
-                err);
-}
-
-static bool sqlite_timer_drop(void *self, int64_t execution, uint64_t op, struct sr_err *err)
-{
-    return drop(self, "DELETE FROM timer WHERE execution = ?1 AND op = ?2", execution, op, true,
-                err);
-}
-
-static bool sqlite_waits_drop(void *self, int64_t execution, struct sr_err *err)
-{
-    return drop(self, "DELETE FROM task WHERE execution = ?1", execution, 0, false, err) &&
-           drop(self, "DELETE FROM timer WHERE execution = ?1", execution, 0, false, err);
-}
-
-static bool sqlite_task_each(void *self, store_task_fn fn, void *fn_self, struct sr_err *err)
-{
-    struct sqlite *sqlite = self;
-    sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
-    if (!sr_db_prepare(
-            sqlite->db,
-            "SELECT execution, op, kind, resource, payload, token, created_us, timeout_at_us, heartbeat_s, "
-            "heartbeat_at_us, taken FROM task ORDER BY created_us, execution, op",
-            &stmt, err))
-        return false;
-    for (bool row = true;;) {
-        if (!sr_db_step(stmt, &row, err))
-            return false;
-        if (!row)
-            return true;
-        struct store_task task = {
-            .execution = sr_db_i64(stmt, 0),
-            .op = (uint64_t)sr_db_i64(stmt, 1),
-            .kind = (enum store_task_kind)sr_db_i64(stmt, 2),
-            .created_us = sr_db_i64(stmt, 6),
-            .timeout_at_us = sr_db_i64(stmt, 7),
-            .heartbeat_s = sr_db_i64(stmt, 8),
-            .heartbeat_at_us = sr_db_i64(stmt, 9),
-            .taken = sr_db_i64(stmt, 10) != 0,
-        };
-        if (!sr_db_text(stmt, 3, &task.resource, err) || !sr_db_text(stmt, 4, &task.payload, err) ||
-            !sr_db_text(stmt, 5, &task.token, err) || !fn(fn_self, &task, err))
-            return false;
-    }
-}
-
-static bool sqlite_timer_put(void *self, const struct store_timer *timer, struct sr_err *err)
-{
-    struct sqlite *sqlite = self;
-    sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
-    if (!sr_db_prepare(sqlite->db,
-                       "INSERT OR REPLACE INTO timer(execution, op, at_us) VALUES(?1, ?2, ?3)",
-                       &stmt, err))
-        return false;
-    sr_db_bind_i64(stmt, 1, timer->execution);
-    sr_db_bind_i64(stmt, 2, (int64_t)timer->op);
-    sr_db_bind_i64(stmt, 3, timer->at_us);
-    return sr_db_run(stmt, err);
-}
-
-static bool sqlite_timer_each(void *self, store_timer_fn fn, void *fn_self, struct sr_err *err)
-{
-    struct sqlite *sqlite = self;
-    sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
-    if (!sr_db_prepare(sqlite->db,
-                       "SELECT execution, op, at_us FROM timer ORDER BY at_us, execution, op",
-                       &stmt, err))
-        return false;
-    for (bool row = true;;) {
-        if (!sr_db_step(stmt, &row, err))
-            return false;
-        if (!row)
-            return true;
-        const struct store_timer timer = { sr_db_i64(stmt, 0), (uint64_t)sr_db_i64(stmt, 1),
-                                           sr_db_i64(stmt, 2) };
-        if (!fn(fn_self, &timer, err))
-            return false;
-    }
+    return store_sqlite_log_from(self, execution, INT64_MIN, false, fn, fn_self, err);
 }
 
 static void sqlite_close(void *self)
@@ -540,14 +387,16 @@ static const struct store_ops sqlite_ops = {
     .child_get = store_sqlite_child_get,
     .child_each = store_sqlite_child_each,
     .child_count = store_sqlite_child_count,
+    .execution_drop = store_sqlite_execution_drop,
     .collect = store_sqlite_collect,
-    .task_put = sqlite_task_put,
-    .task_drop = sqlite_task_drop,
-    .task_each = sqlite_task_each,
-    .timer_put = sqlite_timer_put,
-    .timer_drop = sqlite_timer_drop,
-    .timer_each = sqlite_timer_each,
-    .waits_drop = sqlite_waits_drop,
+    .task_put = store_sqlite_task_put,
+    .task_set = store_sqlite_task_set,
+    .task_drop = store_sqlite_task_drop,
+    .task_each = store_sqlite_task_each,
+    .timer_put = store_sqlite_timer_put,
+    .timer_drop = store_sqlite_timer_drop,
+    .timer_each = store_sqlite_timer_each,
+    .waits_drop = store_sqlite_waits_drop,
     .count = store_sqlite_count,
     .machine_drop = store_sqlite_machine_drop,
     .version_put = store_sqlite_version_put,

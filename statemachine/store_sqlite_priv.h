@@ -10,18 +10,58 @@ struct sqlite {
     struct sr_db *db;
     struct sr_db_tx tx[STORE_TX_DEPTH_MAX];
     size_t depth;
+    // The highest id given: the next is another one also when that execution is no more, since a
+    // late answer may still name it.
+    int64_t execution_last;
 };
 
 typedef struct sr_db_stmt *stmt_pointer;
 
-// A value that may be absent: 0 is SQL's NULL.
-static inline void bind_some(struct sr_db_stmt *stmt, int number, int64_t value)
+// --- statements with values for ?1, ?2, ... ---
+
+struct sqlite_value {
+    enum { SQLITE_END, SQLITE_I64, SQLITE_TEXT, SQLITE_NONE } type;
+    int64_t number;
+    const char *text;
+};
+
+static inline struct sqlite_value sqlite_i64(int64_t number)
 {
-    if (value)
-        sr_db_bind_i64(stmt, number, value);
-    else
-        sr_db_bind_null(stmt, number);
+    return (struct sqlite_value){ .type = SQLITE_I64, .number = number };
 }
+// NULL is SQL's NULL.
+static inline struct sqlite_value sqlite_text(const char *text)
+{
+    return (struct sqlite_value){ .type = SQLITE_TEXT, .text = text };
+}
+// A number that may be absent: 0 is SQL's NULL.
+static inline struct sqlite_value sqlite_some(int64_t number)
+{
+    return (struct sqlite_value){ .type = number ? SQLITE_I64 : SQLITE_NONE, .number = number };
+}
+#define SQLITE_VALUES(...)                                                                         \
+    (const struct sqlite_value[])                                                                  \
+    {                                                                                              \
+        __VA_ARGS__,                                                                               \
+        {                                                                                          \
+            .type = SQLITE_END                                                                     \
+        }                                                                                          \
+    }
+
+// Prepares and binds.
+SR_MUST_USE bool sqlite_query(struct sqlite *sqlite, const char *sql,
+                              const struct sqlite_value *values, struct sr_db_stmt **ret_stmt,
+                              struct sr_err *err);
+// And runs a statement that gives no row.
+SR_MUST_USE bool sqlite_change(struct sqlite *sqlite, const char *sql,
+                               const struct sqlite_value *values, struct sr_err *err);
+
+// Hands rows to `row_here` until there are no more; `one`: what there must be one of (NOT_FOUND).
+// `fn` points to the caller's function.
+typedef bool (*sqlite_row_fn)(struct sr_db_stmt *stmt, const void *fn, void *fn_self,
+                              struct sr_err *err);
+SR_MUST_USE bool sqlite_each_row(struct sr_db_stmt *stmt, sqlite_row_fn row_here, const void *fn,
+                                 void *fn_self, const char *one, struct sr_err *err);
 
 // store_sqlite_run.c: the operations of struct store_ops for logs in pages, map runs and the
 // collector.
@@ -46,8 +86,19 @@ bool store_sqlite_child_each(void *self, int64_t execution, uint64_t run, int st
                              struct sr_err *err);
 bool store_sqlite_child_count(void *self, int64_t execution, uint64_t run, store_count_fn fn,
                               void *fn_self, struct sr_err *err);
+bool store_sqlite_execution_drop(void *self, int64_t id, bool log_only, struct sr_err *err);
 bool store_sqlite_collect(void *self, int64_t before_us, int64_t row_max, bool *ret_more,
                           struct sr_err *err);
+// store_sqlite_wait.c: see store.h.
+bool store_sqlite_task_put(void *self, const struct store_task *task, struct sr_err *err);
+bool store_sqlite_task_set(void *self, const struct store_task *task, bool *ret_there,
+                           struct sr_err *err);
+bool store_sqlite_task_drop(void *self, int64_t execution, uint64_t op, struct sr_err *err);
+bool store_sqlite_task_each(void *self, store_task_fn fn, void *fn_self, struct sr_err *err);
+bool store_sqlite_timer_put(void *self, const struct store_timer *timer, struct sr_err *err);
+bool store_sqlite_timer_drop(void *self, int64_t execution, uint64_t op, struct sr_err *err);
+bool store_sqlite_timer_each(void *self, store_timer_fn fn, void *fn_self, struct sr_err *err);
+bool store_sqlite_waits_drop(void *self, int64_t execution, struct sr_err *err);
 // store_sqlite_registry.c: see store.h.
 bool store_sqlite_count(void *self, enum store_kind kind, const char *machine, int64_t *ret_count,
                         struct sr_err *err);

@@ -24,22 +24,6 @@ static bool run_text(struct sqlite *sqlite, const char *sql, const char *text, s
     return run_texts(sqlite, sql, &text, 1, err);
 }
 
-// Hands rows to `row_fn` until there are no more; `one`: there must be exactly one.
-typedef bool (*row_fn)(struct sr_db_stmt *stmt, const void *fn, void *fn_self, struct sr_err *err);
-static bool each_row(struct sr_db_stmt *stmt, row_fn row_here, const void *fn, void *fn_self,
-                     const char *one, struct sr_err *err)
-{
-    size_t count = 0;
-    for (bool row = true;; count++) {
-        if (!sr_db_step(stmt, &row, err))
-            return false;
-        if (!row)
-            return !one || count || sr_fail(err, SR_ERR_NOT_FOUND, "no such %s", one);
-        if (!row_here(stmt, fn, fn_self, err))
-            return false;
-    }
-}
-
 bool store_sqlite_count(void *self, enum store_kind kind, const char *machine, int64_t *ret_count,
                         struct sr_err *err)
 {
@@ -125,7 +109,7 @@ bool store_sqlite_version_get(void *self, const char *arn, store_version_fn fn, 
 {
     sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
     return prepare(self, VERSION_COLUMNS "WHERE arn = ?1", &arn, 1, &stmt, err) &&
-           each_row(stmt, version_here, &fn, fn_self, "version", err);
+           sqlite_each_row(stmt, version_here, &fn, fn_self, "version", err);
 }
 
 bool store_sqlite_version_each(void *self, const char *machine, int64_t before, store_version_fn fn,
@@ -136,7 +120,7 @@ bool store_sqlite_version_each(void *self, const char *machine, int64_t before, 
                  &machine, 1, &stmt, err))
         return false;
     sr_db_bind_i64(stmt, 2, before);
-    return each_row(stmt, version_here, &fn, fn_self, NULL, err);
+    return sqlite_each_row(stmt, version_here, &fn, fn_self, NULL, err);
 }
 
 bool store_sqlite_version_drop(void *self, const char *arn, struct sr_err *err)
@@ -194,7 +178,7 @@ bool store_sqlite_alias_get(void *self, const char *arn, store_alias_fn fn, void
 {
     sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
     return prepare(self, ALIAS_COLUMNS "WHERE arn = ?1", &arn, 1, &stmt, err) &&
-           each_row(stmt, alias_here, &fn, fn_self, "alias", err);
+           sqlite_each_row(stmt, alias_here, &fn, fn_self, "alias", err);
 }
 
 bool store_sqlite_alias_each(void *self, const char *machine, const char *after, store_alias_fn fn,
@@ -204,7 +188,7 @@ bool store_sqlite_alias_each(void *self, const char *machine, const char *after,
     const char *const texts[] = { machine, after };
     return prepare(self, ALIAS_COLUMNS "WHERE machine = ?1 AND name > ?2 ORDER BY name", texts, 2,
                    &stmt, err) &&
-           each_row(stmt, alias_here, &fn, fn_self, NULL, err);
+           sqlite_each_row(stmt, alias_here, &fn, fn_self, NULL, err);
 }
 
 bool store_sqlite_alias_drop(void *self, const char *arn, struct sr_err *err)
@@ -242,7 +226,7 @@ bool store_sqlite_tag_each(void *self, const char *resource, store_tag_fn fn, vo
     sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
     return prepare(self, "SELECT key, value FROM tag WHERE resource = ?1 ORDER BY key", &resource,
                    1, &stmt, err) &&
-           each_row(stmt, tag_here, &fn, fn_self, NULL, err);
+           sqlite_each_row(stmt, tag_here, &fn, fn_self, NULL, err);
 }
 
 // --- activities ---
@@ -273,7 +257,7 @@ bool store_sqlite_activity_get(void *self, const char *arn, store_activity_fn fn
     sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
     return prepare(self, "SELECT arn, name, created_us FROM activity WHERE arn = ?1", &arn, 1,
                    &stmt, err) &&
-           each_row(stmt, activity_here, &fn, fn_self, "activity", err);
+           sqlite_each_row(stmt, activity_here, &fn, fn_self, "activity", err);
 }
 
 bool store_sqlite_activity_each(void *self, const char *after, store_activity_fn fn, void *fn_self,
@@ -282,7 +266,7 @@ bool store_sqlite_activity_each(void *self, const char *after, store_activity_fn
     sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
     return prepare(self, "SELECT arn, name, created_us FROM activity WHERE arn > ?1 ORDER BY arn",
                    &after, 1, &stmt, err) &&
-           each_row(stmt, activity_here, &fn, fn_self, NULL, err);
+           sqlite_each_row(stmt, activity_here, &fn, fn_self, NULL, err);
 }
 
 bool store_sqlite_activity_drop(void *self, const char *arn, struct sr_err *err)

@@ -146,6 +146,7 @@ static void waits_survive_reopening(void **state)
     struct sr_err err = { 0 };
     int64_t id;
     size_t tasks = 0, timers = 0;
+    bool there;
     (void)put_machine(fixture, "m", "one");
     sr_assert_ok(put_execution(fixture, "a", 10, &id, &err), err);
     struct store_task task = {
@@ -153,7 +154,8 @@ static void waits_survive_reopening(void **state)
     };
     sr_assert_ok(CALL(fixture, task_put, &task, &err), err);
     task.taken = true;
-    sr_assert_ok(CALL(fixture, task_put, &task, &err), err);  // replaces
+    sr_assert_ok(CALL(fixture, task_set, &task, &there, &err), err);
+    assert_true(there);
     task.op = 2;
     task.taken = false;
     sr_assert_ok(CALL(fixture, task_put, &task, &err), err);
@@ -166,6 +168,8 @@ static void waits_survive_reopening(void **state)
     assert_int_equal(tasks, 101);
     assert_int_equal(timers, 1);
     sr_assert_ok(CALL(fixture, waits_drop, id, &err), err);
+    sr_assert_ok(CALL(fixture, task_set, &task, &there, &err), err);
+    assert_false(there);  // and it does not come back
     tasks = timers = 0;
     sr_assert_ok(CALL(fixture, task_each, count_tasks, &tasks, &err), err);
     sr_assert_ok(CALL(fixture, timer_each, count_timers, &timers, &err), err);

@@ -65,11 +65,16 @@ struct call {
     struct blob_range range;
 };
 
+// A reply that is not whole is asked for again.
 static bool judge(void *self, const struct http_response *reply, struct sr_err *err)
 {
-    (void)self;
-    return (reply->status >= 200 && reply->status <= 299) || reply->status == 416 ||
-           http_fail_status(reply, err);
+    struct call *call = self;
+    char etag[BLOB_ETAG_BYTES];
+    if (reply->status == 416)
+        return true;
+    if (reply->status < 200 || reply->status > 299)
+        return http_fail_status(reply, err);
+    return version_of(reply, etag, err) && blob_range_complete(&call->range, reply, etag, err);
 }
 
 static bool accept_range(void *self, const struct http_response *head, struct sr_err *err)
@@ -92,7 +97,7 @@ static bool http_blob_get(void *self, const struct blob_get *get, struct blob_in
     sr_auto(char) char *url = url_of(store, get->key, err);
     if (!url)
         return false;
-    char range[BLOB_RANGE_TEXT], etag[BLOB_ETAG_BYTES];
+    char range[BLOB_RANGE_TEXT];
     struct http_header headers[2];
     size_t count = 0;
     if (blob_range_text(get, range))
@@ -114,8 +119,7 @@ static bool http_blob_get(void *self, const struct blob_get *get, struct blob_in
         .redirects_max = REDIRECTS_MAX,
     };
     sr_auto(http_response) struct http_response reply = { 0 };
-    return http_run(store->http, &request, &reply, err) && version_of(&reply, etag, err) &&
-           blob_range_complete(&call.range, &reply, etag, err) &&
+    return http_run(store->http, &request, &reply, err) &&
            fill_info(&reply, call.range.total_bytes, ret, err);
 }
 

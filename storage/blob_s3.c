@@ -154,10 +154,12 @@ static void pass_on(void *self, uint64_t offset, const void *data, size_t bytes)
     get->sink(get->self, offset, data, bytes);
 }
 
-static bool sum_is_right(void *self, struct sr_err *err)
+static bool is_whole(void *self, const struct http_response *reply, struct sr_err *err)
 {
-    const struct s3_range *const call = self;
-    return !call->sum || blob_s3_sum_check(call->sum, err);
+    struct s3_range *const call = self;
+    char etag[BLOB_ETAG_BYTES];
+    return blob_s3_etag(reply, etag, err) && blob_range_complete(&call->range, reply, etag, err) &&
+           (!call->sum || blob_s3_sum_check(call->sum, err));
 }
 
 static bool s3_get(void *self, const struct blob_get *get, struct blob_info *ret,
@@ -169,7 +171,7 @@ static bool s3_get(void *self, const struct blob_get *get, struct blob_info *ret
         .key = get->key,
         .accept = accept_range,
         .sink = pass_on,
-        .complete = sum_is_right,
+        .complete = is_whole,
         .self = &ranged,
         .range_may_end = true,
     };
@@ -184,8 +186,7 @@ static bool s3_get(void *self, const struct blob_get *get, struct blob_info *ret
     sr_auto(blob_info) struct blob_info info = { 0 };
     const bool done = blob_s3_run(self, &call, &reply, err);
     blob_s3_sum_free(sr_take(ranged.sum));
-    if (!done || !fill_info(&reply, &info, err) ||
-        !blob_range_complete(&ranged.range, &reply, info.etag, err))
+    if (!done || !fill_info(&reply, &info, err))
         return false;
     info.bytes = ranged.range.total_bytes;
     *ret = info;

@@ -250,7 +250,7 @@ static bool judge(void *self, const struct http_response *reply, struct sr_err *
     if (good && call->is_content)
         return blob_s3_check_content(call, reply, err);
     if (good && !call->error_in_200)
-        return !call->complete || call->complete(call->self, err);
+        return !call->complete || call->complete(call->self, reply, err);
     if (reply->status == 416 && call->range_may_end)
         return true;
     const struct s3_error error = s3_xml_error(reply->body, reply->body_bytes);

@@ -32,6 +32,7 @@ struct scene {
     bool no_checksums;  // does not know them
     bool lies;          // says another checksum than came
     unsigned spoil;     // so many answers have a bit turned
+    unsigned shorten;   // so many are shorter than the range they name
     const char *type;   // x-amz-checksum-type
 };
 
@@ -178,6 +179,10 @@ static void answer_get(struct scene *scene, const struct http_fake_request *requ
         reply->body_bytes = last - first + 1;
         memmove(reply->body, reply->body + first, reply->body_bytes);
         add_header(reply, "Content-Range", range);
+    }
+    if (scene->shorten) {
+        scene->shorten--;
+        reply->body_bytes -= 7;
     }
     if (scene->spoil) {
         scene->spoil--;
@@ -387,7 +392,7 @@ static void what_the_store_says(void **state)
     (void)state;
     struct sr_err err = { 0 };
     struct scene scene;
-    begin(&scene, BLOB_S3_PAYLOAD_AUTO, BLOB_S3_CHECKSUM_CRC32C);
+    begin(&scene, BLOB_S3_PAYLOAD_CHUNKED, BLOB_S3_CHECKSUM_CRC32C);
     scene.no_checksums = true;  // then its ETag tells
     sr_assert_ok(put(&scene, 1000, &err), err);
     scene.no_etag = true;
@@ -397,7 +402,7 @@ static void what_the_store_says(void **state)
     scene.lies = true;
     scene.requests = 0;
     sr_assert_fails(put(&scene, 1000, &err), SR_ERR_NETWORK, err);
-    assert_int_equal(scene.requests, 3);  // sent again, as often as a damaged body
+    assert_int_equal(scene.requests, 3);  // sent and signed again, as often as a damaged body
     end(&scene);
 }
 
@@ -423,6 +428,29 @@ static void parts_have_sums(void **state)
     end(&scene);
 }
 
+// A whole reply of another length than its range: asked for again, and an error if that stays so.
+static void wrong_lengths(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+    struct scene scene;
+    char buffer[100];
+    size_t bytes;
+    begin(&scene, BLOB_S3_PAYLOAD_AUTO, BLOB_S3_CHECKSUM_MD5);
+    sr_assert_ok(put(&scene, 1000, &err), err);
+    scene.requests = 0;
+    scene.shorten = 2;
+    sr_assert_ok(blob_get_bytes(&scene.blob, "k", NULL, 50, buffer, 100, &bytes, &err), err);
+    assert_int_equal(bytes, 100);
+    assert_memory_equal(buffer, content() + 50, 100);
+    assert_int_equal(scene.requests, 3);
+    scene.shorten = 3;
+    sr_assert_fails(blob_get_bytes(&scene.blob, "k", NULL, 50, buffer, 100, &bytes, &err),
+                    SR_ERR_NETWORK, err);
+    sr_assert_contains(err.message, "93 bytes came instead of 100");
+    end(&scene);
+}
+
 static void words(void **state)
 {
     (void)state;
@@ -437,13 +465,14 @@ static void words(void **state)
 
 int main(void)
 {
-    static struct CMUnitTest tests[SR_TEST_COUNT(rows) + SR_TEST_COUNT(sum_rows) + 4];
+    static struct CMUnitTest tests[SR_TEST_COUNT(rows) + SR_TEST_COUNT(sum_rows) + 5];
     size_t count = SR_TEST_ADD(tests, rows, each_row);
     count += sr_test_add_rows(tests + count, sum_rows, SR_TEST_COUNT(sum_rows), sizeof(sum_rows[0]),
                               out_and_in);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(sums_that_say_nothing);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(what_the_store_says);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(parts_have_sums);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(wrong_lengths);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(words);
     return sr_test_run(__FILE__, tests, count);
 }

@@ -39,8 +39,9 @@ struct blob_s3_call {
     bool cleans_up;      // is made also after the store's user was asked to stop, but not for long
     http_accept_fn accept;
     http_sink_fn sink;
-    bool (*complete)(void *self, struct sr_err *err);  // of a 2xx reply that is whole; may be NULL
-    void *self;                                        // of accept, sink and complete
+    // Of a 2xx reply with its body: what fails here is tried again like all else. May be NULL.
+    bool (*complete)(void *self, const struct http_response *reply, struct sr_err *err);
+    void *self;  // of accept, sink and complete
     // filled in by blob_s3_run()
     struct blob_s3 *s3;
     char payload_hash[SR_SHA256_HEX];

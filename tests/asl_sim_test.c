@@ -10,9 +10,11 @@
 #include "statemachine/asl_audit.h"
 #include "statemachine/asl_exec.h"
 #include "statemachine/asl_parse.h"
+#include "tests/env.h"
 #include "tests/random_flow.h"
 
 SR_EMBED(sim_child_told_twice, "tests/sim/child-told-twice.json");
+SR_EMBED(sim_group_goes_on_twice, "tests/sim/redriven-group-goes-on-twice.json");
 
 enum {
     RUNS_MAX = 1024,
@@ -472,9 +474,8 @@ static void check_seen(void)
 static void random_flows(void **state)
 {
     (void)state;
-    const char *seed_text = getenv("SIM_SEED"), *count_text = getenv("SIM_TRANSITIONS");
-    const uint64_t first = seed_text ? strtoull(seed_text, NULL, 10) : 1;
-    const size_t wanted = count_text ? strtoul(count_text, NULL, 10) : TRANSITIONS;
+    const uint64_t first = env_number("SIM_SEED", 1);
+    const size_t wanted = env_number("SIM_TRANSITIONS", TRANSITIONS);
     size_t transitions = 0;
     uint64_t seed = first;
     for (; transitions < wanted; seed++)
@@ -492,6 +493,9 @@ static const struct kept {
 } kept[] = {
     // A failed group's children were told of an abort again, after their histories had ended.
     { "child-told-twice", sim_child_told_twice, sim_child_told_twice_end },
+    // A redriven Map had written its results, by a changed map run, before its own turn came, and
+    // then began once more: its map run never ended.
+    { "redriven-group-goes-on-twice", sim_group_goes_on_twice, sim_group_goes_on_twice_end },
 };
 
 static void each_kept(void **state)

@@ -440,6 +440,8 @@ int blob_conformance_run(struct blob_conformance *store)
         { "tags", tags },
         { "copies", copies },
         { "many removed", many_removed },
+        { "presigned", blob_conformance_presigned },
+        { "first wins", blob_conformance_first_wins },
         { "upload in parts", blob_conformance_upload_in_parts },
         { "upload aborted", blob_conformance_upload_aborted },
         { "upload mistakes", blob_conformance_upload_mistakes },

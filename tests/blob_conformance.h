@@ -18,6 +18,8 @@ enum blob_lack {
     BLOB_LACKS_RANGE_ENDS = 1 << 10,  // ranges beyond the end, or of one byte
     BLOB_LACKS_ODD_COPIES = 1 << 11,  // copies of keys that must be encoded
     BLOB_LACKS_CHUNKS = 1 << 12,      // bodies in signed chunks
+    BLOB_LACKS_SIGNATURES = 1 << 13,  // presigned URLs are believed
+    BLOB_LACKS_CONDITIONS = 1 << 14,  // If-None-Match
 };
 
 struct blob_conformance {

@@ -18,3 +18,7 @@ void blob_conformance_upload_aborted(void **state);
 void blob_conformance_upload_mistakes(void **state);
 void blob_conformance_parts_copied(void **state);
 void blob_conformance_composed(void **state);
+
+// blob_conformance_race.c
+void blob_conformance_presigned(void **state);
+void blob_conformance_first_wins(void **state);

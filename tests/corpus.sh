@@ -7,8 +7,10 @@
 #            error             exit 2, 3 or 7, with a message and without an output
 #            damaged           either: it ends, and what it leaves is whole
 #   FRAMES   a number, several as a|b, #N (not compared), * (not counted), or empty (whatever comes)
-# The last line is `N passed, M failed`.
+# With STORE=1 every file that is transcoded is also read from a bucket of a Ceph of its own and its output
+# written there, through no file here: the same bytes. The last line is `N passed, M failed`.
 . tests/lib.sh
+root=$PWD
 media=${1:-}
 if [ -z "$media" ] || [ ! -r "$media/expected.tsv" ]; then
     echo 'skipped: name a folder with an expected.tsv: make corpus MEDIA=DIR'
@@ -16,6 +18,36 @@ if [ -z "$media" ] || [ ! -r "$media/expected.tsv" ]; then
 fi
 media=$(realpath "$media")
 passed=0
+
+# A Ceph with a bucket.
+open_store()
+{
+    unset AWS_PROFILE AWS_SESSION_TOKEN AWS_CA_BUNDLE SPLITREEL_STORES http_proxy https_proxy
+    "$root/tests/servers/ceph-rgw.sh" start "$work/server" >"$work/server.log" 2>&1 || {
+        tail -n 5 "$work/server.log"
+        echo 'no store: its packages are not installed, or it does not start (docs/storage.md)'
+        exit 1
+    }
+    trap '"$root/tests/servers/ceph-rgw.sh" stop "$work/server"; rm -rf -- "$work"' EXIT
+    export AWS_EC2_METADATA_DISABLED=true AWS_CONFIG_FILE=/nowhere AWS_SHARED_CREDENTIALS_FILE=/nowhere AWS_REGION=us-east-1 \
+        AWS_ACCESS_KEY_ID=splitreelaccess AWS_SECRET_ACCESS_KEY=splitreelsecretkey
+    AWS_ENDPOINT_URL_S3=http://127.0.0.1:$(cat "$work/server/port")
+    export AWS_ENDPOINT_URL_S3
+    curl -sSf -o /dev/null --noproxy '*' --aws-sigv4 aws:amz:us-east-1:s3 --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" \
+        -X PUT -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' "$AWS_ENDPOINT_URL_S3/bucket" || exit 1
+}
+[ -z "${STORE:-}" ] || open_store
+
+# in_store NAME LOCAL ENDING: from the bucket to the bucket gives LOCAL's bytes.
+in_store()
+{
+    local from=s3://bucket/in/$1 to="s3://bucket/out/$1.$3" left
+    "$SPLITREEL" cp -y --quiet "$media/$1" "$from" >out.txt 2>err.txt || complain "$(tail -n 1 err.txt)" || return
+    timeout 600 "$SPLITREEL" run -i "$from" -o "$to" -w 2 --segment 1s -crf 18 --workspace "$work/store.work" "${fast[@]}" \
+        >out.txt 2>err.txt || complain "from and to a store: exit status $?: $(tail -n 1 err.txt)" || return
+    "$SPLITREEL" cat "$to" | cmp - "$2" || complain 'the store has other bytes' || return
+    left=$("$SPLITREEL" gc s3://bucket --older 0 --dry-run --json) && [ -z "$left" ] || complain "an upload is open: $left"
+}
 
 # transcode NAME OUTPUT WORKERS
 transcode()
@@ -36,6 +68,7 @@ compare()
 {
     transcode "$1" "$work/two.mp4" 2 || complain 'the second run failed' || return
     same one.mp4 two.mp4 || return
+    [ -z "${STORE:-}" ] || in_store "$1" one.mp4 mp4 || return
     local want=${3#\#} got
     got=$(pictures one.mp4)
     if [ -n "$want" ] && [ "$want" != '*' ]; then
@@ -57,7 +90,8 @@ judge()
     error) expect_refused "$got" "$output" ;;
     damaged) [ "$got" -eq 0 ] && is_there "$output" || expect_refused "$got" "$output" ;;
     audio) [ "$got" -eq 0 ] && [ "$(ffprobe -v error -show_entries stream=codec_type -of csv=p=0 "$output" | sort -u)" = audio ] ||
-        complain "exit status $got: $(tail -n 1 err.txt)" ;;
+        complain "exit status $got: $(tail -n 1 err.txt)" || return
+        [ -z "${STORE:-}" ] || in_store "$1" "$output" m4a ;;
     transcode | video)
         [ "$got" -eq 0 ] || complain "exit status $got: $(tail -n 1 err.txt)" || return
         compare "$1" "$2" "$3" ;;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/test.h"
+#include "tests/env.h"
 #include "tests/faulty_vfs.h"
 #include "tests/flows.h"
 
@@ -22,14 +23,7 @@ static struct {
 static uint64_t seed;
 static uint64_t draw(uint64_t below)
 {
-    seed = seed * 6364136223846793005u + 1442695040888963407u;
-    return (seed >> 33) % below;
-}
-
-static uint64_t env_number(const char *name, uint64_t unless)
-{
-    const char *text = getenv(name);
-    return text ? strtoull(text, NULL, 10) : unless;
+    return env_draw(&seed, below);
 }
 
 static int64_t cpu_us(void)

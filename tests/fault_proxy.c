@@ -13,12 +13,14 @@
 #include "base/thread.h"
 
 enum { CONNECTIONS_MAX = 4096, PIECE = 64 << 10, SLOW_PIECE = 4 << 10, LATENCY_MS = 4 };
+enum { READER_MS = 1, READER_PIECE = 16 << 10, WRONG_BYTES = 7, LENGTH_TEXT = 32 };
 
 struct connection {
     struct fault_proxy *proxy;
     struct fault_plan plan;  // FAULT_NONE when this one is not hit
     int client, server;
     uint64_t in, out;  // bytes passed on
+    bool is_get;       // the last request was one
     struct sr_thread *thread;
 };
 
@@ -96,6 +98,30 @@ static void wait_ms(const struct connection *connection, int ms)
     (void)poll(&fd, 1, ms);
 }
 
+// Rewrites the length in the head of an answer; gives the piece's new size. `data` has room for
+// LENGTH_TEXT more bytes.
+static size_t spoil_length(const struct connection *connection, char *data, size_t bytes)
+{
+    static const char name[] = "\r\nContent-Length: ";
+    const bool longer = connection->plan.fault == FAULT_LONGER;
+    if (!connection->is_get || bytes < 12 || memcmp(data, "HTTP/1.1 20", 11) != 0)
+        return bytes;
+    char *const at = memmem(data, bytes, name, sizeof(name) - 1);
+    if (!at)
+        return bytes;
+    char *const number = at + sizeof(name) - 1;
+    char *end;
+    const unsigned long long length = strtoull(number, &end, 10);
+    if (length < 2 * WRONG_BYTES)
+        return bytes;
+    char text[LENGTH_TEXT];
+    const size_t digits = (size_t)snprintf(text, sizeof(text), "%llu",
+                                           longer ? length + WRONG_BYTES : length - WRONG_BYTES);
+    memmove(number + digits, end, bytes - (size_t)(end - data));
+    memcpy(number, text, digits);
+    return bytes + digits - (size_t)(end - number);
+}
+
 // Passes one piece on; false when the connection is over.
 static bool pass(struct connection *connection, bool in)
 {
@@ -103,12 +129,13 @@ static bool pass(struct connection *connection, bool in)
     const int from = in ? connection->client : connection->server;
     const int to = in ? connection->server : connection->client;
     uint64_t *count = in ? &connection->in : &connection->out;
-    char data[PIECE];
-    const bool slow = plan->fault == FAULT_SLOW;
+    char data[PIECE + LENGTH_TEXT + 1];
     const bool ends = plan->fault == (in ? FAULT_RESET_IN : FAULT_RESET_OUT) ||
                       plan->fault == (in ? FAULT_STALL_IN : FAULT_STALL_OUT) ||
                       (!in && plan->fault == FAULT_CUT);
-    size_t room = slow ? SLOW_PIECE : PIECE;
+    size_t room = plan->fault == FAULT_SLOW     ? SLOW_PIECE
+                  : plan->fault == FAULT_READER ? READER_PIECE
+                                                : PIECE;
     if (ends && plan->bytes - *count < room)
         room = (size_t)(plan->bytes - *count);
     if (room == 0) {
@@ -118,11 +145,16 @@ static bool pass(struct connection *connection, bool in)
             reset(connection->client);
         return false;
     }
-    const ssize_t n = recv(from, data, room, 0);
+    if (plan->fault == FAULT_READER)
+        wait_ms(connection, READER_MS);
+    ssize_t n = recv(from, data, room, 0);
     if (n <= 0)
         return false;
     if (plan->fault == FAULT_LATENCY)
         wait_ms(connection, LATENCY_MS);
+    data[n] = '\0';
+    if (in && n > 4)  // a request begins a piece: the next comes after the answer
+        connection->is_get = memcmp(data, "GET ", 4) == 0;
     if (in && plan->fault == FAULT_FLIP_IN && plan->bytes >= *count &&
         plan->bytes < *count + (uint64_t)n)
         data[plan->bytes - *count] ^= 1;
@@ -132,6 +164,8 @@ static bool pass(struct connection *connection, bool in)
         connection->proxy->bytes_in += (uint64_t)n;
         sr_unlock(&connection->proxy->lock);
     }
+    if (!in && (plan->fault == FAULT_LONGER || plan->fault == FAULT_SHORTER))
+        n = (ssize_t)spoil_length(connection, data, (size_t)n);
     return send_all(to, data, (size_t)n);
 }
 
@@ -140,6 +174,11 @@ static void carry(struct connection *connection)
     connection->server = connect_to(connection->proxy->port);
     if (connection->server < 0)
         return;
+    if (connection->plan.fault == FAULT_READER) {
+        const int window = READER_PIECE;
+        setsockopt(connection->client, SOL_SOCKET, SO_RCVBUF, &window, sizeof(window));
+        setsockopt(connection->server, SOL_SOCKET, SO_RCVBUF, &window, sizeof(window));
+    }
     for (;;) {
         struct pollfd fds[] = { { .fd = connection->client, .events = POLLIN },
                                 { .fd = connection->server, .events = POLLIN },
@@ -176,11 +215,14 @@ static void add(struct fault_proxy *proxy, int client)
     sr_lock(&proxy->lock);
     bool served = false;
     if (connection && !proxy->stop && proxy->count < CONNECTIONS_MAX) {
-        const bool hit = proxy->plan.every && proxy->seen++ % proxy->plan.every == 0;
+        const struct fault_plan *const plan = &proxy->plan;
+        const bool hit = plan->every && proxy->seen % plan->every == 0 &&
+                         (!plan->burst || proxy->seen < plan->burst);
+        proxy->seen++;
         *connection = (struct connection){ .proxy = proxy, .client = client, .server = -1 };
         if (hit)
-            connection->plan = proxy->plan;
-        proxy->hits += hit && proxy->plan.fault != FAULT_NONE;
+            connection->plan = *plan;
+        proxy->hits += hit && plan->fault != FAULT_NONE;
         served = sr_thread_start("proxy", serve, connection, &connection->thread, &err);
         if (served)
             proxy->connections[proxy->count++] = connection;

@@ -22,6 +22,9 @@ enum fault {
     FAULT_FLIP_IN,    // one bit of the client's byte number `bytes` is turned
     FAULT_LATENCY,    // 4 ms before each piece that is passed on
     FAULT_SLOW,       // small pieces
+    FAULT_READER,     // small pieces, each taken late and through a small window
+    FAULT_LONGER,     // Content-Length of what a GET gives says some bytes more than come
+    FAULT_SHORTER,    // or less
     FAULT_COUNT,
 };
 
@@ -29,6 +32,7 @@ struct fault_plan {
     enum fault fault;
     uint64_t bytes;
     unsigned every;  // connection that is hit: 1: each, 2: the first, third, fifth, ...
+    unsigned burst;  // only of so many connections, the first ones; 0: of all
 };
 
 // Listens on a port of loopback and passes on to `port` of loopback.

@@ -3,15 +3,22 @@
 #include <assert.h>
 #include <signal.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <sys/mman.h>
 
 // SQLite hands out no place for a pointer of ours in each of its calls, and tests run one at a
 // time: hence one plan for the process.
 static struct {
     sqlite3_vfs vfs, *inner;
-    struct faulty_vfs_plan plan;
-    uint64_t count, faults;
 } shim;
+
+// Set by one thread or process while others call.
+struct state {
+    atomic_uint calls, fault;
+    atomic_uint_least64_t at, count, faults;
+};
+static struct state alone, *state = &alone;
 
 struct file {
     sqlite3_file base;
@@ -37,12 +44,13 @@ static int io_error(enum faulty_vfs_call call)
 // SQLITE_OK: go on.
 static int fault_of(enum faulty_vfs_call call)
 {
-    if (!(shim.plan.calls & (unsigned)call))
+    const uint64_t at = atomic_load(&state->at);
+    if (!(atomic_load(&state->calls) & (unsigned)call))
         return SQLITE_OK;
-    if (++shim.count < shim.plan.at || !shim.plan.at)
+    if (atomic_fetch_add(&state->count, 1) + 1 < at || !at)
         return SQLITE_OK;
-    shim.faults++;
-    switch (shim.plan.fault) {
+    atomic_fetch_add(&state->faults, 1);
+    switch ((enum faulty_vfs_fault)atomic_load(&state->fault)) {
     case FAULTY_VFS_NONE: return SQLITE_OK;
     case FAULTY_VFS_FULL: return SQLITE_FULL;
     case FAULTY_VFS_IO: return io_error(call);
@@ -212,18 +220,30 @@ void faulty_vfs_install(void)
     assert(code == SQLITE_OK);
 }
 
+void faulty_vfs_share(void)
+{
+    void *shared =
+        mmap(NULL, sizeof alone, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert(shared != MAP_FAILED);
+    state = shared;
+}
+
 void faulty_vfs_set(struct faulty_vfs_plan plan)
 {
-    shim.plan = plan;
-    shim.count = shim.faults = 0;
+    atomic_store(&state->calls, 0);
+    atomic_store(&state->count, 0);
+    atomic_store(&state->faults, 0);
+    atomic_store(&state->at, plan.at);
+    atomic_store(&state->fault, (unsigned)plan.fault);
+    atomic_store(&state->calls, plan.calls);
 }
 
 uint64_t faulty_vfs_count(void)
 {
-    return shim.count;
+    return atomic_load(&state->count);
 }
 
 uint64_t faulty_vfs_faults(void)
 {
-    return shim.faults;
+    return atomic_load(&state->faults);
 }

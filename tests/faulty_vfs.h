@@ -29,6 +29,8 @@ struct faulty_vfs_plan {
 // From now on every database of this process goes through it. Once. Waiting for a lock takes no
 // time.
 void faulty_vfs_install(void);
+// From now on plan and counts are one for this process and those that it forks.
+void faulty_vfs_share(void);
 // Counts from 0 again. All later calls of the plan fail until the next one.
 void faulty_vfs_set(struct faulty_vfs_plan plan);
 uint64_t faulty_vfs_count(void);   // calls of the plan so far

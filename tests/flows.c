@@ -13,8 +13,8 @@
 #include "statemachine/store_sqlite.h"
 
 #define WALL_US 1767225600000000
-#define PREFIX "arn:aws:states:eu:1"
-#define ACTIVITY PREFIX ":activity:a"
+#define PREFIX FLOWS_PREFIX
+#define ACTIVITY FLOWS_ACTIVITY
 #define ADD "'Type':'Task','Resource':'arn:aws:lambda:eu:1:function:add'"
 #define WORK                                                                                       \
     "'Type':'Task','Resource':'" ACTIVITY                                                          \
@@ -23,9 +23,7 @@
 #define ONE(body) "{'StartAt':'A','States':{'A':{" body ",'End':true}}}"
 
 // What each is at when the process dies, at least at some moment.
-static const struct flow {
-    const char *name, *definition, *input;
-} table[FLOWS_COUNT] = {
+const struct flow flows_table[FLOWS_COUNT] = {
     { "handler", ONE(ADD), "1" },
     { "activity", ONE(WORK), "2" },
     { "wait",
@@ -180,22 +178,29 @@ static bool add(void *self, const struct engine_task *task, struct sr_err *err)
     return true;
 }
 
-static void answer_one(struct flows *flows, struct engine_ref ref, const char *payload)
+bool flows_add(const char *payload, char result[32])
 {
-    struct sr_err err = { 0 };
     json_error_t error;
     sr_auto(json) json_t *value = json_loads(payload, JSON_DECODE_ANY, &error);
     assert_non_null(value);
     const json_int_t fails = json_integer_value(json_object_get(value, "fails")),
                      tries = json_integer_value(json_object_get(value, "tries"));
-    if (json_is_object(value) && tries < fails) {
-        sr_assert_ok(engine_answer_failed(flows->engine, ref, "E", "not yet", &err), err);
-        return;
+    if (json_is_object(value)) {
+        (void)strcpy(result, "\"tried\"");
+        return tries >= fails;
     }
+    (void)snprintf(result, 32, "%lld", (long long)json_integer_value(value) + 1);
+    return true;
+}
+
+static void answer_one(struct flows *flows, struct engine_ref ref, const char *payload)
+{
+    struct sr_err err = { 0 };
     char text[32];
-    snprintf(text, sizeof text, "%lld", (long long)json_integer_value(value) + 1);
-    sr_assert_ok(
-        engine_answer(flows->engine, ref, json_is_object(value) ? "\"tried\"" : text, &err), err);
+    if (!flows_add(payload, text))
+        sr_assert_ok(engine_answer_failed(flows->engine, ref, "E", "not yet", &err), err);
+    else
+        sr_assert_ok(engine_answer(flows->engine, ref, text, &err), err);
 }
 
 static void answer_handlers(struct flows *flows)
@@ -317,10 +322,10 @@ static struct starting *starting_new(struct flows *flows, const char *kind, cons
 static void start_missing(struct flows *flows)
 {
     for (size_t i = 0; i < FLOWS_COUNT; i++) {
-        const char *name = table[i].name;
+        const char *name = flows_table[i].name;
         if (knows(flows, "started", name))
             continue;
-        sr_auto(char) char *definition = quoted(table[i].definition);
+        sr_auto(char) char *definition = quoted(flows_table[i].definition);
         char arn[128];
         snprintf(arn, sizeof arn, PREFIX ":stateMachine:%s", name);
         if (!knows(flows, "created", name))
@@ -332,7 +337,7 @@ static void start_missing(struct flows *flows)
         ask(flows, (struct engine_request){ .kind = ENGINE_START,
                                             .arn = arn,
                                             .name = "e",
-                                            .text = table[i].input,
+                                            .text = flows_table[i].input,
                                             .reply = on_done,
                                             .self = starting_new(flows, "started", name) });
     }
@@ -467,7 +472,7 @@ void flows_ends(struct flows *flows, struct flows_end ends[FLOWS_COUNT])
     for (size_t i = 0; i < FLOWS_COUNT; i++) {
         struct sr_err ignored = { 0 };
         char arn[128];
-        snprintf(arn, sizeof arn, PREFIX ":execution:%s:e", table[i].name);
+        snprintf(arn, sizeof arn, PREFIX ":execution:%s:e", flows_table[i].name);
         ends[i] = (struct flows_end){ 0 };
         // What is not there stays without an output.
         sr_ignore(
@@ -513,7 +518,7 @@ static void check_there(struct flows *flows, void *self, const char *name)
     struct flows_end *ends = self;
     (void)flows;
     for (size_t i = 0; i < FLOWS_COUNT; i++) {
-        if (strcmp(table[i].name, name) == 0 && !ends[i].output)
+        if (strcmp(flows_table[i].name, name) == 0 && !ends[i].output)
             fail_msg("%s was acknowledged and is not there", name);
     }
 }
@@ -560,7 +565,7 @@ void flows_check_same(const struct flows_end want[FLOWS_COUNT],
         if (!got[i].output || want[i].status != got[i].status ||
             strcmp(want[i].output, got[i].output) != 0 || strcmp(want[i].error, got[i].error) != 0)
             fail_msg(
-                "%s: %s: %s %s %s, undisturbed %s %s %s", what, table[i].name,
+                "%s: %s: %s %s %s, undisturbed %s %s %s", what, flows_table[i].name,
                 asl_status_name((enum asl_status)got[i].status),
                 got[i].output ? got[i].output : "(not there)", got[i].error ? got[i].error : "",
                 asl_status_name((enum asl_status)want[i].status), want[i].output, want[i].error);

@@ -45,6 +45,16 @@ struct flows_end {
     char *error;
 };
 
+// The table of the flows; ARNs in definitions begin with FLOWS_PREFIX.
+#define FLOWS_PREFIX "arn:aws:states:eu:1"
+#define FLOWS_ACTIVITY FLOWS_PREFIX ":activity:a"
+struct flow {
+    const char *name, *definition, *input;  // the definition is in single quotes
+};
+extern const struct flow flows_table[FLOWS_COUNT];
+// What the function "add" answers to a payload. False: it fails, with the error "E".
+bool flows_add(const char *payload, char result[32]);
+
 void flows_make(struct flows *flows);  // a folder of its own
 void flows_remove(struct flows *flows);
 // Opens what the folder holds, `away_us` after it was left. False: the store refuses, `failure`

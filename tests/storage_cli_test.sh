@@ -255,6 +255,18 @@ interrupted()
     [ $got -eq 143 ] || complain "exit status $got" || return
     says interrupted && status 0 verb gc "$base/slow" --older 0 && says '0 aborted, 0 younger' && status 3 verb cat "$base/slow"
 }
+# Parts of a shared workspace go by their age, and nothing else does.
+parts_collected()
+{
+    local key=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef file
+    for file in "$key.m4s" "$key.json" jobs/1/plan.json film.mov; do
+        verb cp small "$base/.splitreel/$file" || return
+    done
+    status 0 verb gc --parts "$base/.splitreel" && says '0 removed, 0 bytes, 3 younger' || return
+    status 0 verb gc --parts "$base/.splitreel/" --older 0 --dry-run --json && [ "$(jq -s 'map(.bytes) | add' out.txt)" = 900 ] || return
+    status 0 verb gc --parts "$base/.splitreel/" --older 0 && says '3 removed, 900 bytes, 0 younger' || return
+    status 0 verb ls -r "$base/.splitreel/" --json && [ "$(jq -r .key out.txt)" = "${prefix_of_base}.splitreel/film.mov" ]
+}
 refused()
 {
     status 3 verb ls s3://no-such-bucket && says no-such-bucket && says 'no such bucket' || return
@@ -362,7 +374,7 @@ over_server()
     stop_server
 }
 over_server 'Ceph RGW' tests/servers/ceph-rgw.sh splitreelaccess splitreelsecretkey '' inside attributes killed_and_collected \
-    interrupted refused public named_stores
+    parts_collected interrupted refused public named_stores
 over_server s3rver tests/servers/s3rver.sh S3RVER S3RVER slashes,long inside
 if [ -n "${SPLITREEL_ALL_SERVERS:-}" ]; then
     over_server 'OpenStack Swift' tests/servers/swift.sh splitreel:access splitreelsecretkey parts inside killed_and_collected interrupted

@@ -103,18 +103,23 @@ static const struct row {
     struct fault_plan plan;
     bool hits_upload, hits_download;  // for ever: does it fail?
 } rows[] = {
-    { "refused", { FAULT_REFUSE, 0, 2 }, true, true },
-    { "503", { FAULT_503, 0, 2 }, true, true },
-    { "500", { FAULT_500, 0, 2 }, true, true },
-    { "reset while sending", { FAULT_RESET_IN, 1000000, 2 }, true, false },
-    { "reset while receiving", { FAULT_RESET_OUT, 100000, 2 }, false, true },
-    { "reset in the head of an answer", { FAULT_RESET_OUT, 20, 2 }, true, true },
-    { "body cut short", { FAULT_CUT, 200000, 2 }, false, true },
-    { "stall while sending", { FAULT_STALL_IN, 1000000, 2 }, true, false },
-    { "stall while receiving", { FAULT_STALL_OUT, 100000, 2 }, false, true },
-    { "a bit turned while sending", { FAULT_FLIP_IN, 1000000, 2 }, false, false },
-    { "latency", { FAULT_LATENCY, 0, 1 }, false, false },
-    { "small pieces", { FAULT_SLOW, 0, 1 }, false, false },
+    { "refused", { FAULT_REFUSE, 0, 2, 0 }, true, true },
+    { "503", { FAULT_503, 0, 2, 0 }, true, true },
+    { "500", { FAULT_500, 0, 2, 0 }, true, true },
+    { "reset while sending", { FAULT_RESET_IN, 1000000, 2, 0 }, true, false },
+    { "reset while receiving", { FAULT_RESET_OUT, 100000, 2, 0 }, false, true },
+    { "reset in the head of an answer", { FAULT_RESET_OUT, 20, 2, 0 }, true, true },
+    { "body cut short", { FAULT_CUT, 200000, 2, 0 }, false, true },
+    { "stall while sending", { FAULT_STALL_IN, 1000000, 2, 0 }, true, false },
+    { "stall while receiving", { FAULT_STALL_OUT, 100000, 2, 0 }, false, true },
+    { "a bit turned while sending", { FAULT_FLIP_IN, 1000000, 2, 0 }, false, false },
+    { "latency", { FAULT_LATENCY, 0, 1, 0 }, false, false },
+    { "small pieces", { FAULT_SLOW, 0, 1, 0 }, false, false },
+    { "slow reader", { FAULT_READER, 0, 1, 0 }, false, false },
+    { "burst of 503", { FAULT_503, 0, 1, 5 }, true, true },
+    { "burst of 500", { FAULT_500, 0, 1, 5 }, true, true },
+    { "longer than it says", { FAULT_SHORTER, 0, 2, 0 }, false, true },
+    { "shorter than it says", { FAULT_LONGER, 0, 2, 0 }, false, true },
 };
 
 // Every other connection is spoilt: both ways end well.
@@ -152,6 +157,7 @@ static void fails_cleanly(void **state)
     params.stall_us = 300 * 1000;
     struct fault_plan plan = row->plan;
     plan.every = 1;
+    plan.burst = 0;
     if (row->hits_upload) {
         clear();
         fault_proxy_plan(all.proxy, plan);
@@ -182,7 +188,7 @@ static void killed(void **state)
     (void)state;
     struct sr_err err = { 0 };
     clear();
-    fault_proxy_plan(all.proxy, (struct fault_plan){ FAULT_SLOW, 0, 1 });
+    fault_proxy_plan(all.proxy, (struct fault_plan){ FAULT_SLOW, 0, 1, 0 });
     const pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {

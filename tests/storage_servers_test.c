@@ -17,10 +17,11 @@ static const struct server {
     { "s3rver", "tests/servers/s3rver.sh", "S3RVER", "S3RVER",
       BLOB_LACKS_ABORT | BLOB_LACKS_PART_COPY | BLOB_LACKS_PART_CHECKS | BLOB_LACKS_IF_MATCH |
           BLOB_LACKS_SLASHES | BLOB_LACKS_LONG_KEYS | BLOB_LACKS_RANGE_ENDS | BLOB_LACKS_PAGES |
-          BLOB_LACKS_TAGS | BLOB_LACKS_ODD_COPIES | BLOB_LACKS_CHUNKS,
+          BLOB_LACKS_TAGS | BLOB_LACKS_ODD_COPIES | BLOB_LACKS_CHUNKS | BLOB_LACKS_CONDITIONS |
+          BLOB_LACKS_SIGNATURES,
       false },
     { "OpenStack Swift", "tests/servers/swift.sh", "splitreel:access", "splitreelsecretkey",
-      BLOB_LACKS_TAGS | BLOB_LACKS_CHUNKS, true },
+      BLOB_LACKS_TAGS | BLOB_LACKS_CHUNKS | BLOB_LACKS_CONDITIONS, true },
 };
 
 // How bodies are sent.

@@ -269,6 +269,8 @@ const tests = {
     const clientToken = 'one-redrive';
     const { redriveDate } = await call('RedriveExecution', { executionArn, clientToken });
     assert.ok(redriveDate instanceof Date);
+    const again = await call('RedriveExecution', { executionArn, clientToken });
+    assert.deepEqual(again.redriveDate, redriveDate);
     await call('SendTaskSuccess', { taskToken: (await take(activityArn)).taskToken, output: '3' });
     const execution = await ended(executionArn);
     assert.deepEqual([execution.status, execution.output, execution.redriveCount], ['SUCCEEDED', '3', 1]);
@@ -309,6 +311,31 @@ const tests = {
     const { events } = await call('GetExecutionHistory', { executionArn: failed.executionArn });
     assert.equal(events.at(-1).executionFailedEventDetails.error, 'Item.Bad');
     await refused('ResourceNotFound', 'DescribeMapRun', { mapRunArn: mapRunArn.slice(0, -1) + 'x' });
+  },
+
+  async 'one child execution: stop, redrive'() {
+    const activityArn = await newActivity('alone');
+    const stateMachineArn = await newMachine('alone', { M: {
+      Type: 'Map', Label: 'each', End: true, ToleratedFailureCount: 2,
+      ItemProcessor: {
+        ProcessorConfig: { Mode: 'DISTRIBUTED', ExecutionType: 'STANDARD' },
+        StartAt: 'Item', States: { Item: task(activityArn) },
+      },
+    } });
+    const executionArn = await start(stateMachineArn, [1, 2]);
+    const tasks = [await take(activityArn), await take(activityArn)];
+    const { mapRuns: [{ mapRunArn }] } = await call('ListMapRuns', { executionArn });
+    const { executions } = await call('ListExecutions', { mapRunArn });
+    const stopped = executions[0].executionArn;
+    await call('StopExecution', { executionArn: stopped, error: 'Enough', cause: 'by hand' });
+    const child = await call('DescribeExecution', { executionArn: stopped });
+    assert.deepEqual([child.status, child.error, child.cause], ['ABORTED', 'Enough', 'by hand']);
+    const answers = await Promise.allSettled(tasks.map(({ taskToken, input }) =>
+      call('SendTaskSuccess', { taskToken, output: input })));
+    assert.deepEqual(answers.map((a) => a.reason?.name ?? 'sent').sort(), ['TaskTimedOut', 'sent']);
+    assert.equal(JSON.parse((await ended(executionArn)).output).length, 1);
+    await refused('ExecutionNotRedrivable', 'RedriveExecution', { executionArn: stopped });
+    assert.deepEqual((await call('DescribeMapRun', { mapRunArn })).executionCounts.aborted, 1);
   },
 
   async 'StartSyncExecution and TestState, at the same host and behind sync-'() {
@@ -363,6 +390,7 @@ const tests = {
       ['InvalidArn', 'DescribeStateMachine', { stateMachineArn: 'nonsense' }],
       ['InvalidDefinition', 'CreateStateMachine', { name: 'e', roleArn: ROLE, definition: '{}' }],
       ['InvalidExecutionInput', 'StartExecution', { stateMachineArn, input: '{' }],
+      ['ValidationException', 'StartExecution', { stateMachineArn, input: `"${'x'.repeat(262144)}"` }],
       ['InvalidName', 'CreateActivity', { name: 'a b' }],
       ['StateMachineAlreadyExists', 'CreateStateMachine', { name: 'errors', roleArn: ROLE, definition }],
       ['StateMachineDoesNotExist', 'StartExecution', { stateMachineArn: `${ARN}:stateMachine:no` }],

@@ -81,14 +81,15 @@ static bool is_token(const char *text)
 static bool headers_to_sign(const struct server_request *request,
                             struct http_header headers[SERVER_HEADERS_MAX], size_t *ret_count)
 {
-    static const char *const own[] = { "authorization", "x-amz-date" };
     size_t count = 0, bytes = 0;
     for (size_t i = 0; i < request->header_count; i++) {
         const struct http_header header = request->headers[i];
         bytes += strlen(header.name) + 1;
         if (!is_token(header.name))
             return false;
-        if (strcasecmp(header.name, own[0]) != 0 && strcasecmp(header.name, own[1]) != 0)
+        if (strcasecmp(header.name, "authorization") != 0 &&
+            strcasecmp(header.name, "x-amz-date") != 0 &&
+            strcasecmp(header.name, "x-amz-content-sha256") != 0)
             headers[count++] = header;
     }
     *ret_count = count;

@@ -1,12 +1,13 @@
 // Any calls to the Step Functions API, on a new engine: lines "OPERATION BODY". Each is answered
 // once, with a JSON object, and never with an internal failure.
 //
-// What only the service knows is written as a name: %T is the task token that was given last, %N the
-// page's token, %M a map run's ARN, %E an execution's. "Sleep 9" lets seconds pass.
+// What only the service knows is written as a name: %T is the task token that was given last, %N
+// the page's token, %M a map run's ARN, %E an execution's. "Sleep 9" lets seconds pass.
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/jx.h"
 #include "base/str.h"
 #include "service/states_api.h"
@@ -19,6 +20,8 @@ const char fuzz_name[] = "states_api";
 enum { CALLS_MAX = 32, LINES_MAX = 64, STEPS_MAX = 20 };
 
 static char folder[64];
+static char *fresh;  // the bytes of an empty database: to make one anew takes most of the time
+static size_t fresh_bytes;
 
 // What the answers of one input gave so far.
 static const struct given {
@@ -50,6 +53,33 @@ static void remove_folder(void)
 {
     remove_database();
     (void)rmdir(folder);
+    free(fresh);
+}
+
+static void database_path(char path[96])
+{
+    snprintf(path, 96, "%s/e.db", folder);
+}
+
+static void make_fresh(void)
+{
+    struct sr_err err = { 0 };
+    struct store store = { 0 };
+    char path[96];
+    database_path(path);
+    FUZZ_CHECK(store_sqlite_open(path, &store, &err));
+    store_close(&store);  // the last one moves everything out of the write-ahead log
+    FUZZ_CHECK(sr_file_load(path, 1 << 20, &fresh, &fresh_bytes, &err));
+    remove_database();
+}
+
+static void write_fresh(void)
+{
+    char path[96];
+    database_path(path);
+    FILE *file = fopen(path, "wb");
+    FUZZ_CHECK(file && fwrite(fresh, 1, fresh_bytes, file) == fresh_bytes);
+    FUZZ_CHECK(fclose(file) == 0);
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -60,6 +90,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     snprintf(folder, sizeof folder, "%s/splitreel-fuzz-XXXXXX",
              access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
     FUZZ_CHECK(mkdtemp(folder));
+    make_fresh();
     return atexit(remove_folder);
 }
 
@@ -122,7 +153,8 @@ static void run_calls(struct engine *engine, struct states_api *api, struct sr_c
                       char *text, struct talk *talk)
 {
     size_t lines = 0;
-    for (char *line; talk->calls < CALLS_MAX && lines++ < LINES_MAX && (line = strsep(&text, "\n"));) {
+    for (char *line;
+         talk->calls < CALLS_MAX && lines++ < LINES_MAX && (line = strsep(&text, "\n"));) {
         char *rest = strchr(line, ' ');
         if (rest)
             *rest++ = '\0';
@@ -148,7 +180,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     struct states_api *api = NULL;
     char path[96];
     struct talk talk = { 0 };
-    snprintf(path, sizeof path, "%s/e.db", folder);
+    database_path(path);
+    write_fresh();
     sr_clock_fake_init(&clock, 1767225600000000);
     const struct engine_params params = { .store = &store,
                                           .clock = &clock.clock,

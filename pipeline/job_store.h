@@ -1,0 +1,87 @@
+// pipeline/job_store.h - the database beside the engine's: events that were seen and what they
+// started, schedules.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/auto.h"
+#include "base/err.h"
+#include "base/hash.h"
+
+struct job_store;
+struct sr_db_tx;
+
+// Errors:  as sr_db_open(), and with every call those of base/db.h.
+// Threads: one at a time.
+SR_MUST_USE bool job_store_open(const char *path, struct job_store **ret_store, struct sr_err *err);
+void job_store_close(struct job_store *store);
+SR_DEFINE_AUTO(job_store, struct job_store, job_store_close);
+
+// What is written between them is whole or not at all; see base/db.h.
+SR_MUST_USE bool job_store_begin(struct job_store *store, struct sr_db_tx *ret_tx,
+                                 struct sr_err *err);
+
+// Events -----------------------------------------------------------------------------------------
+
+struct job_event {
+    int64_t id;                         // set by reading
+    uint8_t identity[SR_SHA256_BYTES];  // what two deliveries of it have in common
+    const char *uuid, *document;
+    const char *rule;  // of a schedule; NULL: every rule that it matches
+    int64_t seen_us;
+    int64_t attempts;
+};
+
+// *ret_new false: it was seen before, and nothing changes. It is due at once.
+SR_MUST_USE bool job_store_add_event(struct job_store *store, const struct job_event *event,
+                                     bool *ret_new, struct sr_err *err);
+// Events that are due, oldest first, at most `count_max`. The event's texts are borrowed during the
+// call, which must not write to the store; false stops it.
+SR_MUST_USE bool job_store_due_events(struct job_store *store, int64_t now_us, int64_t count_max,
+                                      bool (*fn)(void *self, const struct job_event *event,
+                                                 struct sr_err *err),
+                                      void *self, struct sr_err *err);
+// When the next event is due; INT64_MAX: none is.
+SR_MUST_USE bool job_store_next_event_us(struct job_store *store, int64_t *ret_us,
+                                         struct sr_err *err);
+// It is tried again then; `why` as for job_store_end_event().
+SR_MUST_USE bool job_store_put_off_event(struct job_store *store, int64_t id, int64_t due_us,
+                                         const char *why, struct sr_err *err);
+// Nothing is left to do; `why`: what could not be started, NULL: nothing. Its identity stays.
+SR_MUST_USE bool job_store_end_event(struct job_store *store, int64_t id, const char *why,
+                                     struct sr_err *err);
+
+// That a rule has started what it starts for an event; once more is no error. `arn` NULL: it never
+// will.
+SR_MUST_USE bool job_store_add_start(struct job_store *store, int64_t event, const char *rule,
+                                     const char *name, const char *arn, int64_t now_us,
+                                     struct sr_err *err);
+SR_MUST_USE bool job_store_has_start(struct job_store *store, int64_t event, const char *rule,
+                                     bool *ret_has, struct sr_err *err);
+
+// Schedules --------------------------------------------------------------------------------------
+
+struct job_schedule {
+    int64_t begin_us;
+    int64_t due_us;  // INT64_MAX: never again
+};
+
+// *ret_has false: there is none with this expression; one with another is as good as none.
+SR_MUST_USE bool job_store_get_schedule(struct job_store *store, const char *rule, const char *text,
+                                        struct job_schedule *ret_schedule, bool *ret_has,
+                                        struct sr_err *err);
+// Adds or replaces.
+SR_MUST_USE bool job_store_put_schedule(struct job_store *store, const char *rule, const char *text,
+                                        const struct job_schedule *schedule, struct sr_err *err);
+
+// Forgets those that `keep` does not want.
+SR_MUST_USE bool job_store_keep_schedules(struct job_store *store,
+                                          bool (*keep)(void *self, const char *rule), void *self,
+                                          struct sr_err *err);
+
+struct job_store_counts {
+    int64_t events, waiting, starts;
+};
+SR_MUST_USE bool job_store_count(struct job_store *store, struct job_store_counts *ret_counts,
+                                 struct sr_err *err);

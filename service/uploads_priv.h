@@ -1,0 +1,114 @@
+// service/uploads_priv.h - what the parts of service/uploads share.
+#pragma once
+
+#include <stdatomic.h>
+
+#include "base/hash.h"
+#include "base/id.h"
+#include "base/queue.h"
+#include "base/thread.h"
+#include "pipeline/job_store.h"
+#include "pipeline/rule.h"
+#include "service/uploads.h"
+
+enum {
+    UPLOADS_NAME_MAX = 80,  // of an execution
+    UPLOADS_SNS_MAX = 100,  // messages whose signature is not checked yet
+};
+
+struct upload_record {
+    uint8_t identity[SR_SHA256_BYTES];
+    char uuid[SR_ID_TEXT];
+    char *document;
+};
+
+// For the worker: from whoever hears of events, and from the engine.
+struct upload_message {
+    struct upload_message *next;
+    enum { MESSAGE_RECORD, MESSAGE_STARTED } kind;
+    // RECORD
+    struct server_call *call;  // who waits for the answer; NULL: nobody
+    struct upload_record *records;
+    size_t record_count, record_room;
+    unsigned ignored_count, new_count;
+    // STARTED
+    struct uploads *uploads;
+    int64_t event;
+    char rule[RULE_NAME_MAX + 1], name[UPLOADS_NAME_MAX + 1];
+    bool done;
+    char arn[512];
+    struct sr_err err;
+};
+void upload_message_free(struct upload_message *message);
+SR_DEFINE_AUTO(upload_message, struct upload_message, upload_message_free);
+
+// A message of SNS whose signature is still to be checked.
+struct upload_sns {
+    struct server_call *call;
+    json_t *message;
+    char *body;
+    size_t bytes;
+};
+
+// An event whose executions the engine has been asked for.
+struct upload_flight {
+    int64_t event;  // 0: none
+    int64_t attempts;
+    unsigned open_count;
+    bool retries;
+    char why[512];  // "": nothing went wrong
+};
+
+struct upload_schedule {
+    size_t rule;  // of work.rules
+    char *text;
+    struct job_schedule times;
+};
+
+struct uploads {
+    const struct uploads_params params;
+    struct http *http;
+    struct sr_queue *sns;
+    atomic_uint sns_count;  // in the queue, so that nobody waits for room in it
+    struct sr_thread *worker, *checker;
+    atomic_bool is_stopping;
+    struct sr_mutex lock;
+    struct sr_cond changed;
+    struct {
+        struct upload_message *first, **end;
+        size_t count;
+        bool reload;
+    } synced;  // under `lock`
+    struct {
+        struct job_store *store;
+        struct rules rules;
+        struct upload_schedule *schedules;
+        size_t schedule_count;
+        struct upload_flight flights[UPLOADS_FLIGHTS_MAX];
+        size_t flight_count;
+        struct upload_message *started;  // STARTED, not noted yet
+    } work;                              // the worker's
+    struct {
+        char *url, *pem;  // the last certificate
+    } check;              // the checker's
+};
+
+// uploads.c. Takes the message, also when it fails: BUSY.
+SR_MUST_USE bool uploads_post(struct uploads *uploads, struct upload_message *message,
+                              struct sr_err *err);
+SR_MUST_USE bool uploads_add_events(struct uploads *uploads, const struct s3_events *events,
+                                    struct upload_message *message, struct sr_err *err);
+void uploads_refuse(struct server_call *call, int status, const char *why);  // NULL: nobody waits
+void uploads_answer(const struct upload_message *message);
+
+// uploads_check.c: takes the message.
+void uploads_check_sns(struct uploads *uploads, struct upload_sns *sns);
+void upload_sns_free(struct upload_sns *sns);
+SR_MUST_USE bool uploads_open_http(struct uploads *uploads, struct sr_err *err);
+
+// uploads_schedule.c
+SR_MUST_USE bool uploads_load_schedules(struct uploads *uploads, int64_t now_us,
+                                        struct sr_err *err);
+void uploads_drop_schedules(struct uploads *uploads);
+SR_MUST_USE bool uploads_run_schedules(struct uploads *uploads, int64_t now_us, struct sr_err *err);
+int64_t uploads_next_schedule_us(const struct uploads *uploads);
