@@ -12,8 +12,17 @@
 
 #include "base/thread.h"
 
-enum { CONNECTIONS_MAX = 4096, PIECE = 64 << 10, SLOW_PIECE = 4 << 10, LATENCY_MS = 4 };
-enum { READER_MS = 1, READER_PIECE = 16 << 10, WRONG_BYTES = 7, LENGTH_TEXT = 32 };
+enum {
+    CONNECTIONS_MAX = 4096,
+    PIECE = 64 << 10,
+    SLOW_PIECE = 4 << 10,
+    LATENCY_MS = 4,
+    FAR_MS = 50,
+    READER_MS = 1,
+    READER_PIECE = 16 << 10,
+    WRONG_BYTES = 7,
+    LENGTH_TEXT = 32,
+};
 
 struct connection {
     struct fault_proxy *proxy;
@@ -152,6 +161,8 @@ static bool pass(struct connection *connection, bool in)
         return false;
     if (plan->fault == FAULT_LATENCY)
         wait_ms(connection, LATENCY_MS);
+    if (in && plan->fault == FAULT_FAR)
+        wait_ms(connection, FAR_MS);
     data[n] = '\0';
     if (in && n > 4)  // a request begins a piece: the next comes after the answer
         connection->is_get = memcmp(data, "GET ", 4) == 0;
