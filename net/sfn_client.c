@@ -1,5 +1,6 @@
 #include "net/sfn_client.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,7 @@ struct sfn_client {
     struct url url;
     struct sr_str text, authority;
     char region[65];
+    atomic_bool takes_back;
 };
 
 void sfn_client_free(struct sfn_client *client)
@@ -159,14 +161,22 @@ static bool fail_typed(int status, const json_t *answer, struct sr_err *err)
 
 static bool judge(void *self, const struct http_response *response, struct sr_err *err)
 {
-    (void)self;
+    const struct call *call = self;
     sr_auto(json) json_t *answer = NULL;
     struct sr_err ignored = { 0 };
+    const char *server = http_response_header(response, "Server");
+    if (server && strcmp(server, "splitreel") == 0)
+        atomic_store(&call->client->takes_back, true);
     if (response->status >= 200 && response->status < 300)
         return true;
     if (response->body && !jx_parse(response->body, response->body_bytes, false, &answer, &ignored))
         answer = NULL;  // a proxy's page: the status tells
     return fail_typed(response->status, answer, err);
+}
+
+bool sfn_client_takes_back(const struct sfn_client *client)
+{
+    return atomic_load(&client->takes_back);
 }
 
 bool sfn_client_call(struct sfn_client *client, const char *op, const json_t *request,
