@@ -137,7 +137,8 @@ bool composed_publish(struct job *job, struct job_file *file, struct sr_err *err
     const struct blob_place *const parts = workspace_place(job->workspace);
     const struct blob_attrs attrs = { .cache_control = "no-cache",
                                       .if_absent = !file->may_overwrite };
-    const bool is_same_store = parts && parts->blob.self == file->place->blob.self;
+    const bool is_same_store =
+        file->output->is_composed && parts && parts->blob.self == file->place->blob.self;
     if (is_same_store ? compose(job, file, &attrs, err) : send(job, file, &attrs, err))
         return true;
     if (err->code == SR_ERR_EXISTS)

@@ -193,7 +193,8 @@ static bool deliver(struct run *run, struct sr_err *err)
     if (!early.has_passed)
         return keep_failed_report(run, &early, err);
     set_stage(run->params, RUN_JOINING);
-    if (!act_join(job, &joined, err))
+    const struct act_join_params all = { .output = ACT_JOIN_ALL };
+    if (!act_join(job, &all, &joined, err))
         return false;
     set_stage(run->params, RUN_VERIFYING);
     struct act_verify_found *const found = calloc(1, sizeof(*found));
