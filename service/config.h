@@ -4,6 +4,7 @@
 #include "base/auto.h"
 #include "base/jx.h"
 #include "service/auth.h"
+#include "service/config_worker.h"
 #include "service/server.h"
 
 #define CONFIG_DAY_US ((int64_t)24 * 3600 * 1000000)
@@ -39,7 +40,8 @@ struct config {
     bool http_plain;  // "http://" too
     size_t connection_count;
     struct config_connection *connections;
-    char *maps;            // the folder of distributed maps' items and results
+    char *maps;  // the folder of distributed maps' items and results
+    struct config_worker worker;
     int64_t history_days;  // how long executions that have ended are kept: 90; 0: for ever
 };
 
