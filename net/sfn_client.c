@@ -205,8 +205,10 @@ bool sfn_client_call(struct sfn_client *client, const char *op, const json_t *re
     sr_auto(http_response) struct http_response response = { 0 };
     if (!http_run(client->http, &http, &response, err))
         return sr_err_wrap(err, "%s", op);
-    if (!jx_parse(response.body ? response.body : "{}", response.body ? response.body_bytes : 2,
-                  false, ret_answer, err))
+    // Other servers than AWS answer nothing at all where AWS answers {}.
+    const bool has_body = response.body && response.body_bytes > 0;
+    if (!jx_parse(has_body ? response.body : "{}", has_body ? response.body_bytes : 2, false,
+                  ret_answer, err))
         return sr_err_wrap(err, "%s: the answer", op);
     return true;
 }

@@ -13,6 +13,7 @@
 
 #define IDLE_US ((int64_t)10000000)
 #define REPORT_US ((int64_t)900000000)
+#define EMPTY_US ((int64_t)500000)         // between polls of a server that does not keep them open
 #define STOP_REPORT_US ((int64_t)5000000)  // to hand tasks back, after the grace time
 enum { TICK_MS = 50 };
 
@@ -309,17 +310,21 @@ static bool poll_once(struct poller *poller, struct worker_lease **ret_lease, st
     return worker_lease_new(&lease, ret_lease, err);
 }
 
+static void wait_until(struct poller *poller, int64_t end_us)
+{
+    struct worker *const worker = poller->worker;
+    while (!is_stopping(worker) && sr_clock_monotonic_us(worker->params.clock) < end_us)
+        (void)poll(NULL, 0, TICK_MS);
+}
+
 static void wait_before(struct poller *poller, uint32_t retry)
 {
     static const struct sr_backoff backoff = { 500000, 15000000 };
-    struct worker *const worker = poller->worker;
     uint64_t random = 0;
     if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
         random = retry;  // less evenly spread, that is all
-    const int64_t end_us = sr_clock_monotonic_us(worker->params.clock) + 100000 +
-                           sr_backoff_us(&backoff, retry, random);
-    while (!is_stopping(worker) && sr_clock_monotonic_us(worker->params.clock) < end_us)
-        (void)poll(NULL, 0, TICK_MS);
+    wait_until(poller, sr_clock_monotonic_us(poller->worker->params.clock) + 100000 +
+                           sr_backoff_us(&backoff, retry, random));
 }
 
 static void run_poller(void *arg)
@@ -329,12 +334,14 @@ static void run_poller(void *arg)
     while (may_poll(poller)) {
         struct worker_lease *lease = NULL;
         struct sr_err err = { 0 };
+        const int64_t asked_us = sr_clock_monotonic_us(poller->worker->params.clock);
         const bool done = poll_once(poller, &lease, &err);
         if (lease) {
             failures = 0;
             hand_over(poller, lease);
         } else if (done) {
             failures = 0;
+            wait_until(poller, asked_us + EMPTY_US);
         } else if (!sr_cancel_asked(&poller->poll) && !is_stopping(poller->worker)) {
             failures += failures < 20;
             sr_warn(&poller->log, "a poll fails", SR_ERR(&err));

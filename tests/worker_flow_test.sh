@@ -43,7 +43,7 @@ job()
 begin()
 {
     "$SPLITREEL" sm start --server "$url" --no-sign-request --name "$1" --input "$(jq -cn --arg id "$1" --arg ws "$PWD/$1.ws" \
-        '{job: {id: $id, workspace: $ws, correlation: ("c-" + $id)}}')" "$arns:stateMachine:${2:-one}" \
+        '{job: {id: $id, workspace: $ws, correlation: ("c-" + $id)}, segment: 0, audio: 0, output: 0}')" "$arns:stateMachine:${2:-one}" \
         >"$1.begun" 2>>sm.log || { cat sm.log; complain 'it does not start'; }
 }
 
