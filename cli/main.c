@@ -24,7 +24,7 @@ static volatile sig_atomic_t hangup;  // of `serve`: read the rules anew
 static const struct verb {
     const char *name;
     int (*run)(const struct cli *cli);
-    const char *help;
+    const char *help;  // NULL: not for people
 } verbs[] = {
     { "run", cmd_run, "transcode a file in parallel, exactly" },
     { "batch", cmd_batch, "transcode many files: whole folders, prefixes, lists" },
@@ -37,7 +37,9 @@ static const struct verb {
     { "gc", cmd_gc, "abort uploads that crashes left open" },
     { "serve", cmd_serve, "the workflow service: the AWS Step Functions API" },
     { "rules", cmd_rules, "rules: check them, try them with an event" },
+    { "worker", cmd_worker, "do the tasks of jobs, for a service here or elsewhere" },
     { "sm", cmd_sm, "state machines: validate, run, replay, and talk to a server" },
+    { "child", cmd_child, NULL },
 };
 enum { VERB_COUNT = sizeof(verbs) / sizeof(verbs[0]) };
 
@@ -107,17 +109,22 @@ static void help(FILE *file)
 {
     (void)fprintf(file, "splitreel - transcodes one video in parallel, exactly\n\n"
                         "  splitreel run film.mov -o film.mp4\n\n");
-    for (size_t i = 0; i < VERB_COUNT; i++)
-        (void)fprintf(file, "  %-10s%s\n", verbs[i].name, verbs[i].help);
+    for (size_t i = 0; i < VERB_COUNT; i++) {
+        if (verbs[i].help)
+            (void)fprintf(file, "  %-10s%s\n", verbs[i].name, verbs[i].help);
+    }
     (void)fprintf(file, "\n`splitreel VERB --help` explains a verb.\n");
 }
 
 static int fail_verb(const char *word)
 {
     const char *names[VERB_COUNT + 1];
-    for (size_t i = 0; i < VERB_COUNT; i++)
-        names[i] = verbs[i].name;
-    names[VERB_COUNT] = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < VERB_COUNT; i++) {
+        if (verbs[i].help)
+            names[count++] = verbs[i].name;
+    }
+    names[count] = NULL;
     const char *const near = jx_nearest(word, names);
     (void)fprintf(
         stderr,

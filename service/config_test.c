@@ -60,6 +60,15 @@ static const struct row {
     { "a key without a secret", "{\"keys\":[{\"access_key\":\"AKID1\"}]}", SR_ERR_INVALID,
       "keys[0].secret" },
     { "keys of another shape", "{\"keys\":{\"AKID1\":\"" SECRET "\"}}", SR_ERR_INVALID, "$.keys" },
+    { "workers",
+      "{\"worker\":{\"processes\":2,\"slots\":4,\"light_slots\":2,\"memory_bytes\":1073741824,"
+      "\"task_cpu_s\":9,\"grace_s\":5,\"activities\":\"all\",\"stores\":\"/s.json\"}}",
+      SR_OK, NULL },
+    { "workers without slots for what is light", "{\"worker\":{\"light_slots\":0}}", SR_ERR_INVALID,
+      "$.worker.light_slots" },
+    { "workers with too little memory", "{\"worker\":{\"memory_bytes\":1}}", SR_ERR_INVALID,
+      "memory_bytes" },
+    { "an unknown word for workers", "{\"worker\":{\"slot\":1}}", SR_ERR_INVALID, "slots" },
     { "a function elsewhere", "{\"lambda\":{\"f\":\"file:///etc\"}}", SR_ERR_INVALID, "http" },
     { "a function without a place", "{\"lambda\":{\"f\":1}}", SR_ERR_INVALID, "$.lambda.f" },
     { "a small audit log", "{\"audit\":{\"bytes_max\":1}}", SR_ERR_INVALID, "bytes_max" },
@@ -130,6 +139,35 @@ static void values(void **state)
     assert_string_equal(config.connections[0].value, "c");
     assert_true(auth_has_keys(config.auth));
     assert_true(config_has_secrets(&config));
+    const char *access_key = NULL, *secret = NULL;
+    assert_true(auth_first_key(config.auth, &access_key, &secret));
+    assert_string_equal(access_key, "AKID1");
+    assert_string_equal(secret, SECRET);
+}
+
+static void values_of_workers(void **state)
+{
+    (void)state;
+    static const char text[] = "{\"worker\":{\"processes\":2,\"slots\":4,\"light_slots\":3,"
+                               "\"memory_bytes\":1073741824,\"task_cpu_s\":9,\"grace_s\":5,"
+                               "\"activities\":\"all\",\"stores\":\"/s.json\"}}";
+    struct sr_err err = { 0 };
+    sr_auto(config) struct config config = { 0 };
+    const char *access_key, *secret;
+    sr_assert_ok(config_init(&config, &err), err);
+    assert_int_equal(config.worker.processes, 0);
+    assert_int_equal(config.worker.light_slots, 1);
+    assert_int_equal(config.worker.grace_s, 30);
+    assert_false(auth_first_key(config.auth, &access_key, &secret));
+    sr_assert_ok(config_parse(&config, text, strlen(text), &err), err);
+    assert_int_equal(config.worker.processes, 2);
+    assert_int_equal(config.worker.slots, 4);
+    assert_int_equal(config.worker.light_slots, 3);
+    assert_int_equal(config.worker.memory_bytes, 1 << 30);
+    assert_int_equal(config.worker.task_cpu_s, 9);
+    assert_int_equal(config.worker.grace_s, 5);
+    assert_string_equal(config.worker.activities, "all");
+    assert_string_equal(config.worker.stores, "/s.json");
 }
 
 static void write_file(const char *path, const char *text, mode_t mode)
@@ -186,9 +224,10 @@ static void files(void **state)
 
 int main(void)
 {
-    static struct CMUnitTest tests[SR_TEST_COUNT(rows) + 2];
+    static struct CMUnitTest tests[SR_TEST_COUNT(rows) + 3];
     size_t count = SR_TEST_ADD(tests, rows, each_row);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(values);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(values_of_workers);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(files);
     return sr_test_run(__FILE__, tests, count);
 }
