@@ -120,6 +120,11 @@ static json_t *act_ok(struct world *world, const char *name, const char *more)
     return result;
 }
 
+static void act_done(struct world *world, const char *name, const char *more)
+{
+    json_decref(act_ok(world, name, more));
+}
+
 static void act_fails(struct world *world, const char *name, const char *more,
                       enum sr_err_code code, const char *says)
 {
@@ -256,7 +261,7 @@ static void a_slot_forgets_another_job(void **state)
         begin(&one);
         one.next = 0;
         two.next = 1;
-        sr_auto(json) json_t *probed = act_ok(&two, "probe", "");
+        act_done(&two, "probe", "");
     }
     activity_slot_free(two.slots[0]);
     close_world(&one);
@@ -307,7 +312,7 @@ static void a_source_that_changes(void **state)
     open_world(&world, "changed.mp4", "");
     command("cp '%s/in.mp4' '%s/keep.mp4'", folder, folder);
     begin(&world);
-    sr_auto(json) json_t *first = act_ok(&world, "segment", "'segment':0");
+    act_done(&world, "segment", "'segment':0");
     world.next--;  // the slot that has the job open
     command("touch -d '2001-01-01' '%s/in.mp4'", folder);
     act_fails(&world, "segment", "'segment':1", SR_ERR_INPUT, "was changed");
@@ -354,10 +359,9 @@ static void cleaning_up(void **state)
     open_world(&world, "clean.mp4", "");
     begin(&world);
     encode(&world, false);
-    sr_auto(json) json_t *joined = act_ok(&world, "join", "'output':0");
+    act_done(&world, "join", "'output':0");
     command("ls -a '%s' | grep -q '^.splitreel-'", folder);
-    sr_auto(json) json_t *noted =
-        act_ok(&world, "note", "'segment':2,'error':'Splitreel.WorkerDied','cause':'signal 11'");
+    act_done(&world, "note", "'segment':2,'error':'Splitreel.WorkerDied','cause':'signal 11'");
     sr_auto(json) json_t *told =
         act_ok(&world, "clean", "'error':'States.ExceedToleratedFailureThreshold','cause':'x'");
     assert_string_equal(json_string_value(json_object_get(told, "error")), "Splitreel.WorkerDied");
@@ -396,7 +400,7 @@ static void an_output_that_is_there(void **state)
     struct world world;
     open_world(&world, "there.mp4", "");
     command("echo precious > '%s/there.mp4'", folder);
-    sr_auto(json) json_t *probed = act_ok(&world, "probe", "");
+    act_done(&world, "probe", "");
     act_fails(&world, "plan", "", SR_ERR_EXISTS, "is there already");
     command("grep -q precious '%s/there.mp4'", folder);
     close_world(&world);
@@ -416,7 +420,7 @@ static void who_works_alone_keeps_workers_away(void **state)
         workspace_open(&(struct workspace_params){ .folder = world.workspace }, &held, &err), err);
     act_fails(&world, "probe", "", SR_ERR_BUSY, "works in");
     workspace_free(held);
-    sr_auto(json) json_t *probed = act_ok(&world, "probe", "");
+    act_done(&world, "probe", "");
     sr_assert_fails(
         workspace_open(&(struct workspace_params){ .folder = world.workspace }, &held, &err),
         SR_ERR_BUSY, err);

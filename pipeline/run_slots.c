@@ -51,9 +51,9 @@ static bool is_beside(const struct run_task *task)
 }
 
 // NULL: nothing for this slot now.
-static struct run_task *take_locked(struct slot *slot) SR_REQUIRES(slot->slots->lock)
+static struct run_task *take_locked(struct run_slots *slots, const struct slot *slot)
+    SR_REQUIRES(slots->lock)
 {
-    struct run_slots *const slots = slot->slots;
     struct run_task **best = NULL;
     for (struct run_task **at = &slots->synced.first; *at; at = &(*at)->next) {
         if (is_heavy(*at) != slot->is_heavy)
@@ -102,7 +102,7 @@ static void run(void *arg)
     struct run_slots *const slots = slot->slots;
     sr_lock(&slots->lock);
     while (!slots->synced.ends) {
-        struct run_task *const task = take_locked(slot);
+        struct run_task *const task = take_locked(slots, slot);
         if (!task) {
             sr_cond_wait(&slots->changed, &slots->lock);
             continue;
