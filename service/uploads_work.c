@@ -89,9 +89,7 @@ static char *make_machine(const struct uploads *uploads, const struct rule *rule
                           struct sr_err *err)
 {
     const struct uploads_params *const params = &uploads->params;
-    const char *const of_jobs =
-        params->config->job_machine ? params->config->job_machine : "transcode";
-    const char *const name = rule->machine ? rule->machine : of_jobs;
+    const char *const name = rule->machine ? rule->machine : params->config->job_machine;
     return strncmp(name, "arn:", 4) == 0 ? sr_str_dup(name, err)
                                          : sr_strf(err, "arn:aws:states:%s:%s:stateMachine:%s",
                                                    params->region, params->account, name);
@@ -379,6 +377,13 @@ static bool load_rules(struct uploads *uploads, struct sr_err *err)
                  SR_TEXT("place", faults.items[i].place), SR_TEXT("why", faults.items[i].message));
     if (faults.count)
         return faults_fail(&faults, err);
+    for (size_t i = 0; i < rules.count; i++) {
+        if (rules.items[i]->target == RULE_JOB && !params->config->job_machine)
+            return sr_fail(err, SR_ERR_INVALID,
+                           "rule %s starts a job: the configuration must name the state machine "
+                           "of jobs, events.job_machine",
+                           rules.items[i]->name);
+    }
     const struct rules before = uploads->work.rules;
     uploads->work.rules = rules;
     rules = before;
