@@ -31,9 +31,9 @@ struct blob_s3_params {
     const struct sr_cancel *cancel;  // NULL: never
 };
 
-// Bodies go out with Content-MD5 and, over plain http, a signed SHA-256 (over TLS unsigned); the
-// ETag that comes back is compared where it is an MD5. Ranges come in with If-Match, and their
-// place and length are checked.
+// Bodies go out with Content-MD5, which is signed, so that their SHA-256 need not be (it is over
+// plain http where there is no MD5); the ETag that comes back is compared where it is an MD5.
+// Ranges come in with If-Match, and their place and length are checked.
 // Owns:   the caller closes *ret_blob.
 // Errors: INVALID (bucket, endpoint), NO_MEMORY. No request is made.
 SR_MUST_USE bool blob_s3_open(const struct blob_s3_params *params, struct blob *ret_blob,
