@@ -13,7 +13,7 @@
 
 enum {
     PIECE_BYTES = 1 << 20,
-    CACHE_BYTES = 12 << 20,
+    CACHE_BYTES = 16 << 20,
     BLOCK_BYTES = 512 << 10,
     PART_BYTES = 8 << 20,  // four of them in memory; Ceph stores stripes of 4 MiB
     POLL_MS = 200,         // how late a pipe notices that it was cancelled

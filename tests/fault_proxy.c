@@ -12,7 +12,13 @@
 
 #include "base/thread.h"
 
-enum { CONNECTIONS_MAX = 4096, PIECE = 64 << 10, SLOW_PIECE = 4 << 10, LATENCY_MS = 4 };
+enum {
+    CONNECTIONS_MAX = 4096,
+    PIECE = 64 << 10,
+    SLOW_PIECE = 4 << 10,
+    LATENCY_MS = 4,
+    FAR_MS = 50,
+};
 
 struct connection {
     struct fault_proxy *proxy;
@@ -123,6 +129,8 @@ static bool pass(struct connection *connection, bool in)
         return false;
     if (plan->fault == FAULT_LATENCY)
         wait_ms(connection, LATENCY_MS);
+    if (in && plan->fault == FAULT_FAR)
+        wait_ms(connection, FAR_MS);
     if (in && plan->fault == FAULT_FLIP_IN && plan->bytes >= *count &&
         plan->bytes < *count + (uint64_t)n)
         data[plan->bytes - *count] ^= 1;

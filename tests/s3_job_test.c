@@ -674,7 +674,8 @@ static int job_only(const char *endpoint, const char *workspace)
     return run_it(&how, &result, &err) ? 0 : 1;
 }
 
-// Spec: probe and index of an MP4 of an hour with `moov` at its end take at most 8 requests.
+// Spec: probe and index of an MP4 of an hour with `moov` at its end, over a latency of 50 ms, take at
+// most 8 requests.
 static void requests_of_a_plan(void **state)
 {
     (void)state;
@@ -702,7 +703,8 @@ static void requests_of_a_plan(void **state)
     const struct manifest_params document = {
         .text = "{\"version\":1}", .bytes = 13, .input = BUCKET "in/hour.mp4", .output = "x.mp4"
     };
-    const struct blob_store_config store = { .endpoint = all.server.endpoint,
+    fault_proxy_plan(all.proxy, (struct fault_plan){ FAULT_FAR, 0, 1 });
+    const struct blob_store_config store = { .endpoint = fault_proxy_url(all.proxy),
                                              .region = "us-east-1" };
     const struct blob_stores_params stores = {
         .store = &store, .store_count = 1, .env = environment, .clock = sr_clock_system()
@@ -716,8 +718,11 @@ static void requests_of_a_plan(void **state)
     assert_true(job->table->presented_count >= 80000);
     sr_assert_ok(remote_stats(remote, &stats, &err), err);
     const long long requests = json_integer_value(json_object_get(stats, "requests"));
+    print_message("%lld requests, %lld bytes\n", requests,
+                  (long long)json_integer_value(json_object_get(stats, "received_bytes")));
     if (requests > 8)
         fail_msg("%lld requests", requests);
+    assert_true(fault_proxy_hits(all.proxy) > 0);
     job_free(sr_take(job));
     const char *const key = "in/hour.mp4";
     sr_assert_ok(blob_remove(&all.direct.blob, &key, 1, &err), err);
