@@ -101,6 +101,11 @@ static bool make_room(struct writer *writer, struct buffer *buffer, uint64_t lim
 {
     if (!buffer->data && writer->number > 1)
         *buffer = take_buffer(writer);
+    if (!buffer->bytes && buffer->capacity && buffer->capacity < limit) {  // parts have grown
+        free(buffer->data);
+        *buffer = (struct buffer){ 0 };
+        free_spares(writer);
+    }
     if (buffer->bytes < buffer->capacity)
         return true;
     uint64_t capacity = buffer->capacity ? (uint64_t)buffer->capacity * 4 : 256 << 10;
