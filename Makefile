@@ -270,7 +270,7 @@ conformance: $(B)/tests/conformance
 # Random flows through the fold: make sim SEED=7 TRANSITIONS=1000000
 SEED ?= 1
 TRANSITIONS ?= 1000000
-sim: $(B)/statemachine/asl_sim_test
+sim: $(B)/tests/asl_sim_test
 	@SIM_SEED=$(SEED) SIM_TRANSITIONS=$(TRANSITIONS) $<
 
 $(B)/tests/conformance: $(B)/tests/conformance.o $(call archives_of,$(BELOW_tests))
@@ -281,13 +281,13 @@ $(B)/tests/conformance: $(B)/tests/conformance.o $(call archives_of,$(BELOW_test
 C_FILES = $(shell git ls-files -- '*.c' '*.h')
 
 lint: compile_commands.json
-	clang-format --dry-run -Werror $(C_FILES)
-	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -j $(TEST_JOBS) \
+	@clang-format --dry-run -Werror $(C_FILES)
+	@cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -j $(TEST_JOBS) \
 	    --enable=warning,portability,performance --suppressions-list=tools/cppcheck.supp \
 	    -I. -D__GNUC__=12 -D_GNU_SOURCE $(filter %.c,$(C_FILES))
 	tools/check-layers.sh
-	$(call HEADER_CHECK,gcc)
-	$(call HEADER_CHECK,clang)
+	@$(call HEADER_CHECK,gcc)
+	@$(call HEADER_CHECK,clang)
 
 tidy: compile_commands.json
 	clang-tidy --quiet -p . $(filter %.c,$(C_FILES))
@@ -337,9 +337,9 @@ corpus: binary
 bench: all
 	@if [ -x bench/run.sh ]; then bench/run.sh; else echo 'bench/run.sh is not there'; fi
 
-# The engine alone, on disk, in a new file.
+# The engine alone, on disk, and a peer in memory.
 bench-engine: $(B)/bench/engine
-	@rm -f $(B)/bench/engine.db*; $< $(B)/bench/engine.db; status=$$?; rm -f $(B)/bench/engine.db*; exit $$status
+	@bench/engine.sh
 
 $(B)/bench/%.o: bench/%.c $(B)/flags
 	@mkdir -p $(@D)

@@ -33,6 +33,9 @@ SR_MUST_USE bool jx_parse(const char *text, size_t bytes, bool comments, json_t 
 // Compact or indented text, keys in insertion order; the caller frees it. Reals with 17 digits at
 // most.
 SR_MUST_USE bool jx_dump(const json_t *value, bool indent, char **ret_text, struct sr_err *err);
+// Adds the compact text to a string, which a failure leaves with a part of it.
+struct sr_str;
+SR_MUST_USE bool jx_dump_add(const json_t *value, struct sr_str *out, struct sr_err *err);
 
 // "$.States.Encode.Retry[0]" into a buffer, cut from the left with "..." if too long.
 void jx_path(const struct jx *at, char *buffer, size_t capacity);

@@ -195,14 +195,18 @@ static bool dump(const json_t *value, size_t depth, bool indent, struct sr_str *
     case JSON_ARRAY: return dump_array(value, depth, indent, out, err);
     case JSON_STRING:
         return sr_str_add_json(out, json_string_value(value), json_string_length(value), err);
-    case JSON_INTEGER:
-        return sr_str_addf(out, err, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    case JSON_INTEGER: return sr_str_add_i64(out, json_integer_value(value), err);
     case JSON_REAL: return dump_real(json_real_value(value), out, err);
     case JSON_TRUE: return sr_str_add(out, "true", err);
     case JSON_FALSE: return sr_str_add(out, "false", err);
     case JSON_NULL: return sr_str_add(out, "null", err);
     }
     return sr_fail(err, SR_ERR_INTERNAL, "a JSON value of an unknown type");
+}
+
+bool jx_dump_add(const json_t *value, struct sr_str *out, struct sr_err *err)
+{
+    return dump(value, 0, false, out, err);
 }
 
 bool jx_dump(const json_t *value, bool indent, char **ret_text, struct sr_err *err)

@@ -45,17 +45,36 @@ bool sr_str_add(struct sr_str *str, const char *text, struct sr_err *err)
 
 bool sr_str_vaddf(struct sr_str *str, struct sr_err *err, const char *format, va_list args)
 {
+    const size_t room = str->capacity - str->bytes;  // mostly it fits there
     va_list again;
     va_copy(again, args);
-    const int bytes = vsnprintf(NULL, 0, format, again);
+    const int bytes = vsnprintf(room ? str->text + str->bytes : NULL, room, format, again);
     va_end(again);
+    const bool fits = bytes >= 0 && (size_t)bytes < room;
+    if (!fits && room)
+        str->text[str->bytes] = '\0';
     if (bytes < 0)
         return sr_fail(err, SR_ERR_TOO_LARGE, "formatted text does not fit");
-    if (!reserve(str, (size_t)bytes, err))
+    if (!fits && !reserve(str, (size_t)bytes, err))
         return false;
-    (void)vsnprintf(str->text + str->bytes, (size_t)bytes + 1, format, args);
+    if (!fits)
+        (void)vsnprintf(str->text + str->bytes, (size_t)bytes + 1, format, args);
     str->bytes += (size_t)bytes;
     return true;
+}
+
+bool sr_str_add_i64(struct sr_str *str, int64_t value, struct sr_err *err)
+{
+    char text[20];  // a sign and 19 digits
+    char *at = text + sizeof text;
+    uint64_t left = value < 0 ? -(uint64_t)value : (uint64_t)value;
+    do {
+        *--at = (char)('0' + left % 10);
+        left /= 10;
+    } while (left > 0);
+    if (value < 0)
+        *--at = '-';
+    return sr_str_add_bytes(str, at, (size_t)(text + sizeof text - at), err);
 }
 
 bool sr_str_addf(struct sr_str *str, struct sr_err *err, const char *format, ...)
@@ -86,12 +105,29 @@ static const char *escape_of(unsigned char c, char buffer[8])
     return buffer;
 }
 
+// How many bytes from `text` on stand for themselves in a JSON string, and are ASCII.
+static size_t plain_bytes(const char *text, size_t bytes)
+{
+    size_t count = 0;
+    while (count < bytes && text[count] >= 0x20 && text[count] < 0x7F && text[count] != '"' &&
+           text[count] != '\\')
+        count++;
+    return count;
+}
+
 bool sr_str_add_json(struct sr_str *str, const char *text, size_t bytes, struct sr_err *err)
 {
     const size_t before = str->bytes;
     bool done = sr_str_add_bytes(str, "\"", 1, err);
     for (size_t left = bytes; done && left > 0;) {
         char buffer[8];
+        const size_t plain = plain_bytes(text, left);
+        if (plain > 0) {
+            done = sr_str_add_bytes(str, text, plain, err);
+            text += plain;
+            left -= plain;
+            continue;
+        }
         const char *const escape = escape_of((unsigned char)*text, buffer);
         const size_t character = sr_utf8_character(text, left);
         if (escape)

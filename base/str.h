@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/auto.h"
 #include "base/err.h"
@@ -24,6 +25,8 @@ SR_MUST_USE bool sr_str_addf(struct sr_str *str, struct sr_err *err, const char 
     SR_PRINTF(3, 4);
 SR_MUST_USE bool sr_str_vaddf(struct sr_str *str, struct sr_err *err, const char *format,
                               va_list args) SR_PRINTF(3, 0);
+// Adds a number in decimal.
+SR_MUST_USE bool sr_str_add_i64(struct sr_str *str, int64_t value, struct sr_err *err);
 // Adds a JSON string with its quotes. What is not UTF-8 becomes U+FFFD.
 SR_MUST_USE bool sr_str_add_json(struct sr_str *str, const char *text, size_t bytes,
                                  struct sr_err *err);

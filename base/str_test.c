@@ -45,6 +45,34 @@ static void too_large_leaves_the_string_alone(void **state)
     assert_string_equal(sr_str_text(&str), "here");
 }
 
+static void numbers(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+    sr_auto(sr_str) struct sr_str str = { 0 };
+    static const int64_t values[] = { 0, 7, -1, 1000000, INT64_MAX, INT64_MIN };
+    for (size_t i = 0; i < SR_TEST_COUNT(values); i++) {
+        sr_assert_ok(sr_str_add_i64(&str, values[i], &err), err);
+        sr_assert_ok(sr_str_add(&str, " ", &err), err);
+    }
+    assert_string_equal(str.text, "0 7 -1 1000000 9223372036854775807 -9223372036854775808 ");
+}
+
+// Text that fits, that just fits, and that is longer than the room that there is.
+static void formats_at_the_end(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+    for (int bytes = 20; bytes < 40; bytes++) {
+        sr_auto(sr_str) struct sr_str str = { 0 };
+        sr_assert_ok(sr_str_add(&str, "here", &err), err);
+        sr_assert_ok(sr_str_addf(&str, &err, "%0*d", bytes, 1), err);
+        assert_int_equal(str.bytes, 4 + bytes);
+        assert_int_equal(strlen(str.text), str.bytes);
+        assert_memory_equal(str.text, "here0", 5);
+    }
+}
+
 static void formats(void **state)
 {
     (void)state;
@@ -117,6 +145,8 @@ int main(void)
         cmocka_unit_test(grows_and_stays_terminated),
         cmocka_unit_test(takes_never_null),
         cmocka_unit_test(too_large_leaves_the_string_alone),
+        cmocka_unit_test(numbers),
+        cmocka_unit_test(formats_at_the_end),
         cmocka_unit_test(formats),
         cmocka_unit_test(json_strings),
         cmocka_unit_test(utf8_characters),

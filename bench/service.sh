@@ -1,42 +1,142 @@
-#!/bin/bash
-# The service from outside: executions started over HTTP by 50 connections, each durable before its
-# answer; memory with 1,000 long polls open. Needs make all and build/bench/service_load
-# (make bench-service does both).
+#!/usr/bin/env bash
+# The service from outside, over HTTP, every goal of it: starts by 50 connections, each on disk before its answer; what 1,000 open polls and
+# 10,000 waiting executions take; 33,600 activity tasks by 1,000 workers, then 500 a second; recovery after kill -9. Needs make all and
+# build/bench/service_load (make bench-service does both).
 #
-#   bench/service.sh [EXECUTIONS] [POLLS]
-set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
-executions=${1:-20000} polls=${2:-1000}
-splitreel=${SPLITREEL:-build/splitreel}
-work=$(mktemp -d /tmp/splitreel-bench-XXXXXX)
+#   bench/service.sh [WHAT...]      starts, polls, waiting, tasks, dispatch, recovery; all of them when none is named
+#   STARTS (20000), POLLS (1000), WAITING (10000), TASKS (33600), DISPATCHED (5000), OPEN (1000): how many of each
+source "$(dirname "$0")/lib.sh"
+[[ $# -gt 0 ]] || set -- starts polls waiting tasks dispatch recovery
+STARTS=${STARTS:-20000} POLLS=${POLLS:-1000} WAITING=${WAITING:-10000} TASKS=${TASKS:-33600} DISPATCHED=${DISPATCHED:-5000} OPEN=${OPEN:-1000}
+folder=$(mktemp -d "$work/service-XXXXXX")
 server=
-end() { [ -z "$server" ] || { kill "$server" && wait "$server" || true; }; rm -rf -- "$work"; }
+stop() { [[ -z $server ]] || { kill "$server" && wait "$server" || true; } 2>/dev/null; server=; }
+end() { stop; rm -rf -- "$folder"; }
 trap end EXIT
+unset http_proxy HTTP_PROXY https_proxy HTTPS_PROXY all_proxy ALL_PROXY
 
-mkfifo "$work/said"
-"$splitreel" serve --listen 127.0.0.1:0 --state "$work/state" --log-level error >"$work/said" &
-server=$!
-read -r said <"$work/said"
-url=${said##*listening on } at=${said##*http://}
-
+# serve STATE: begins the service on that folder and waits until it listens; sets server, url and at.
+serve() {
+    local said
+    rm -f "$folder/said"
+    mkfifo "$folder/said"
+    "$splitreel" serve --listen 127.0.0.1:0 --state "$folder/$1" --log-level error >"$folder/said" &
+    server=$!
+    read -r said <"$folder/said"
+    url=${said##*listening on } at=${said##*http://}
+}
 op() { curl -sSf -H 'Content-Type: application/x-amz-json-1.0' -H "X-Amz-Target: AWSStepFunctions.$1" -d "$2" "$url/" >/dev/null; }
+machine_put() { op CreateStateMachine "$(jq -cn --arg name "$1" --arg definition "$2" '{$name, $definition, roleArn: "arn:aws:iam::123456789012:role/r"}')"; }
+metric() { curl -sSf "$url/metrics" | awk -v name="$1" '$1 == name { print $2 }'; }
 cpu() { awk -v hz="$(getconf CLK_TCK)" '{ printf "%.2f", ($14 + $15) / hz }' "/proc/$server/stat"; }
 memory() { awk '/^VmRSS/ { printf "%.0f", $2 / 1024 }' "/proc/$server/status"; }
+since() { awk -v from="$2" -v to="$1" 'BEGIN { printf "%.2f", to - from }'; }
+load() { "$root/build/bench/service_load" "$@"; }
+per_second() { sed -E 's/.*s, ([0-9]+) per second.*/\1/' <<<"$1"; }
+p99() { sed -E 's/.*p99 ([0-9.]+) ms.*/\1/' <<<"$1"; }
+# row WHAT GOAL MEASURED LIMIT SIGN DETAILS
+row() {
+    local met=missed
+    if awk -v a="$3" -v b="$4" "BEGIN { exit !(a $5 b) }"; then met=met; fi
+    printf '| %s | %s | %s | %s | %s |\n' "$1" "$2" "$3" "$met" "$6"
+}
 
 arn=arn:aws:states:us-east-1:123456789012
-op CreateActivity '{"name":"work"}'
-op CreateStateMachine '{"name":"m","roleArn":"arn:aws:iam::123456789012:role/r","definition":"{\"StartAt\":\"P\",\"States\":{\"P\":{\"Type\":\"Pass\",\"End\":true}}}"}'
-before=$(cpu)
-build/bench/service_load starts "$at" "$arn:stateMachine:m" "$executions" 50
-echo "CPU of the service: $(awk "BEGIN { print $(cpu) - $before }") s; memory: $(memory) MB"
+activity=$arn:activity:work
 
-before=$(memory)
-mkfifo "$work/hold" "$work/open"
-build/bench/service_load polls "$at" "$arn:activity:work" "$polls" <"$work/hold" >"$work/open" &
-load=$!
-exec 3>"$work/hold"
-read -r said <"$work/open"
-until curl -sSf "$url/metrics" | grep -qF "splitreel_activity_pollers{activity=\"$arn:activity:work\"} $polls"; do :; done
-echo "$said: memory $(memory) MB (before: $before MB)"
-exec 3>&-
-wait "$load"
+starts() {
+    local before said
+    serve starts
+    machine_put m '{"StartAt":"P","States":{"P":{"Type":"Pass","End":true}}}'
+    before=$(cpu)
+    said=$(load starts "$at" "$arn:stateMachine:m" "$STARTS" 50)
+    row 'starts over the API, 50 connections, per second' '>= 5000' "$(per_second "$said")" 5000 '>=' \
+        "$said; CPU of the service $(since "$(cpu)" "$before") s"
+    stop
+}
+
+polls() {
+    local before pid
+    serve polls
+    op CreateActivity '{"name":"work"}'
+    before=$(memory)
+    mkfifo "$folder/hold" "$folder/open"
+    load polls "$at" "$activity" "$POLLS" <"$folder/hold" >"$folder/open" &
+    pid=$!
+    exec 3>"$folder/hold"
+    read -r _ <"$folder/open"
+    until [[ $(metric "splitreel_activity_pollers{activity=\"$activity\"}") == "$POLLS" ]]; do :; done
+    row "memory with $POLLS polls open, MB" '< 300' "$(memory)" 300 '<' "without them $before MB"
+    exec 3>&-
+    wait "$pid"
+    stop
+}
+
+waiting() {
+    local memory_before before after
+    serve waiting
+    machine_put w '{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":86400,"End":true}}}'
+    memory_before=$(memory)
+    load starts "$at" "$arn:stateMachine:w" "$WAITING" 50 >/dev/null
+    [[ $(metric splitreel_executions_open) == "$WAITING" ]]
+    before=$(cpu)
+    sleep 10
+    after=$(cpu)
+    row "memory with $WAITING executions waiting, MB" '< 100' "$(memory)" 100 '<' "without them $memory_before MB"
+    row 'CPU that they take in 10 s, s' '<= 0.02' "$(since "$after" "$before")" 0.02 '<=' 'the clock of /proc counts hundredths'
+    stop
+}
+
+# put_tasks: an activity, and a machine with one task of it.
+put_tasks() {
+    op CreateActivity '{"name":"work"}'
+    machine_put t "{\"StartAt\":\"T\",\"States\":{\"T\":{\"Type\":\"Task\",\"Resource\":\"$activity\",\"HeartbeatSeconds\":600,\"End\":true}}}"
+}
+
+tasks() {
+    local before said
+    serve tasks
+    op CreateActivity '{"name":"work"}'
+    machine_put map "{\"StartAt\":\"M\",\"States\":{\"M\":{\"Type\":\"Map\",\"End\":true,\"ItemProcessor\":{\"StartAt\":\"T\",\"States\":{\"T\":
+        {\"Type\":\"Task\",\"Resource\":\"$activity\",\"HeartbeatSeconds\":600,\"End\":true}}}}}}"
+    before=$(cpu)
+    jq -cn --arg arn "$arn:stateMachine:map" --argjson count "$TASKS" '{stateMachineArn: $arn, input: ([range($count)] | tostring)}' >"$folder/start"
+    op StartExecution "@$folder/start"
+    said=$(load work "$at" "$activity" "$TASKS" 1000)
+    row "$TASKS activity tasks by 1,000 workers, CPU s of the service" '< 20' "$(since "$(cpu)" "$before")" 20 '<' "$said; memory $(memory) MB"
+    stop
+}
+
+dispatch() {
+    local before said
+    serve dispatch
+    put_tasks
+    before=$(cpu)
+    said=$(load work "$at" "$activity" "$DISPATCHED" 1000 "$arn:stateMachine:t" 500)
+    row 'start due to task at its worker, 500 a second, p99 ms' '< 50' "$(p99 "$said")" 50 '<' "$said; CPU of the service $(since "$(cpu)" "$before") s"
+    stop
+}
+
+recovery() {
+    local began listening ended
+    serve recovery
+    put_tasks
+    load starts "$at" "$arn:stateMachine:t" "$OPEN" 50 >/dev/null
+    { kill -9 "$server" && wait "$server" || true; } 2>/dev/null
+    began=$EPOCHREALTIME
+    serve recovery
+    [[ $(metric splitreel_executions_open) == "$OPEN" ]]
+    listening=$EPOCHREALTIME
+    load work "$at" "$activity" "$OPEN" 100 >/dev/null
+    ended=$EPOCHREALTIME
+    [[ $(metric splitreel_executions_open) == 0 ]]
+    row "$OPEN open executions after kill -9, seconds until all of them are served" '< 2' "$(since "$listening" "$began")" 2 '<' \
+        "all of them moved on and ended after $(since "$ended" "$began") s"
+    stop
+}
+
+echo '| what | goal | measured | | details |'
+echo '|---|---|---|---|---|'
+for what in "$@"; do
+    "$what"
+done

@@ -21,6 +21,7 @@ int cmd_cp(const struct cli *cli);
 int cmd_cat(const struct cli *cli);
 int cmd_gc(const struct cli *cli);
 int cmd_serve(const struct cli *cli);
+int cmd_rules(const struct cli *cli);
 int cmd_sm(const struct cli *cli);
 
 // Shows "splitreel: message" on stderr and gives the exit status of the error, or of the signal

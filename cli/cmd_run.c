@@ -30,13 +30,19 @@ static void help(void)
         "cannot be used, 4 disk, store or network, 5 not verified (nothing is published), 7 a limit, 130 or 143 interrupted.\n");
 }
 
-static void print_warning(const struct manifest *manifest, const struct run_result *result)
+static void print_warnings(const struct manifest *manifest, const struct run_result *result,
+                           bool done)
 {
-    if (result->damaged > 0)
+    if (done && result->damaged > 0)
         (void)fprintf(stderr,
                       "splitreel: warning: %s: the source is damaged in %llu place%s; first: %s\n",
                       manifest->input_shown, (unsigned long long)result->damaged,
                       result->damaged == 1 ? "" : "s", result->first_damage);
+    if (result->untold > 0)
+        (void)fprintf(stderr,
+                      "splitreel: warning: %zu notification%s could not be delivered; the log says "
+                      "why\n",
+                      result->untold, result->untold == 1 ? "" : "s");
 }
 
 static void print_summary(const struct manifest *manifest, const struct run_result *result,
@@ -117,9 +123,8 @@ static bool run(const struct cli *cli, struct job_options *options, const struct
             return false;
         }
     }
-    if (done)
-        print_warning(manifest, &result);
-    else
+    print_warnings(manifest, &result, done);
+    if (!done)
         take_advice(&result, err, ret_advice);
     if (done && options->progress != PROGRESS_NONE && options->progress != PROGRESS_JSON)
         print_summary(manifest, &result, sr_clock_monotonic_us(sr_clock_system()) - start_us);

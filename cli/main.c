@@ -36,6 +36,7 @@ static const struct verb {
     { "cat", cmd_cat, "write an object's bytes to standard output", true },
     { "gc", cmd_gc, "abort uploads that crashes left open", true },
     { "serve", cmd_serve, "the workflow service: the AWS Step Functions API", false },
+    { "rules", cmd_rules, "rules: check them, try them with an event", true },
     { "sm", cmd_sm, "state machines: validate, run, replay, and talk to a server", true },
 };
 enum { VERB_COUNT = sizeof(verbs) / sizeof(verbs[0]) };

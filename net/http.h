@@ -80,6 +80,9 @@ typedef bool (*http_accept_fn)(void *self, const struct http_response *head, str
 // Called on the client's thread with the body of a 2xx reply. A retry begins again with offset 0.
 // Must not block.
 typedef void (*http_sink_fn)(void *self, uint64_t offset, const void *data, size_t bytes);
+// Called on the client's thread for `bytes` of the body from `offset` on, which lie within
+// body_bytes. Each attempt begins with offset 0. Must not block.
+typedef void (*http_source_fn)(void *self, uint64_t offset, void *buffer, size_t bytes);
 
 struct http_request {
     const char *method;
@@ -94,7 +97,8 @@ struct http_request {
     http_judge_fn judge;
     http_accept_fn accept;
     http_sink_fn sink;
-    void *self;  // theirs
+    http_source_fn source;  // gives the body in the place of `body`
+    void *self;             // theirs
     const struct sr_cancel *cancel;
     // Followed for GET and HEAD, never from https to http. Headers go along: give none that are
     // secret.

@@ -171,7 +171,9 @@ static size_t send_body(char *buffer, size_t size, size_t count, void *self)
     struct http_attempt *attempt = self;
     const size_t left = attempt->request->body_bytes - attempt->sent;
     const size_t bytes = size * count < left ? size * count : left;
-    if (bytes)
+    if (bytes && attempt->request->source)
+        attempt->request->source(attempt->request->self, attempt->sent, buffer, bytes);
+    else if (bytes)
         memcpy(buffer, (const char *)attempt->request->body + attempt->sent, bytes);
     attempt->sent += bytes;
     progressed(attempt);

@@ -272,6 +272,35 @@ static bool read_output(const struct jx *at, const struct manifest *manifest,
     return true;
 }
 
+// Whether {id} is filled with this rendition's: the pictures' where there are any, else the sound's.
+static bool names_file(const struct manifest *manifest, const struct manifest_output *output,
+                       size_t rendition)
+{
+    bool pictures = false, used = false;
+    for (size_t i = 0; i < output->use_count; i++) {
+        pictures |= manifest->renditions[output->use[i]].asked.kind == MEDIA_VIDEO;
+        used |= output->use[i] == rendition;
+    }
+    return used && (!pictures || manifest->renditions[rendition].asked.kind == MEDIA_VIDEO);
+}
+
+// Whether both outputs would have one name. What differs here and is the same once {name} is known
+// is found when the places are chosen.
+static bool same_place(const struct manifest *manifest, const struct manifest_output *a,
+                       const struct manifest_output *b)
+{
+    if (strcmp(a->path, b->path) != 0)
+        return false;
+    const bool is_hls = a->type == MANIFEST_HLS;
+    if (!strstr(a->path, "{id}") || is_hls != (b->type == MANIFEST_HLS))
+        return !strstr(a->path, "{id}");
+    for (size_t r = 0; r < manifest->rendition_count; r++) {
+        if (names_file(manifest, a, r) && names_file(manifest, b, r))
+            return true;
+    }
+    return is_hls;  // there {id} is "hls"
+}
+
 static bool read_outputs(const struct jx *list, struct manifest *manifest, struct sr_err *err)
 {
     const size_t count = json_array_size(list->value);
@@ -282,7 +311,7 @@ static bool read_outputs(const struct jx *list, struct manifest *manifest, struc
         if (!read_output(&place, manifest, &manifest->outputs[i], err))
             return false;
         for (size_t j = 0; j < i; j++) {
-            if (strcmp(manifest->outputs[i].path, manifest->outputs[j].path) == 0)
+            if (same_place(manifest, &manifest->outputs[i], &manifest->outputs[j]))
                 return jx_fail(&place, err, "the path \"%.80s\" is taken by another output",
                                manifest->outputs[i].path);
             if (manifest->outputs[i].type == MANIFEST_HLS &&
@@ -426,12 +455,8 @@ static bool read_metadata(const struct jx *root, struct manifest *manifest, stru
 static bool read_carried(const struct jx *root, struct manifest *manifest, struct sr_err *err)
 {
     int64_t priority = PRIORITY_DEFAULT;
-    if (jx_has(root, "notifications")) {
-        const struct jx place = jx_get(root, "notifications");
-        return fail_later(&place, err, "notifications come with a later release; leave them out");
-    }
     if (!jx_int_opt(root, "priority", 0, PRIORITY_MAX, &priority, err) ||
-        !read_metadata(root, manifest, err))
+        !read_metadata(root, manifest, err) || !manifest_notify_parse(root, manifest, err))
         return false;
     manifest->priority = (int)priority;
     return !jx_has(root, "idempotency_key") ||

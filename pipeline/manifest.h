@@ -13,6 +13,7 @@ enum {
     MANIFEST_PICKS_MAX = 32,
     MANIFEST_METADATA_MAX = 64,  // members
     MANIFEST_TEXT_MAX = 4096,    // bytes of a path, URL or metadata value
+    MANIFEST_NOTIFICATIONS_MAX = 8,
 };
 
 enum manifest_output_type {
@@ -46,6 +47,15 @@ struct manifest_output {
     bool is_composed;                  // MP4: of runs of the parts' own fragments
 };
 
+// What becomes of a job.
+enum manifest_event { MANIFEST_SUCCEEDED, MANIFEST_FAILED, MANIFEST_EVENT_COUNT };
+
+struct manifest_notification {
+    const char *url;  // http or https
+    bool wants[MANIFEST_EVENT_COUNT];
+    const char *secret_env;  // the environment's name of the secret; NULL: not signed
+};
+
 struct manifest {
     json_t *document;    // everything below borrows its strings
     const char *input;   // path or URL
@@ -74,6 +84,8 @@ struct manifest {
     const char *idempotency_key;  // NULL: none
     const json_t *metadata;       // NULL: none
     int priority;
+    size_t notification_count;
+    struct manifest_notification notifications[MANIFEST_NOTIFICATIONS_MAX];
 };
 
 struct manifest_params {
@@ -103,3 +115,4 @@ SR_MUST_USE bool manifest_path(const char *pattern, const char *name, const char
 SR_MUST_USE bool manifest_input_name(const char *input, char **ret_name, struct sr_err *err);
 
 const char *manifest_output_type_name(enum manifest_output_type type);
+const char *manifest_event_name(enum manifest_event event);  // "SUCCEEDED"

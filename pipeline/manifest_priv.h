@@ -25,6 +25,9 @@ bool manifest_is_word(const struct jx *place, const char *word);  // the string 
 // document's.
 SR_MUST_USE bool manifest_input_parse(const struct jx *root, struct manifest *manifest,
                                       struct sr_err *err);
+// Fills the manifest's notifications.
+SR_MUST_USE bool manifest_notify_parse(const struct jx *root, struct manifest *manifest,
+                                       struct sr_err *err);
 // Fills *ret from an element of "renditions".
 SR_MUST_USE bool manifest_rendition_parse(const struct jx *at, struct manifest_rendition *ret,
                                           struct sr_err *err);

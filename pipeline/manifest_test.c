@@ -47,8 +47,34 @@ static const struct row {
     { "template and renditions",
       "{'version':1,'input':'a','output':'b/','template':'mp4','renditions':[]}", SR_ERR_INVALID,
       "$.template" },
-    { "notifications", "{'version':1,'input':'a','output':'b.mp4','notifications':[]}",
-      SR_ERR_UNSUPPORTED, "later release" },
+    { "notification of nobody", "{'version':1,'input':'a','output':'b.mp4','notifications':[{}]}",
+      SR_ERR_INVALID, "$.notifications[0]" },
+    { "notification by mail",
+      "{'version':1,'input':'a','output':'b.mp4','notifications':[{'url':'mailto:a@b'}]}",
+      SR_ERR_INVALID, "$.notifications[0].url" },
+    { "notification of another scheme",
+      "{'version':1,'input':'a','output':'b.mp4','notifications':[{'url':'ftp://a/b'}]}",
+      SR_ERR_INVALID, "$.notifications[0].url: want http:// or https://" },
+    { "notification with a password",
+      "{'version':1,'input':'a','output':'b.mp4','notifications':[{'url':'http://u:p@a/'}]}",
+      SR_ERR_INVALID, "$.notifications[0].url" },
+    { "notification of an unknown event",
+      "{'version':1,'input':'a','output':'b.mp4','notifications':[{'url':'http://a/','events':['DONE']}]}",
+      SR_ERR_INVALID, "$.notifications[0].events[0]: want \"SUCCEEDED\"" },
+    { "notification of no event",
+      "{'version':1,'input':'a','output':'b.mp4','notifications':[{'url':'http://a/','events':[]}]}",
+      SR_ERR_INVALID, "$.notifications[0].events" },
+    { "notification of an event twice",
+      "{'version':1,'input':'a','output':'b.mp4','notifications':[{'url':'http://a/','events':['FAILED','FAILED']}]}",
+      SR_ERR_INVALID, "$.notifications[0].events[1]" },
+    { "notification with a secret in it",
+      "{'version':1,'input':'a','output':'b.mp4','notifications':[{'url':'http://a/','secret_env':'not a name'}]}",
+      SR_ERR_INVALID, "$.notifications[0].secret_env" },
+    { "notifications, too many",
+      "{'version':1,'input':'a','output':'b.mp4','notifications':[{'url':'http://a/'},{'url':'http://a/'},"
+      "{'url':'http://a/'},{'url':'http://a/'},{'url':'http://a/'},{'url':'http://a/'},{'url':'http://a/'},"
+      "{'url':'http://a/'},{'url':'http://a/'}]}",
+      SR_ERR_INVALID, "$.notifications: want at most 8" },
     { "rotation by a third", "{'version':1,'input':{'url':'a','rotate':120},'output':'b.mp4'}",
       SR_ERR_INVALID, "$.input.rotate" },
     { "audio by language",
@@ -140,7 +166,8 @@ static void each_row(void **state)
 }
 
 static const char whole[] =
-    "{'version':1,'idempotency_key':'k','metadata':{'asset':'42'},'priority':50,'layout':'composed',"
+    "{'version':1,'idempotency_key':'k','metadata':{'asset':'42'},'priority':50,"
+    "'notifications':[{'url':'https://app.example/hook','events':['FAILED'],'secret_env':'HOOK_SECRET'}],'layout':'composed',"
     "'input':{'url':'dir/a.mov','format':'mov','rotate':90,'deinterlace':'auto','streams':{'video':0,'audio':[1,'eng','a:0']}},"
     "'output':'out/','segments':{'mode':'grid','target':'10s'},"
     "'renditions':[{'id':'1080p','codec':'h264','width':1920,'height':1080,'crf':21,'preset':'fast','tune':'film',"
@@ -194,6 +221,11 @@ static void everything_is_carried(void **state)
     assert_false(m->outputs[1].is_composed);
     assert_string_equal(m->idempotency_key, "k");
     assert_int_equal(m->priority, 50);
+    assert_int_equal(m->notification_count, 1);
+    assert_string_equal(m->notifications[0].url, "https://app.example/hook");
+    assert_string_equal(m->notifications[0].secret_env, "HOOK_SECRET");
+    assert_true(m->notifications[0].wants[MANIFEST_FAILED]);
+    assert_false(m->notifications[0].wants[MANIFEST_SUCCEEDED]);
     assert_string_equal(json_string_value(json_object_get(m->metadata, "asset")), "42");
 }
 
@@ -329,6 +361,17 @@ static bool any_valid(const json_t *list, const json_t *value, const json_t *roo
     return false;
 }
 
+static bool all_differ(const json_t *list)
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        for (size_t j = 0; j < i; j++) {
+            if (json_equal(json_array_get(list, i), json_array_get(list, j)))
+                return false;
+        }
+    }
+    return true;
+}
+
 static bool valid_keyword(const char *word, const json_t *rule, const json_t *schema,
                           const json_t *value, const json_t *root)
 {
@@ -362,6 +405,8 @@ static bool valid_keyword(const char *word, const json_t *rule, const json_t *sc
         return !json_is_array(value) || (json_int_t)json_array_size(value) >= whole_limit;
     if (strcmp(word, "maxItems") == 0)
         return !json_is_array(value) || (json_int_t)json_array_size(value) <= whole_limit;
+    if (strcmp(word, "uniqueItems") == 0)
+        return !json_is_array(value) || all_differ(value);
     if (strcmp(word, "maxProperties") == 0)
         return !json_is_object(value) || (json_int_t)json_object_size(value) <= whole_limit;
     if (strcmp(word, "pattern") == 0)

@@ -105,13 +105,29 @@ static struct opened *find_locked(struct remote *remote, const char *url, enum b
     return NULL;
 }
 
+static bool need_stores_locked(struct remote *remote, struct sr_err *err) SR_REQUIRES(remote->lock);
+static bool need_stores_locked(struct remote *remote, struct sr_err *err)
+{
+    return remote->synced.stores ||
+           blob_stores_new(&remote->stores_with, &remote->synced.stores, err);
+}
+
+bool remote_http(struct remote *remote, struct http **ret_http, struct sr_err *err)
+{
+    sr_lock(&remote->lock);
+    const bool done = need_stores_locked(remote, err);
+    if (done)
+        *ret_http = blob_stores_http(remote->synced.stores);
+    sr_unlock(&remote->lock);
+    return done;
+}
+
 static bool open_locked(struct remote *remote, const char *url, enum blob_place_use use,
                         struct opened **ret, struct sr_err *err) SR_REQUIRES(remote->lock);
 static bool open_locked(struct remote *remote, const char *url, enum blob_place_use use,
                         struct opened **ret, struct sr_err *err)
 {
-    if (!remote->synced.stores &&
-        !blob_stores_new(&remote->stores_with, &remote->synced.stores, err))
+    if (!need_stores_locked(remote, err))
         return false;
     struct opened *const opened = calloc(1, sizeof(*opened));
     if (!opened)

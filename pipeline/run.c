@@ -11,6 +11,7 @@
 #include "pipeline/act_probe.h"
 #include "pipeline/act_publish.h"
 #include "pipeline/act_verify.h"
+#include "pipeline/notify.h"
 #include "pipeline/places.h"
 #include "pipeline/publish_note.h"
 #include "pipeline/report.h"
@@ -363,6 +364,30 @@ static bool open_all(struct run *run, struct sr_err *err)
            workspace_open(&workspace, &run->workspace, err);
 }
 
+// A job that was refused as it stands (exit status 2), or interrupted, has not ended.
+static void notify(const struct run *run, bool done, const struct sr_err *why)
+{
+    const struct run_params *const params = run->params;
+    const bool has_failed = !done && why->code != SR_ERR_CANCELLED && why->code != SR_ERR_INVALID &&
+                            why->code != SR_ERR_EXISTS;
+    if (!run->remote || (!done && !has_failed))
+        return;
+    const struct notify_params with = {
+        .manifest = params->manifest,
+        .remote = run->remote,
+        .clock = params->clock,
+        .cancel = params->stop,
+        .log = params->log,
+    };
+    const struct notify_outcome outcome = {
+        .event = done ? MANIFEST_SUCCEEDED : MANIFEST_FAILED,
+        .verdict = json_string_value(json_object_get(run->result->report, "verdict")),
+        .report_path = run->result->report_path,
+        .err = done ? NULL : why,
+    };
+    run->result->untold = notify_all(&with, &outcome);
+}
+
 bool run_job(const struct run_params *params, struct run_result *ret, struct sr_err *err)
 {
     struct run run = { .params = params, .result = ret };
@@ -372,13 +397,14 @@ bool run_job(const struct run_params *params, struct run_result *ret, struct sr_
     bool done =
         remote_is_url(params->manifest->input) || access(params->manifest->input, F_OK) == 0 ||
         sr_fail(err, SR_ERR_NOT_FOUND, "%s: there is no such file", params->manifest->input);
-    done = done && open_all(&run, err) && work(&run, err);
+    done = done && notify_check(params->manifest, err) && open_all(&run, err) && work(&run, err);
     if (run.job)
         act_join_discard(run.job);
     ret->workspace_kept = run.workspace != NULL;
     if (run.workspace && (done ? !params->keep : !has_work(&run)))
         remove_work(&run, done);
     set_stage(params, done ? RUN_ENDED : RUN_FAILED);
+    notify(&run, done, err);
     job_free(run.job);
     remote_free(run.remote);
     workspace_free(run.workspace);

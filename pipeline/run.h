@@ -66,6 +66,7 @@ struct run_result {
     uint64_t frames, damaged;
     int64_t duration_us;
     char first_damage[160];
+    size_t untold;  // notifications that could not be delivered
 };
 void run_result_done(struct run_result *result);
 SR_DEFINE_AUTO_VALUE(run_result, struct run_result, run_result_done);

@@ -3,11 +3,13 @@
 #include "base/test.h"
 
 #include <dirent.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/io.h"
 #include "base/str.h"
+#include "net/http_fake.h"
 #include "pipeline/run.h"
 #include "pipeline/workspace.h"
 #include "transcode/media_log.h"
@@ -54,6 +56,7 @@ struct how {
     uint64_t shuffle;
     bool keep, overwrite, strict, stopped;
     const char *workspace;
+    const struct blob_stores_params *stores;
     int pipe_fd;
 };
 
@@ -89,6 +92,7 @@ static bool run_it(const struct how *how, struct run_result *ret, struct sr_err 
     const struct run_params params = {
         .manifest = manifest,
         .workspace = workspace,
+        .stores = how->stores,
         .keep = how->keep,
         .overwrite = how->overwrite,
         .strict = how->strict,
@@ -466,6 +470,74 @@ static void what_cannot_be_read_leaves_nothing(void **state)
     assert_false(is_there(".splitreel"));
 }
 
+// Who is told how a job ended: the bodies that came, with their signatures.
+struct told {
+    char *body[4];
+    bool is_signed[4];
+    atomic_int count;
+};
+
+static void note(void *self, const struct http_fake_request *request, struct http_fake_reply *reply)
+{
+    struct told *const told = self;
+    struct sr_err err = { 0 };
+    const int at = atomic_fetch_add(&told->count, 1);
+    if (at < 4) {
+        told->body[at] = sr_strf(&err, "%.*s", (int)request->body_bytes, request->body);
+        told->is_signed[at] =
+            http_header_find(request->headers, request->header_count, "webhook-signature") != NULL;
+    }
+    http_fake_text(reply, 200, "ok");
+}
+
+static void notifications(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+    struct told told = { 0 };
+    sr_auto(http_fake) struct http_fake *fake = NULL;
+    sr_assert_ok(http_fake_new(note, &told, &fake, &err), err);
+    const struct blob_stores_params stores = { .allow_private = true, .clock = sr_clock_system() };
+    sr_auto(char) char *extra = sr_strf(
+        &err,
+        "'metadata':{'asset':'42'},'notifications':[{'url':'%s/a','secret_env':'SPLITREEL_TEST_HOOK'},"
+        "{'url':'%s/b','events':['FAILED']}]",
+        http_fake_url(fake), http_fake_url(fake));
+    struct how how = { .output = "told.mp4", .extra = extra, .stores = &stores };
+    unsetenv("SPLITREEL_TEST_HOOK");
+    run_fails(&how, SR_ERR_INVALID, "$.notifications[0].secret_env: SPLITREEL_TEST_HOOK");
+    assert_false(is_there(".splitreel"));
+    assert_int_equal(told.count, 0);
+    setenv("SPLITREEL_TEST_HOOK", "a secret", 1);
+    sr_auto(run_result) struct run_result result = { 0 };
+    run_ok(&how, &result);
+    assert_int_equal(result.untold, 0);
+    assert_int_equal(told.count, 1);
+    assert_true(told.is_signed[0]);
+    sr_assert_contains(told.body[0], "\"type\":\"job.succeeded\"");
+    sr_assert_contains(told.body[0], "\"verdict\":\"PASS\"");
+    sr_assert_contains(told.body[0], "\"asset\":\"42\"");
+    sr_assert_contains(told.body[0], "told.report.json");
+    how.output = "deaf.mp4";  // nobody may be told at a private address: a warning, not a failure
+    how.stores = NULL;
+    sr_auto(run_result) struct run_result deaf = { 0 };
+    run_ok(&how, &deaf);
+    assert_int_equal(deaf.untold, 1);
+    assert_int_equal(told.count, 1);
+    how.input = "text.mp4";
+    how.stores = &stores;
+    command("echo this is no media >'%s/text.mp4'", folder);
+    run_fails(&how, SR_ERR_INPUT, "text.mp4");
+    assert_int_equal(told.count, 3);
+    assert_true(told.is_signed[1]);
+    assert_false(told.is_signed[2]);
+    assert_string_equal(told.body[1], told.body[2]);  // one event
+    sr_assert_contains(told.body[1], "\"type\":\"job.failed\"");
+    sr_assert_contains(told.body[1], "\"code\":\"INPUT\"");
+    for (size_t i = 0; i < 4; i++)
+        free(told.body[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -485,6 +557,7 @@ int main(void)
         cmocka_unit_test(to_a_pipe),
         cmocka_unit_test(damage_is_told_or_refused),
         cmocka_unit_test(what_cannot_be_read_leaves_nothing),
+        cmocka_unit_test(notifications),
     };
     return cmocka_run_group_tests_name(__FILE__, tests, make_sources, remove_sources);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/hash.h"
 #include "service/states_priv.h"
 #include "statemachine/store_sqlite.h"
 
@@ -274,17 +275,23 @@ json_t *states_time(int64_t wall_us)
     return json_real((double)ms / 1000);
 }
 
-bool states_uuid(char text[37], struct sr_err *err)
+// Spec: RFC 9562 version 7: those of one time are neighbours in an index.
+bool states_uuid(int64_t wall_us, char text[37], struct sr_err *err)
 {
+    static const size_t group_bytes[] = { 4, 2, 2, 2, 6 };
     uint8_t bytes[16];
     if (getrandom(bytes, sizeof bytes, 0) != sizeof bytes)
         return sr_fail(err, SR_ERR_INTERNAL, "no random bytes");
-    bytes[6] = (uint8_t)((bytes[6] & 0x0f) | 0x40);  // RFC 4122: version 4
+    for (int i = 0; i < 6; i++)
+        bytes[i] = (uint8_t)(wall_us / 1000 >> (40 - 8 * i));
+    bytes[6] = (uint8_t)((bytes[6] & 0x0f) | 0x70);
     bytes[8] = (uint8_t)((bytes[8] & 0x3f) | 0x80);
-    size_t at = 0;
-    for (size_t i = 0; i < sizeof bytes; i++) {
-        const bool dash = i == 4 || i == 6 || i == 8 || i == 10;
-        at += (size_t)snprintf(text + at, 37 - at, "%s%02x", dash ? "-" : "", bytes[i]);
+    const uint8_t *from = bytes;
+    for (size_t i = 0; i < sizeof group_bytes / sizeof *group_bytes; i++) {
+        sr_hex(from, group_bytes[i], text);
+        from += group_bytes[i];
+        text += 2 * group_bytes[i];
+        *text++ = from < bytes + sizeof bytes ? '-' : '\0';
     }
     return true;
 }

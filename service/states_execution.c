@@ -49,7 +49,8 @@ static bool check_start(struct states_call *call)
     json_decref(value);
     if (states_text(call, "name"))
         return true;
-    return (states_uuid(name, &err) && jx_put(call->request, "name", json_string(name), &err)) ||
+    return (states_uuid(sr_clock_wall_us(call->api->clock), name, &err) &&
+            jx_put(call->request, "name", json_string(name), &err)) ||
            states_refuse_err(call, &err);
 }
 

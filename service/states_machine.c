@@ -236,7 +236,7 @@ static bool put_revision(struct states_call *call, const struct store *store, in
     update->changed = !same(next.definition, machine->definition) ||
                       !same(next.role, machine->role) || !same(next.settings, machine->settings);
     return !update->changed ||
-           (states_uuid(update->uuid, err) &&
+           (states_uuid(now_us, update->uuid, err) &&
             store->ops->machine_put(store->self, &next, &update->machine.revision, err));
 }
 

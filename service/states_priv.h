@@ -164,7 +164,7 @@ enum states_next states_list(struct states_call *call, const char *member, state
 
 // --- values ---
 json_t *states_time(int64_t wall_us);  // seconds since 1970, with milliseconds
-SR_MUST_USE bool states_uuid(char text[37], struct sr_err *err);
+SR_MUST_USE bool states_uuid(int64_t wall_us, char text[37], struct sr_err *err);
 
 // --- machines (states_machine_read.c) ---
 struct states_machine {  // strings owned; NULL: none

@@ -79,7 +79,8 @@ static bool play(const struct row *row, struct asl_audit *audit, struct sr_err *
         if (fields < 2)
             continue;
         sr_auto(json) json_t *details = fields == 3 ? json_pack("{s:s}", "name", name) : NULL;
-        const struct asl_event event = { .id = ++id,
+        id++;
+        const struct asl_event event = { .id = id,
                                          .previous = previous,
                                          .type = type_of(type),
                                          .time_us = (int64_t)id,

@@ -3,9 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/jx.h"
-#include "base/str.h"
-
 static const struct event_row {
     const char *name, *details;
 } rows[] = {
@@ -101,12 +98,27 @@ bool asl_event_to_client(const struct asl_event *event, bool payloads, json_t **
     return true;
 }
 
+bool asl_event_write(const struct asl_event *event, struct sr_str *out, struct sr_err *err)
+{
+    const int64_t numbers[] = { (int64_t)event->id, (int64_t)event->previous,
+                                (int64_t)event->child };
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        if (!sr_str_add(out, i ? "," : "[", err) || !sr_str_add_i64(out, numbers[i], err))
+            return false;
+    }
+    return sr_str_add(out, ",\"", err) && sr_str_add(out, rows[event->type].name, err) &&
+           sr_str_add(out, "\",", err) && sr_str_add_i64(out, event->time_us, err) &&
+           sr_str_add(out, ",", err) &&
+           (event->details ? jx_dump_add(event->details, out, err)
+                           : sr_str_add(out, "null", err)) &&
+           sr_str_add(out, "]", err);
+}
+
 bool asl_event_to_json(const struct asl_event *event, json_t **ret_json, struct sr_err *err)
 {
-    *ret_json = json_pack("[I, I, I, s, I, O?]", (json_int_t)event->id, (json_int_t)event->previous,
-                          (json_int_t)event->child, rows[event->type].name,
-                          (json_int_t)event->time_us, event->details);
-    return jx_made(*ret_json, err);
+    sr_auto(sr_str) struct sr_str text = { 0 };
+    return asl_event_write(event, &text, err) &&
+           jx_parse(text.text, text.bytes, false, ret_json, err);
 }
 
 bool asl_event_from_json(const json_t *json, struct asl_event *ret_event, struct sr_err *err)

@@ -6,6 +6,7 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/jx.h"
+#include "base/str.h"
 
 // X(name, key of its details or NULL)
 #define ASL_EVENTS(X)                                                                              \
@@ -95,8 +96,11 @@ const char *asl_event_name(enum asl_event_type type);
 // (includeExecutionData).
 SR_MUST_USE bool asl_event_to_client(const struct asl_event *event, bool payloads,
                                      json_t **ret_json, struct sr_err *err);
-// For the store, short: [id, previous, child, "Name", time_us, details]. *ret_json is a new
-// reference.
+// For the store, short: adds [id, previous, child, "Name", time_us, details]. What a failure leaves
+// in `out` is a part of it.
+SR_MUST_USE bool asl_event_write(const struct asl_event *event, struct sr_str *out,
+                                 struct sr_err *err);
+// The same as a value. *ret_json is a new reference.
 SR_MUST_USE bool asl_event_to_json(const struct asl_event *event, json_t **ret_json,
                                    struct sr_err *err);
 // Errors: INVALID. The caller owns ret_event->details.

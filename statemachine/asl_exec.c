@@ -337,6 +337,7 @@ static bool time_out(struct asl_exec *exec)
     sr_auto(asl_failure) struct asl_failure failure = { 0 };
     if (!asl_failure_set(&failure, ASL_ERROR_TIMEOUT, NULL))
         return asl_exec_no_memory(exec);
+    exec->timeout_op = 0;  // it was due: there is nothing to cancel
     return asl_exec_end(exec, NULL, ASL_TIMED_OUT, NULL, &failure);
 }
 
@@ -478,13 +479,28 @@ static const char *const input_names[ASL_INPUT_KIND_COUNT] = {
     [ASL_INPUT_MAP_RUN] = "map-run",
 };
 
+static bool write_text(struct sr_str *out, const char *key, const char *text, struct sr_err *err)
+{
+    return !text || (sr_str_add(out, key, err) && sr_str_add_json(out, text, strlen(text), err));
+}
+
+bool asl_input_write(const struct asl_input *input, struct sr_str *out, struct sr_err *err)
+{
+    return sr_str_add(out, "{\"kind\":\"", err) && sr_str_add(out, input_names[input->kind], err) &&
+           sr_str_add(out, "\",\"op\":", err) && sr_str_add_i64(out, (int64_t)input->op, err) &&
+           sr_str_add(out, ",\"now_us\":", err) && sr_str_add_i64(out, input->now_us, err) &&
+           sr_str_add(out, ",\"seed\":", err) && sr_str_add_i64(out, (int64_t)input->seed, err) &&
+           (!input->value ||
+            (sr_str_add(out, ",\"value\":", err) && jx_dump_add(input->value, out, err))) &&
+           write_text(out, ",\"error\":", input->error, err) &&
+           write_text(out, ",\"cause\":", input->cause, err) && sr_str_add(out, "}", err);
+}
+
 bool asl_input_to_json(const struct asl_input *input, json_t **ret_json, struct sr_err *err)
 {
-    *ret_json = json_pack("{s:s, s:I, s:I, s:I, s:O*, s:s*, s:s*}", "kind",
-                          input_names[input->kind], "op", (json_int_t)input->op, "now_us",
-                          (json_int_t)input->now_us, "seed", (json_int_t)input->seed, "value",
-                          input->value, "error", input->error, "cause", input->cause);
-    return jx_made(*ret_json, err);
+    sr_auto(sr_str) struct sr_str text = { 0 };
+    return asl_input_write(input, &text, err) &&
+           jx_parse(text.text, text.bytes, false, ret_json, err);
 }
 
 bool asl_input_from_json(const json_t *json, struct asl_input *ret_input, struct sr_err *err)

@@ -43,7 +43,10 @@ struct asl_input {
     json_t *value;   // borrowed during the call
     const char *error, *cause;
 };
-// For the store. *ret_json is a new reference; what asl_input_from_json() gives borrows from
+// For the store. What a failure leaves in `out` is a part of it.
+SR_MUST_USE bool asl_input_write(const struct asl_input *input, struct sr_str *out,
+                                 struct sr_err *err);
+// The same as a value. *ret_json is a new reference; what asl_input_from_json() gives borrows from
 // `json`.
 SR_MUST_USE bool asl_input_to_json(const struct asl_input *input, json_t **ret_json,
                                    struct sr_err *err);

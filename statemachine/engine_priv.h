@@ -41,6 +41,7 @@ struct engine_run {
     struct engine_def *def;
     struct asl_exec *exec;
     bool touched;  // in the round that is not committed yet
+    bool waits;    // it may have tasks or timers in the store
 };
 
 enum { ENGINE_NAME_BYTES = 4 * 80 + 1 };  // of an execution: 80 characters
@@ -115,6 +116,10 @@ struct engine {
 
 // engine_run.c: executions in memory.
 SR_MUST_USE bool engine_run_get(struct engine *engine, int64_t id, struct engine_run **ret_run,
+                                struct sr_err *err);
+// The same for one that was stored a moment ago and has no log. Nothing but engine_run_apply()
+// comes next.
+SR_MUST_USE bool engine_run_new(struct engine *engine, const struct store_execution *execution,
                                 struct sr_err *err);
 void engine_run_drop(struct engine *engine, struct engine_run *run);
 void engine_run_shrink(struct engine *engine);  // to cache_max

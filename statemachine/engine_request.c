@@ -233,22 +233,25 @@ static bool start(struct engine *engine, struct engine_job *job, struct sr_err *
     if (same)
         return !request->ended ||
                engine_watch(engine, job->execution, request->ended, request->ended_self, err);
-    const struct store_execution execution = { .arn = job->arn,
-                                               .name = name,
-                                               .machine = target.machine,
-                                               .revision = target.revision,
-                                               .status = ASL_RUNNING,
-                                               .input = input,
-                                               .started_us = engine->now_us,
-                                               .parent = request->ref.execution,
-                                               .parent_op = request->ref.op,
-                                               .version = target.version,
-                                               .alias = target.alias,
-                                               .express = target.express };
+    struct store_execution execution = { .arn = job->arn,
+                                         .name = name,
+                                         .machine = target.machine,
+                                         .revision = target.revision,
+                                         .status = ASL_RUNNING,
+                                         .input = input,
+                                         .started_us = engine->now_us,
+                                         .parent = request->ref.execution,
+                                         .parent_op = request->ref.op,
+                                         .version = target.version,
+                                         .alias = target.alias,
+                                         .express = target.express };
     job->started_us = engine->now_us;
     if (!store->ops->execution_put(store->self, &execution, &job->execution, err) ||
         (request->ended &&
          !engine_watch(engine, job->execution, request->ended, request->ended_self, err)))
+        return false;
+    execution.id = job->execution;
+    if (!engine_run_new(engine, &execution, err))
         return false;
     return engine_run_apply(engine, job->execution,
                             &(struct asl_input){ .kind = ASL_INPUT_START, .value = value }, err);
@@ -308,7 +311,7 @@ static bool to_map_run(struct engine *engine, struct engine_job *job, struct sr_
 static bool find_token(struct engine *engine, const char *token, struct store_task **ret_task,
                        struct sr_err *err)
 {
-    struct found found = { 0 };
+    int64_t id;
     struct sr_err missing = { 0 };
     const char *mac = strrchr(token, '.');
     const char *op = mac ? memrchr(token, '.', (size_t)(mac - token)) : NULL;
@@ -319,13 +322,11 @@ static bool find_token(struct engine *engine, const char *token, struct store_ta
     sr_auto(char) char *arn = strndup(token, (size_t)(op - token));
     if (!arn)
         return sr_fail(err, SR_ERR_NO_MEMORY, "a token");
-    if (!engine->store->ops->execution_get(engine->store->self, arn, found_execution, &found,
-                                           &missing))
+    if (!engine->store->ops->execution_id(engine->store->self, arn, &id, &missing))
         return missing.code == SR_ERR_NOT_FOUND
                    ? sr_fail(err, SR_ERR_INVALID, "Invalid Token: 'Invalid token'")
                    : sr_fail(err, missing.code, "%s", missing.message);
-    free(found.input);
-    struct store_task *task = engine_table_get(&engine->tasks, found.id, number);
+    struct store_task *task = engine_table_get(&engine->tasks, id, number);
     if (!task)
         return sr_fail(err, SR_ERR_NOT_FOUND,
                        "Task Timed Out: 'Provided task does not exist anymore'");

@@ -121,6 +121,7 @@ static bool load_row(void *self, const struct store_execution *execution, struct
     if (!engine_def_get(loading->engine, execution->revision, &run->def, err))
         return false;
     run->def->users++;
+    run->waits = true;
     const struct asl_exec_params params = {
         .def = run->def->def,
         .execution_arn = execution->arn,
@@ -181,6 +182,23 @@ bool engine_run_get(struct engine *engine, int64_t id, struct engine_run **ret_r
     return true;
 }
 
+bool engine_run_new(struct engine *engine, const struct store_execution *execution,
+                    struct sr_err *err)
+{
+    struct engine_run *run = calloc(1, sizeof *run);
+    if (!run)
+        return sr_fail(err, SR_ERR_NO_MEMORY, "an execution");
+    struct loading loading = { engine, run };
+    if (!load_row(&loading, execution, err) ||
+        !engine_table_put(&engine->runs, run->id, 0, run, err)) {
+        run_free(engine, run);
+        return false;
+    }
+    run->waits = false;
+    link_newest(engine, run);
+    return true;
+}
+
 bool engine_task_state(struct engine *engine, struct engine_ref ref, const char **ret_name,
                        struct sr_err *err)
 {
@@ -197,21 +215,18 @@ bool engine_task_state(struct engine *engine, struct engine_ref ref, const char 
 static bool log_entry(struct engine *engine, struct engine_run *run, const struct asl_input *input,
                       const struct asl_effects *effects, struct sr_err *err)
 {
-    json_t *stored = NULL;
-    sr_auto(json) json_t *events = json_array(), *entry = NULL;
-    sr_auto(char) char *text = NULL;
-    if (!jx_made(events, err))
+    sr_auto(sr_str) struct sr_str entry = { 0 };
+    if (!sr_str_add(&entry, "{\"input\":", err) || !asl_input_write(input, &entry, err) ||
+        !sr_str_add(&entry, ",\"events\":[", err))
         return false;
     for (size_t i = 0; i < effects->event_count; i++) {
-        json_t *event = NULL;
-        if (!asl_event_to_json(&effects->events[i], &event, err) || !jx_append(events, event, err))
+        if ((i && !sr_str_add(&entry, ",", err)) ||
+            !asl_event_write(&effects->events[i], &entry, err))
             return false;
     }
-    if (!asl_input_to_json(input, &stored, err))
-        return false;
-    entry = json_pack("{s:o, s:O}", "input", stored, "events", events);
-    return jx_made(entry, err) && jx_dump(entry, false, &text, err) &&
-           engine->store->ops->log_append(engine->store->self, run->id, run->next_seq, text, err);
+    return sr_str_add(&entry, "]}", err) &&
+           engine->store->ops->log_append(engine->store->self, run->id, run->next_seq, entry.text,
+                                          err);
 }
 
 static const char *task_resource(const struct asl_command *command, enum store_task_kind *ret_kind)
@@ -262,6 +277,7 @@ static bool put_task(struct engine *engine, struct engine_run *run,
         task.heartbeat_at_us = engine->now_us + command->heartbeat_s * 1000000;
     struct engine_act *act =
         engine_act_add(engine, task.kind == STORE_TASK_ACTIVITY ? ACT_OFFER : ACT_START, err);
+    run->waits = true;
     return act && engine_task_copy(&task, &act->task, err) &&
            engine->store->ops->task_put(engine->store->self, &task, err);
 }
@@ -270,9 +286,12 @@ static bool put_timer(struct engine *engine, int64_t id, uint64_t op, int64_t at
                       struct sr_err *err)
 {
     const struct store_timer timer = { id, op, at_us };
+    struct engine_run *run = engine_table_get(&engine->runs, id, 0);
     struct engine_act *act = engine_act_add(engine, ACT_TIMER, err);
     if (!act)
         return false;
+    if (run)
+        run->waits = true;
     act->timer = (struct engine_timer){ at_us, id, op, ENGINE_DUE_TIMER };
     return engine->store->ops->timer_put(engine->store->self, &timer, err);
 }
@@ -352,7 +371,7 @@ static bool end(struct engine *engine, struct engine_run *run, const struct asl_
                                                .cause = command->cause,
                                                .stopped_us = engine->now_us };
     return engine->store->ops->execution_status(engine->store->self, &execution, err) &&
-           engine->store->ops->waits_drop(engine->store->self, run->id, err);
+           (!run->waits || engine->store->ops->waits_drop(engine->store->self, run->id, err));
 }
 
 static bool note_map_run(struct engine *engine, struct engine_run *run,
@@ -462,11 +481,13 @@ bool engine_run_apply(struct engine *engine, int64_t id, const struct asl_input 
     const size_t acts = engine->act_count;
     own.now_us = engine->now_us;
     own.seed = asl_random_next(&engine->random);
-    if (!engine_run_get(engine, id, &run, err) || !store->ops->begin(store->self, err))
+    if (!engine_run_get(engine, id, &run, err))
         return false;
-    if (apply(engine, run, &own, err) && store->ops->commit(store->self, err))
+    const bool begun = store->ops->begin(store->self, err);
+    if (begun && apply(engine, run, &own, err) && store->ops->commit(store->self, err))
         return true;
-    store->ops->rollback(store->self);
+    if (begun)
+        store->ops->rollback(store->self);
     engine_acts_drop(engine, acts);
     engine_run_drop(engine,
                     run);  // it may have gone on half the way: the log tells where it really is

@@ -157,6 +157,7 @@ struct store_ops {
                            struct sr_err *err);
     bool (*execution_get)(void *self, const char *arn, store_execution_fn fn, void *fn_self,
                           struct sr_err *err);
+    bool (*execution_id)(void *self, const char *arn, int64_t *ret_id, struct sr_err *err);
     bool (*execution_get_id)(void *self, int64_t id, store_execution_fn fn, void *fn_self,
                              struct sr_err *err);
     // That a task has started; NOT_FOUND: none.

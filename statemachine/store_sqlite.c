@@ -262,6 +262,23 @@ static bool sqlite_execution_get(void *self, const char *arn, store_execution_fn
     return execution_row(stmt, fn, fn_self, err);
 }
 
+// Without the rest of the row, whose texts may be large.
+static bool sqlite_execution_id(void *self, const char *arn, int64_t *ret_id, struct sr_err *err)
+{
+    struct sqlite *sqlite = self;
+    sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
+    bool row;
+    if (!sr_db_prepare(sqlite->db, "SELECT id FROM execution WHERE arn = ?1", &stmt, err))
+        return false;
+    sr_db_bind_text(stmt, 1, arn);
+    if (!sr_db_step(stmt, &row, err))
+        return false;
+    if (!row)
+        return sr_fail(err, SR_ERR_NOT_FOUND, "no such execution");
+    *ret_id = sr_db_i64(stmt, 0);
+    return true;
+}
+
 static bool sqlite_execution_get_id(void *self, int64_t id, store_execution_fn fn, void *fn_self,
                                     struct sr_err *err)
 {
@@ -505,6 +522,7 @@ static const struct store_ops sqlite_ops = {
     .execution_each = sqlite_execution_each,
     .execution_put = sqlite_execution_put,
     .execution_get = sqlite_execution_get,
+    .execution_id = sqlite_execution_id,
     .execution_get_id = sqlite_execution_get_id,
     .execution_get_child = sqlite_execution_get_child,
     .execution_find = sqlite_execution_find,

@@ -94,6 +94,9 @@ static void executions_newest_first(void **state)
     sr_assert_ok(put_execution(fixture, "b", 20, &ids[1], &err), err);
     sr_assert_ok(put_execution(fixture, "c", 20, &ids[2], &err), err);
     sr_assert_fails(put_execution(fixture, "a", 30, &ids[3], &err), SR_ERR_CONFLICT, err);
+    sr_assert_ok(CALL(fixture, execution_id, "e:b", &ids[3], &err), err);
+    assert_int_equal(ids[3], ids[1]);
+    sr_assert_fails(CALL(fixture, execution_id, "none", &ids[3], &err), SR_ERR_NOT_FOUND, err);
     sr_assert_ok(CALL(fixture, execution_each, "m", -1, INT64_MAX, 0, add_name, names, &err), err);
     assert_string_equal(names, "cba");
     names[0] = '\0';

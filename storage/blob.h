@@ -13,6 +13,7 @@
 enum {
     BLOB_KEY_BYTES_MAX = 1024,
     BLOB_ETAG_BYTES = 160,
+    BLOB_CHECKSUM_BYTES = 48,
     BLOB_PART_BYTES_MIN = 5 << 20,  // of every part but the last
     BLOB_PARTS_MAX = 10000,
     BLOB_PAGE_MAX = 1000,    // keys in a page of a listing
@@ -94,6 +95,7 @@ struct blob_part {
     uint32_t number;  // from 1 to BLOB_PARTS_MAX
     uint64_t bytes;
     char etag[BLOB_ETAG_BYTES];
+    char checksum[BLOB_CHECKSUM_BYTES];  // what the store wants to hear again; "": nothing
 };
 struct blob_parts {  // rising by number
     struct blob_part *item;

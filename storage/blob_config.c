@@ -7,9 +7,9 @@
 #include "net/url.h"
 
 static const char *const root_keys[] = { "version", "stores", "allow", "allow_private", NULL };
-static const char *const store_keys[] = { "bucket", "profile",    "endpoint_url",
-                                          "region", "addressing", "sign",
-                                          NULL };
+static const char *const store_keys[] = { "bucket",     "profile", "endpoint_url", "region", "sign",
+                                          "addressing", "payload", "checksum",     NULL };
+
 void blob_config_done(struct blob_config *config)
 {
     free(config->store);
@@ -48,24 +48,41 @@ static bool read_endpoint(const struct jx *at, const char **ret, struct sr_err *
            jx_fail(&place, err, "want an http or https URL");
 }
 
+static bool fail_word(const struct jx *at, const char *key, const char *want, const char *got,
+                      struct sr_err *err)
+{
+    const struct jx place = jx_get(at, key);
+    return jx_fail(&place, err, "want %s, got \"%.40s\"", want, got);
+}
+
+// How requests are made.
+static bool read_ways(const struct jx *at, struct blob_store_config *store, struct sr_err *err)
+{
+    const char *addressing = "auto", *payload = "auto", *checksum = "md5";
+    if (!read_text(at, "addressing", &addressing, err) ||
+        !read_text(at, "payload", &payload, err) || !read_text(at, "checksum", &checksum, err))
+        return false;
+    if (!blob_s3_style_named(addressing, &store->style))
+        return fail_word(at, "addressing", "auto, path or virtual", addressing, err);
+    if (!blob_s3_payload_named(payload, &store->payload))
+        return fail_word(at, "payload", "auto, signed, unsigned or chunked", payload, err);
+    return blob_s3_checksum_named(checksum, &store->checksum) ||
+           fail_word(at, "checksum", "md5, crc32, crc32c, crc64nvme or sha256", checksum, err);
+}
+
 static bool read_store(const struct jx *at, const char *name, struct blob_store_config *store,
                        struct sr_err *err)
 {
     const bool is_every = strcmp(name, "*") == 0;
-    const char *addressing = "auto";
     bool sign = true;
     if (!json_is_object(at->value))
         return jx_fail(at, err, "want an object");
     if (!jx_only(at, store_keys, err) || !read_text(at, "bucket", &store->bucket, err) ||
         !read_text(at, "profile", &store->profile, err) ||
         !read_text(at, "region", &store->region, err) ||
-        !read_endpoint(at, &store->endpoint, err) ||
-        !read_text(at, "addressing", &addressing, err) || !jx_bool_opt(at, "sign", &sign, err))
+        !read_endpoint(at, &store->endpoint, err) || !read_ways(at, store, err) ||
+        !jx_bool_opt(at, "sign", &sign, err))
         return false;
-    if (!blob_s3_style_named(addressing, &store->style)) {
-        const struct jx place = jx_get(at, "addressing");
-        return jx_fail(&place, err, "want auto, path or virtual, got \"%.40s\"", addressing);
-    }
     if (is_every && store->bucket)
         return jx_fail(at, err, "\"*\" means every bucket and names none");
     if (!is_every && (!*name || strchr(name, '/')))

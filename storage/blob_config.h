@@ -23,9 +23,9 @@ struct blob_config {  // owns all it points to
 void blob_config_done(struct blob_config *config);
 SR_DEFINE_AUTO_VALUE(blob_config, struct blob_config, blob_config_done);
 
-// Reads {"stores": {NAME: {bucket, profile, endpoint_url, region, addressing, sign}}, "allow": [],
-// "allow_private": false}. s3://NAME/key is then what the entry says; its bucket is NAME unless it
-// says another; "*" speaks for every bucket without an entry.
+// Reads {"stores": {NAME: {bucket, profile, endpoint_url, region, addressing, sign,
+// payload, checksum}}, "allow": [], "allow_private": false}. s3://NAME/key is then what the entry
+// says; its bucket is NAME unless it says another; "*" speaks for every bucket without an entry.
 // Owns:   the caller frees *ret's members; they stay valid without the document that was given.
 // Errors: INVALID, with the path in the document; NO_MEMORY.
 SR_MUST_USE bool blob_config_read(const struct jx *at, struct blob_config *ret, struct sr_err *err);

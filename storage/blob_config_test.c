@@ -18,6 +18,14 @@ static const struct row {
       "{\"stores\": {\"in-eu\": {\"bucket\": \"in\", \"region\": \"eu-1\", \"addressing\": "
       "\"virtual\"}, \"*\": {\"sign\": false, \"addressing\": \"path\"}}}",
       "in-eu=in,-,-,eu-1,2,1;*=-,-,-,-,1,0;|0|" },
+    { "ways of sending",
+      "{\"stores\": {\"in\": {\"payload\": \"chunked\", \"checksum\": \"crc64nvme\"}, \"out\": "
+      "{\"payload\": \"unsigned\", \"checksum\": \"md5\"}}}",
+      "in=in,-,-,-,0,1,3,3;out=out,-,-,-,0,1,2,0;|0|" },
+    { "payload", "{\"stores\": {\"in\": {\"payload\": \"aws-chunked\"}}}",
+      "$.stores.in.payload: want auto, signed, unsigned or chunked, got \"aws-chunked\"" },
+    { "checksum", "{\"stores\": {\"in\": {\"checksum\": \"sha1\"}}}",
+      "$.stores.in.checksum: want md5, crc32, crc32c, crc64nvme or sha256, got \"sha1\"" },
     { "places", "{\"allow\": [\"h:1\", \"10.0.0.0/8\"], \"allow_private\": true}",
       "|1|h:1,10.0.0.0/8," },
     { "a bucket for every one", "{\"stores\": {\"*\": {\"bucket\": \"x\"}}}",
@@ -51,10 +59,13 @@ static void show(const struct blob_config *config, struct sr_str *out)
     struct sr_err err = { 0 };
     for (size_t i = 0; i < config->store_count; i++) {
         const struct blob_store_config *s = &config->store[i];
-        sr_assert_ok(sr_str_addf(out, &err, "%s=%s,%s,%s,%s,%d,%d;", s->name ? s->name : "*",
+        sr_assert_ok(sr_str_addf(out, &err, "%s=%s,%s,%s,%s,%d,%d", s->name ? s->name : "*",
                                  word(s->bucket), word(s->profile), word(s->endpoint),
                                  word(s->region), s->style, !s->no_sign),
                      err);
+        if (s->payload || s->checksum)
+            sr_assert_ok(sr_str_addf(out, &err, ",%d,%d", s->payload, s->checksum), err);
+        sr_assert_ok(sr_str_add(out, ";", &err), err);
     }
     sr_assert_ok(sr_str_addf(out, &err, "|%d|", config->allow_private), err);
     for (size_t i = 0; config->allow && config->allow[i]; i++)

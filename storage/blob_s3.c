@@ -129,19 +129,35 @@ bool blob_s3_head(void *self, const char *key, struct blob_info *ret, struct sr_
 
 struct s3_range {
     struct blob_range range;
+    struct blob_s3_sum *sum;  // of this attempt; NULL: none to compare
 };
 
+// Once for each attempt.
 static bool accept_range(void *self, const struct http_response *head, struct sr_err *err)
 {
     struct s3_range *call = self;
     char etag[BLOB_ETAG_BYTES];
-    return blob_s3_etag(head, etag, err) && blob_range_accept(&call->range, head, etag, err);
+    blob_s3_sum_free(sr_take(call->sum));
+    if (!blob_s3_etag(head, etag, err) || !blob_range_accept(&call->range, head, etag, err))
+        return false;
+    // the store's sum is the whole object's
+    const bool whole = call->range.expect_bytes == call->range.total_bytes;
+    return !whole || blob_s3_sum_begin(head, &call->sum, err);
 }
 
 static void pass_on(void *self, uint64_t offset, const void *data, size_t bytes)
 {
-    const struct blob_get *get = ((const struct s3_range *)self)->range.get;
+    const struct s3_range *const call = self;
+    const struct blob_get *const get = call->range.get;
+    if (call->sum)
+        blob_s3_sum_add(call->sum, data, bytes);
     get->sink(get->self, offset, data, bytes);
+}
+
+static bool sum_is_right(void *self, struct sr_err *err)
+{
+    const struct s3_range *const call = self;
+    return !call->sum || blob_s3_sum_check(call->sum, err);
 }
 
 static bool s3_get(void *self, const struct blob_get *get, struct blob_info *ret,
@@ -153,9 +169,12 @@ static bool s3_get(void *self, const struct blob_get *get, struct blob_info *ret
         .key = get->key,
         .accept = accept_range,
         .sink = pass_on,
+        .complete = sum_is_right,
         .self = &ranged,
         .range_may_end = true,
     };
+    if (get->offset == 0)  // what may be all of it; of a part the store has no sum
+        blob_s3_header(&call, "x-amz-checksum-mode", "ENABLED");
     char range[BLOB_RANGE_TEXT];
     if (blob_range_text(get, range))
         blob_s3_header(&call, "Range", range);
@@ -163,7 +182,9 @@ static bool s3_get(void *self, const struct blob_get *get, struct blob_info *ret
         blob_s3_header(&call, "If-Match", get->if_match);
     sr_auto(http_response) struct http_response reply = { 0 };
     sr_auto(blob_info) struct blob_info info = { 0 };
-    if (!blob_s3_run(self, &call, &reply, err) || !fill_info(&reply, &info, err) ||
+    const bool done = blob_s3_run(self, &call, &reply, err);
+    blob_s3_sum_free(sr_take(ranged.sum));
+    if (!done || !fill_info(&reply, &info, err) ||
         !blob_range_complete(&ranged.range, &reply, info.etag, err))
         return false;
     info.bytes = ranged.range.total_bytes;
@@ -176,14 +197,19 @@ static bool s3_get(void *self, const struct blob_get *get, struct blob_info *ret
 
 // An answer may be lost after the work was done; the retry then hears that the name is taken. By
 // these very bytes: their MD5 is the ETag.
-static bool put_already(struct blob_s3 *s3, const struct blob_s3_call *call,
+static bool put_already(struct blob_s3 *s3, const struct blob_put *put,
                         char ret_etag[BLOB_ETAG_BYTES])
 {
     struct sr_err ignored = { 0 };
     sr_auto(blob_info) struct blob_info info = { 0 };
-    if (!*call->md5_hex || !blob_s3_head(s3, call->key, &info, &ignored) ||
-        info.bytes != call->body_bytes || strlen(info.etag) != 2 + strlen(call->md5_hex) ||
-        strncasecmp(info.etag + 1, call->md5_hex, strlen(call->md5_hex)) != 0)
+    uint8_t digest[SR_MD5_BYTES];
+    char hex[2 * SR_MD5_BYTES + 1];
+    if (!sr_md5(put->data ? put->data : "", put->bytes, digest, &ignored) ||
+        !blob_s3_head(s3, put->key, &info, &ignored))
+        return false;
+    sr_hex(digest, sizeof(digest), hex);
+    if (info.bytes != put->bytes || strlen(info.etag) != 2 + strlen(hex) ||
+        strncasecmp(info.etag + 1, hex, strlen(hex)) != 0)
         return false;
     strcpy(ret_etag, info.etag);  // of the same size
     return true;
@@ -198,8 +224,7 @@ static bool s3_put(void *self, const struct blob_put *put, char ret_etag[BLOB_ET
         .key = put->key,
         .body = put->data,
         .body_bytes = put->bytes,
-        .with_md5 = true,
-        .check_etag = true,
+        .is_content = true,
     };
     struct sr_str texts[BLOB_S3_HEADERS_MAX] = { 0 };
     sr_auto(http_response) struct http_response reply = { 0 };
@@ -208,7 +233,7 @@ static bool s3_put(void *self, const struct blob_put *put, char ret_etag[BLOB_ET
     const bool done = blob_s3_add_attrs(&call, put->key, &put->attrs, texts, err) &&
                       blob_s3_run_absent(s3, &call, &put->attrs, &reply, err);
     free_texts(texts);
-    if (!done && err->code == SR_ERR_EXISTS && put_already(s3, &call, ret_etag))
+    if (!done && err->code == SR_ERR_EXISTS && put_already(s3, put, ret_etag))
         return true;
     return done && blob_s3_etag(&reply, ret_etag, err);
 }

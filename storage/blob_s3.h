@@ -16,6 +16,26 @@ enum blob_s3_style {
     BLOB_S3_STYLE_VIRTUAL,
 };
 
+// How the body of an object or part is covered by the request's signature.
+enum blob_s3_payload {
+    BLOB_S3_PAYLOAD_AUTO,      // signed over plain http, unless its MD5 is; not over TLS
+    BLOB_S3_PAYLOAD_SIGNED,    // its SHA-256, made before the first byte goes out
+    BLOB_S3_PAYLOAD_UNSIGNED,  // not at all
+    BLOB_S3_PAYLOAD_CHUNKED,   // in chunks, each with a signature ("aws-chunked")
+};
+// What goes with it, for the store to compare and to keep.
+enum blob_s3_checksum {
+    BLOB_S3_CHECKSUM_MD5,  // Content-MD5, and the ETag that comes back: every server has them
+    BLOB_S3_CHECKSUM_CRC32,
+    BLOB_S3_CHECKSUM_CRC32C,
+    BLOB_S3_CHECKSUM_CRC64NVME,
+    BLOB_S3_CHECKSUM_SHA256,
+};
+
+// "auto", "signed", "unsigned", "chunked"; false for any other word.
+bool blob_s3_payload_named(const char *name, enum blob_s3_payload *ret);
+// "md5", "crc32", "crc32c", "crc64nvme", "sha256".
+bool blob_s3_checksum_named(const char *name, enum blob_s3_checksum *ret);
 // "auto", "path", "virtual"; false for any other word.
 bool blob_s3_style_named(const char *name, enum blob_s3_style *ret);
 
@@ -24,6 +44,8 @@ struct blob_s3_params {
     const char *region;    // a redirect to the bucket's own is followed
     const char *endpoint;  // NULL: AWS's of the region
     enum blob_s3_style style;
+    enum blob_s3_payload payload;
+    enum blob_s3_checksum checksum;
     struct http *http;                // borrowed until the store is closed, like all below
     struct credentials *credentials;  // NULL: requests are not signed
     const struct sr_clock *clock;     // NULL: the system's
@@ -31,9 +53,10 @@ struct blob_s3_params {
     const struct sr_cancel *cancel;  // NULL: never
 };
 
-// Bodies go out with Content-MD5, which is signed, so that their SHA-256 need not be (it is over
-// plain http where there is no MD5); the ETag that comes back is compared where it is an MD5.
-// Ranges come in with If-Match, and their place and length are checked.
+// Bodies go out as `payload` and `checksum` say; the ETag that comes back is compared where it is
+// an MD5, the checksum always: a store that has none fails with UNSUPPORTED. Ranges come in with
+// If-Match, and their place and length are checked; a whole object also by the checksum that the
+// store has of it, if it has one.
 // Owns:   the caller closes *ret_blob.
 // Errors: INVALID (bucket, endpoint), NO_MEMORY. No request is made.
 SR_MUST_USE bool blob_s3_open(const struct blob_s3_params *params, struct blob *ret_blob,

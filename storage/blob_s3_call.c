@@ -3,7 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "net/sigv4.h"
+#include "net/sigv4_chunked.h"
 #include "net/url.h"
 #include "storage/blob_s3_priv.h"
 
@@ -92,35 +92,39 @@ static struct sigv4_params signing_params(const struct blob_s3 *s3, const struct
     };
 }
 
+static bool sign_chunks(struct blob_s3_call *call, const struct sigv4_params *params,
+                        const char *seed, struct sr_err *err)
+{
+    sigv4_chunked_free(sr_take(call->chunked));
+    return sigv4_chunked_new(params, seed, call->body, call->body_bytes, &call->chunked, err);
+}
+
 static bool sign(struct blob_s3_call *call, const char *url, struct http_attempt *attempt,
                  struct sr_err *err)
 {
     sr_auto(signing) struct signing signing = { 0 };
     if (!begin_signing(call->s3, url, &signing, err))
         return false;
-    const bool tls = strcmp(signing.url.scheme, "https") == 0;
     const struct sigv4_params params = signing_params(call->s3, &signing);
     struct http_header headers[BLOB_S3_HEADERS_MAX + 2];
     size_t count = 0;
     headers[count++] = (struct http_header){ "Host", signing.authority.text };
     for (size_t i = 0; i < call->header_count; i++)
         headers[count++] = call->headers[i];
-    if (call->md5_base64)
+    if (call->sends_md5)
         headers[count++] = (struct http_header){ "Content-MD5", call->md5_base64 };
-    // a signed Content-MD5 already ties the body to the signature: a second digest of it would cost
-    // both sides half as much again
-    const bool is_tied = tls || call->md5_base64;
     const struct sigv4_request request = {
         .method = call->method,
         .path = signing.url.path,
         .query = signing.url.query,
         .headers = headers,
         .header_count = count,
-        .payload_hash = is_tied && call->body_bytes ? SIGV4_UNSIGNED : call->payload_hash,
+        .payload_hash = call->payload_hash,
     };
     sr_auto(sigv4_signed) struct sigv4_signed result = { 0 };
     memcpy(call->access_key, signing.keys.access_key, sizeof(call->access_key));
     return sigv4_sign_header(&params, &request, &result, err) &&
+           (!call->is_chunked || sign_chunks(call, &params, result.signature, err)) &&
            http_attempt_header(attempt, "X-Amz-Date", result.date, err) &&
            http_attempt_header(attempt, "X-Amz-Content-Sha256", request.payload_hash, err) &&
            (!params.key.token ||
@@ -140,7 +144,7 @@ static bool prepare(void *self, struct http_attempt *attempt, struct sr_err *err
         if (!http_attempt_header(attempt, call->headers[i].name, call->headers[i].value, err))
             return false;
     }
-    if (call->md5_base64 && !http_attempt_header(attempt, "Content-MD5", call->md5_base64, err))
+    if (call->sends_md5 && !http_attempt_header(attempt, "Content-MD5", call->md5_base64, err))
         return false;
     // curl would invent a form's type for POST
     if (strcmp(call->method, "POST") == 0 &&
@@ -239,33 +243,14 @@ static bool move_region(struct blob_s3 *s3, const struct http_response *reply,
     return news;
 }
 
-// Spec: S3 "ETag": the MD5 unless it was encrypted with KMS or a customer's key
-static bool check_etag(const struct blob_s3_call *call, const struct http_response *reply,
-                       struct sr_err *err)
-{
-    const char *text = http_response_header(reply, "etag");
-    const char *etag = text ? text : "";
-    const char *encryption = http_response_header(reply, "x-amz-server-side-encryption");
-    const bool opaque =
-        (encryption && strcmp(encryption, "AES256") != 0) ||
-        http_response_header(reply, "x-amz-server-side-encryption-customer-algorithm");
-    const size_t bytes = strlen(etag);
-    const bool md5 =
-        bytes == 34 && etag[0] == '"' && strspn(etag + 1, "0123456789abcdefABCDEF") == 32;
-    if (opaque || !md5 || strncasecmp(etag + 1, call->md5_hex, 32) == 0)
-        return true;
-    return sr_fail(err, SR_ERR_NETWORK, "the store has other bytes than were sent: ETag %s, MD5 %s",
-                   etag, call->md5_hex);
-}
-
 static bool judge(void *self, const struct http_response *reply, struct sr_err *err)
 {
     struct blob_s3_call *call = self;
     const bool good = reply->status >= 200 && reply->status <= 299;
-    if (good && call->check_etag)
-        return check_etag(call, reply, err);
+    if (good && call->is_content)
+        return blob_s3_check_content(call, reply, err);
     if (good && !call->error_in_200)
-        return true;
+        return !call->complete || call->complete(call->self, err);
     if (reply->status == 416 && call->range_may_end)
         return true;
     const struct s3_error error = s3_xml_error(reply->body, reply->body_bytes);
@@ -293,23 +278,10 @@ static void sink_call(void *self, uint64_t offset, const void *data, size_t byte
     call->sink(call->self, offset, data, bytes);
 }
 
-static bool hash_body(struct blob_s3_call *call, struct sr_err *err)
+static void source_call(void *self, uint64_t offset, void *buffer, size_t bytes)
 {
-    uint8_t digest[SR_SHA256_BYTES];
-    const bool tls = !call->s3->endpoint || strncasecmp(call->s3->endpoint, "https:", 6) == 0;
-    strcpy(call->payload_hash, SIGV4_EMPTY_HASH);
-    if (call->body_bytes && !tls && !call->with_md5 && call->s3->params.credentials) {
-        if (!sr_sha256(call->body, call->body_bytes, digest, err))
-            return false;
-        sr_hex(digest, SR_SHA256_BYTES, call->payload_hash);
-    }
-    if (!call->with_md5)
-        return true;
-    if (!sr_md5(call->body ? call->body : "", call->body_bytes, digest, err))
-        return false;
-    sr_hex(digest, SR_MD5_BYTES, call->md5_hex);
-    call->md5_base64 = sr_base64(digest, SR_MD5_BYTES, err);
-    return call->md5_base64 != NULL;
+    const struct blob_s3_call *call = self;
+    sigv4_chunked_read(call->chunked, offset, buffer, bytes);
 }
 
 bool blob_s3_run(struct blob_s3 *s3, struct blob_s3_call *call, struct http_response *ret,
@@ -317,7 +289,7 @@ bool blob_s3_run(struct blob_s3 *s3, struct blob_s3_call *call, struct http_resp
 {
     call->s3 = s3;
     sr_auto(sr_str) struct sr_str url = { 0 };
-    if (!hash_body(call, err) || !blob_s3_url(s3, call->key, &url, err))
+    if (!blob_s3_hash_body(call, err) || !blob_s3_url(s3, call->key, &url, err))
         return false;
     struct sr_cancel clean_up;
     const struct sr_clock *clock = s3->params.clock;
@@ -326,7 +298,9 @@ bool blob_s3_run(struct blob_s3 *s3, struct blob_s3_call *call, struct http_resp
         .method = call->method,
         .url = url.text,
         .body = call->body,
-        .body_bytes = call->body_bytes,
+        .body_bytes =
+            call->is_chunked ? (size_t)sigv4_chunked_bytes(call->body_bytes) : call->body_bytes,
+        .source = call->is_chunked ? source_call : NULL,
         .reply_bytes_max = call->sink ? UINT64_MAX : BLOB_S3_REPLY_BYTES,
         .prepare = prepare,
         .judge = judge,
@@ -336,8 +310,7 @@ bool blob_s3_run(struct blob_s3 *s3, struct blob_s3_call *call, struct http_resp
         .cancel = call->cleans_up ? &clean_up : s3->params.cancel,
     };
     const bool done = http_run(s3->params.http, &request, ret, err);
-    free(call->md5_base64);
-    call->md5_base64 = NULL;
+    sigv4_chunked_free(sr_take(call->chunked));
     return done;
 }
 

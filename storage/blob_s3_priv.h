@@ -33,19 +33,25 @@ struct blob_s3_call {
     const void *body;
     size_t body_bytes;
     bool with_md5;       // Content-MD5 of the body
-    bool check_etag;     // the reply's ETag, where it is an MD5, must be the body's
+    bool is_content;     // the body is an object's or a part's: the reply must say that it has it
     bool range_may_end;  // 416 is an empty answer
     bool error_in_200;   // the body of a 200 must be read for an error
     bool cleans_up;      // is made also after the store's user was asked to stop, but not for long
     http_accept_fn accept;
     http_sink_fn sink;
-    void *self;  // of accept and sink
+    bool (*complete)(void *self, struct sr_err *err);  // of a 2xx reply that is whole; may be NULL
+    void *self;                                        // of accept, sink and complete
     // filled in by blob_s3_run()
     struct blob_s3 *s3;
     char payload_hash[SR_SHA256_HEX];
     char md5_hex[2 * SR_MD5_BYTES + 1];
-    char *md5_base64;
-    char access_key[129];  // that signed the last attempt
+    char md5_base64[BLOB_CHECKSUM_BYTES];
+    bool sends_md5;  // as a header
+    char checksum[BLOB_CHECKSUM_BYTES];
+    bool is_chunked;
+    char decoded_bytes[24];
+    struct sigv4_chunked *chunked;  // of this attempt
+    char access_key[129];           // that signed the last attempt
 };
 
 void blob_s3_header(struct blob_s3_call *call, const char *name, const char *value);
@@ -54,6 +60,24 @@ SR_MUST_USE bool blob_s3_run(struct blob_s3 *s3, struct blob_s3_call *call,
 // "scheme://host/path" of a key, or of the bucket when it is NULL.
 SR_MUST_USE bool blob_s3_url(struct blob_s3 *s3, const char *key, struct sr_str *out,
                              struct sr_err *err);
+// blob_s3_check.c: digests of the body, as headers of the call or for the signature.
+SR_MUST_USE bool blob_s3_hash_body(struct blob_s3_call *call, struct sr_err *err);
+// Whether the store has what was sent. Errors: NETWORK (other bytes), UNSUPPORTED.
+SR_MUST_USE bool blob_s3_check_content(struct blob_s3_call *call, const struct http_response *reply,
+                                       struct sr_err *err);
+// "ChecksumCRC32C": of a part in XML; NULL: parts have none.
+const char *blob_s3_checksum_element(const struct blob_s3 *s3);
+bool blob_s3_tells_checksum(const struct blob_s3 *s3, const struct http_response *reply);
+void blob_s3_checksum_begin(const struct blob_s3 *s3, struct blob_s3_call *call);
+// A sum of a body that comes in; *ret stays NULL when the head names none.
+struct blob_s3_sum;
+SR_MUST_USE bool blob_s3_sum_begin(const struct http_response *head, struct blob_s3_sum **ret,
+                                   struct sr_err *err);
+void blob_s3_sum_add(struct blob_s3_sum *sum, const void *data, size_t bytes);
+SR_MUST_USE bool blob_s3_sum_check(struct blob_s3_sum *sum, struct sr_err *err);
+void blob_s3_sum_free(struct blob_s3_sum *sum);
+SR_DEFINE_AUTO(blob_s3_sum, struct blob_s3_sum, blob_s3_sum_free);
+
 void blob_s3_region(struct blob_s3 *s3, char region[65]);
 SR_MUST_USE bool blob_s3_sign_query(struct blob_s3 *s3, const char *method, const char *key,
                                     int64_t expires_s, char **ret_url, struct sr_err *err);

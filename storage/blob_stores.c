@@ -99,6 +99,11 @@ void blob_stores_free(struct blob_stores *stores)
     free(stores);
 }
 
+struct http *blob_stores_http(struct blob_stores *stores)
+{
+    return stores->http_outside;
+}
+
 struct http_stats blob_stores_stats(struct blob_stores *stores)
 {
     const struct http_stats one = http_stats(stores->http), two = http_stats(stores->http_outside);
@@ -165,6 +170,8 @@ static bool open_bucket(struct blob_stores *stores, struct bucket *bucket, struc
         .region = config.region ? config.region : region,
         .endpoint = endpoint,
         .style = config.style,
+        .payload = config.payload,
+        .checksum = config.checksum,
         .http = stores->http,
         .credentials = config.no_sign ? NULL : bucket->credentials,
         .clock = stores->params.clock,

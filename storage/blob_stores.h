@@ -18,6 +18,8 @@ struct blob_store_config {
         *endpoint;  // else AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, the profile's endpoint_url, AWS
     const char *region;
     enum blob_s3_style style;
+    enum blob_s3_payload payload;
+    enum blob_s3_checksum checksum;
     bool no_sign;  // --no-sign-request
 };
 
@@ -63,4 +65,6 @@ enum blob_place_use {
 SR_MUST_USE bool blob_stores_open(struct blob_stores *stores, const char *url,
                                   enum blob_place_use use, struct blob_place *ret_place,
                                   struct sr_err *err);
+// The client for addresses that anybody may have named: those of http(s) inputs.
+struct http *blob_stores_http(struct blob_stores *stores);
 struct http_stats blob_stores_stats(struct blob_stores *stores);

@@ -3,16 +3,18 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
+#include "base/clock.h"
 #include "base/jx.h"
 #include "net/url.h"
 #include "storage/s3_xml.h"
 
 static void event_done(struct s3_event *event)
 {
-    char *const texts[] = { event->source, event->name,    event->bucket,
-                            event->key,    event->version, event->sequencer,
-                            event->etag,   event->region,  event->url };
+    char *const texts[] = { event->source,  event->name,      event->bucket, event->key,
+                            event->version, event->sequencer, event->etag,   event->region,
+                            event->url,     event->mark };
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         free(texts[i]);
     *event = (struct s3_event){ 0 };
@@ -30,9 +32,9 @@ void s3_events_done(struct s3_events *events)
 // Takes the event; fills in texts that are missing.
 static bool add_event(struct s3_events *events, struct s3_event *event, struct sr_err *err)
 {
-    char **const texts[] = { &event->source, &event->name,    &event->bucket,
-                             &event->key,    &event->version, &event->sequencer,
-                             &event->etag,   &event->region,  &event->url };
+    char **const texts[] = { &event->source,  &event->name,      &event->bucket, &event->key,
+                             &event->version, &event->sequencer, &event->etag,   &event->region,
+                             &event->url,     &event->mark };
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         if (!*texts[i] && !(*texts[i] = sr_str_dup("", err)))
             return false;
@@ -116,6 +118,29 @@ static enum s3_event_kind kind_of(const char *name)
 // Shapes
 // -------------------------------------------------------------------------------------------
 
+// Ceph: "metadata": [{"key": "x-amz-meta-foo", "val": "bar"}]. MinIO: "userMetadata":
+// {"X-Amz-Meta-Foo": "bar"}. Whatever else these are they say nothing.
+static bool take_mark(const struct jx *object, struct s3_event *event, struct sr_err *err)
+{
+    static const char header[] = "x-amz-meta-" S3_EVENT_MARK;
+    const char *mark = NULL, *key;
+    size_t i;
+    json_t *item;
+    json_array_foreach(json_object_get(object->value, "metadata"), i, item)
+    {
+        const char *const name = json_string_value(json_object_get(item, "key"));
+        if (name && strcasecmp(name, header) == 0)
+            mark = json_string_value(json_object_get(item, "val"));
+    }
+    json_object_foreach(json_object_get(object->value, "userMetadata"), key, item)
+    {
+        if (strcasecmp(key, header) == 0)
+            mark = json_string_value(item);
+    }
+    event->mark = sr_str_dup(mark ? mark : "", err);
+    return event->mark != NULL;
+}
+
 // `object` has key, size, an etag under `etag_name` and a version under `version_name`.
 static bool take_object(const struct jx *object, const char *etag_name, const char *version_name,
                         struct s3_event *event, struct sr_err *err)
@@ -126,7 +151,7 @@ static bool take_object(const struct jx *object, const char *etag_name, const ch
         !jx_int_opt(object, "size", 0, INT64_MAX, &bytes, err) ||
         !take_key(event->source, key, &event->key, err) ||
         !take_text(object, etag_name, &event->etag, err) ||
-        !take_text(object, version_name, &event->version, err) ||
+        !take_text(object, version_name, &event->version, err) || !take_mark(object, event, err) ||
         !take_text(object, "sequencer", &event->sequencer, err))
         return false;
     event->bytes = (uint64_t)bytes;
@@ -283,4 +308,63 @@ bool s3_event_add_identity(const struct s3_event *event, struct sr_str *out, str
             return false;
     }
     return true;
+}
+
+// Spec: Amazon S3 in EventBridge: reason is the API call that made or removed the object.
+static const char *reason_of(const char *name)
+{
+    static const struct {
+        const char *end, *reason;
+    } rows[] = {
+        { ":Put", "PutObject" },       { ":Post", "POST Object" },
+        { ":Copy", "CopyObject" },     { ":CompleteMultipartUpload", "CompleteMultipartUpload" },
+        { ":Delete", "DeleteObject" }, { ":DeleteMarkerCreated", "DeleteObject" },
+    };
+    const size_t bytes = strlen(name);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const size_t end = strlen(rows[i].end);
+        if (bytes >= end && strcmp(name + bytes - end, rows[i].end) == 0)
+            return rows[i].reason;
+    }
+    return NULL;
+}
+
+// Adds a text that is not empty.
+static bool put_text(json_t *object, const char *key, const char *text, struct sr_err *err)
+{
+    return !text || !*text || jx_put(object, key, jx_string(text), err);
+}
+
+bool s3_event_json(const struct s3_event *event, const char *id, const char *account,
+                   json_t **ret_json, struct sr_err *err)
+{
+    static const char *const types[] = { "Object Created", "Object Deleted", "Object Event" };
+    const char *const type = types[event->kind < S3_EVENT_OTHER ? event->kind : 2];
+    char time[25];
+    sr_clock_format(event->time_us, time);
+    memcpy(time + 19, "Z", 2);  // whole seconds, as EventBridge has them
+    sr_auto(char) char *arn = sr_strf(err, "arn:aws:s3:::%s", event->bucket);
+    sr_auto(json) json_t *root = json_object();
+    sr_auto(json) json_t *detail = json_object();
+    sr_auto(json) json_t *object = json_object();
+    if (!arn || !jx_made(root, err) || !jx_made(detail, err) || !jx_made(object, err))
+        return false;
+    return jx_put(root, "version", json_string("0"), err) && put_text(root, "id", id, err) &&
+           jx_put(root, "detail-type", json_string(type), err) &&
+           jx_put(root, "source", json_string("aws.s3"), err) &&
+           put_text(root, "account", account, err) && put_text(root, "time", time, err) &&
+           jx_put(root, "region", jx_string(event->region), err) &&
+           jx_put(root, "resources", json_pack("[o]", jx_string(arn)), err) &&
+           put_text(detail, "version", "0", err) &&
+           jx_put(detail, "bucket", json_pack("{so}", "name", jx_string(event->bucket)), err) &&
+           jx_put(object, "key", jx_string(event->key), err) &&
+           jx_put(object, "size", json_integer((json_int_t)event->bytes), err) &&
+           put_text(object, "etag", event->etag, err) &&
+           put_text(object, "version-id", event->version, err) &&
+           put_text(object, "sequencer", event->sequencer, err) &&
+           jx_put(detail, "object", sr_take(object), err) &&
+           put_text(detail, "reason", reason_of(event->name), err) &&
+           put_text(detail, "event-source", event->source, err) &&
+           put_text(detail, "event-name", event->name, err) &&
+           jx_put(root, "detail", sr_take(detail), err) && (*ret_json = sr_take(root), true);
 }

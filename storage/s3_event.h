@@ -7,9 +7,13 @@
 
 #include "base/auto.h"
 #include "base/err.h"
+#include "base/jx.h"
 #include "base/str.h"
 
 enum { S3_EVENTS_MAX = 1000, S3_EVENT_BYTES_MAX = 1 << 20, S3_EVENT_WRAPS_MAX = 3 };
+
+// Metadata that says which job wrote an object: its events start nothing.
+#define S3_EVENT_MARK "splitreel-job"
 
 enum s3_event_kind {
     S3_EVENT_CREATED,
@@ -30,7 +34,8 @@ struct s3_event {
     char *sequencer;  // of one key: the longer, else the greater one is the later event
     char *etag;       // without quotes
     char *region;
-    char *url;  // of SUBSCRIPTION
+    char *url;   // of SUBSCRIPTION
+    char *mark;  // the object's metadata S3_EVENT_MARK, where the event tells it (Ceph, MinIO)
     uint64_t bytes;
     int64_t time_us;  // 0: not said
 };
@@ -54,3 +59,10 @@ SR_MUST_USE bool s3_event_parse(const char *text, size_t bytes, struct s3_events
 // etag.
 SR_MUST_USE bool s3_event_add_identity(const struct s3_event *event, struct sr_str *out,
                                        struct sr_err *err);
+
+// The event as EventBridge tells it, whoever sent it, so that one pattern fits all: source
+// "aws.s3", "detail-type" "Object Created" or "Object Deleted", detail with bucket, object and
+// reason; beside that detail.event-source and detail.event-name as they were sent.
+// Spec: Amazon S3 "Event message structure" of EventBridge
+SR_MUST_USE bool s3_event_json(const struct s3_event *event, const char *id, const char *account,
+                               json_t **ret_json, struct sr_err *err);

@@ -1,5 +1,6 @@
 #include "storage/s3_event.h"
 
+#include "base/io.h"
 #include "base/jx.h"
 #include "base/test.h"
 
@@ -178,12 +179,108 @@ static void identities_differ(void **state)
         free(texts[i]);
 }
 
+// Whoever sends it, rules see one shape.
+static void as_eventbridge_has_it(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+    for (size_t i = 0; i < SR_TEST_COUNT(rows); i++) {
+        sr_auto(s3_events) struct s3_events events = { 0 };
+        sr_auto(json) json_t *json = NULL;
+        sr_assert_ok(s3_event_parse(rows[i].text, strlen(rows[i].text), &events, &err), err);
+        sr_assert_ok(s3_event_json(&events.item[0], "id-1", "111122223333", &json, &err), err);
+        const char *key, *bucket, *etag, *version, *sequencer, *source, *type, *time, *arn;
+        json_int_t size;
+        json_error_t error;
+        assert_int_equal(
+            json_unpack_ex(json, &error, 0, "{ss,ss,ss,s[s],s{s{ss},s{ss,sI,ss,ss,ss}}}", "source",
+                           &source, "detail-type", &type, "time", &time, "resources", &arn,
+                           "detail", "bucket", "name", &bucket, "object", "key", &key, "size",
+                           &size, "etag", &etag, "version-id", &version, "sequencer", &sequencer),
+            0);
+        assert_string_equal(source, "aws.s3");
+        assert_string_equal(key, rows[i].key);
+        assert_string_equal(bucket, "incoming");
+        assert_string_equal(arn, "arn:aws:s3:::incoming");
+        assert_string_equal(time, "2026-11-22T10:19:01Z");
+        assert_string_equal(etag, "3531fcc4");
+        assert_string_equal(version, "v1");
+        assert_string_equal(sequencer, "0055AE");
+        assert_int_equal(size, 3000);
+        assert_string_equal(type, rows[i].kind == S3_EVENT_CREATED   ? "Object Created"
+                                  : rows[i].kind == S3_EVENT_REMOVED ? "Object Deleted"
+                                                                     : "Object Event");
+    }
+}
+
+// Bodies as they were captured or are documented; they are the fuzzer's first inputs, too.
+static void recorded_bodies(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *file, *source, *name, *bucket, *key;
+    } cases[] = {
+        { "ceph-object-created", "ceph:s3", "ObjectCreated:Put", "incoming", ODD_KEY },
+        { "ceph-object-created-copy", "ceph:s3", "ObjectCreated:Copy", "incoming", "copy.mp4" },
+        { "ceph-object-created-multipart", "ceph:s3", "ObjectCreated:CompleteMultipartUpload",
+          "incoming", "multi.mp4" },
+        { "s3rver-object-created", "aws:s3", "ObjectCreated:Put", "evb", ODD_KEY },
+        { "aws-s3-object-created", "aws:s3", "ObjectCreated:Put", "incoming", ODD_KEY },
+        { "aws-eventbridge-object-created", "aws.s3", "Object Created", "incoming", ODD_KEY },
+        { "minio-object-created", "minio:s3", "s3:ObjectCreated:Put", "incoming", ODD_KEY },
+        { "aws-s3-test-event", "", "s3:TestEvent", "incoming", "" },
+    };
+    struct sr_err err = { 0 };
+    for (size_t i = 0; i < SR_TEST_COUNT(cases); i++) {
+        char path[128];
+        size_t bytes;
+        sr_auto(char) char *text = NULL;
+        sr_auto(s3_events) struct s3_events events = { 0 };
+        snprintf(path, sizeof(path), "tests/fuzz/corpus/event/%s.json", cases[i].file);
+        sr_assert_ok(sr_file_load(path, S3_EVENT_BYTES_MAX, &text, &bytes, &err), err);
+        sr_assert_ok(s3_event_parse(text, bytes, &events, &err), err);
+        assert_int_equal(events.count, 1);
+        assert_string_equal(events.item[0].source, cases[i].source);
+        assert_string_equal(events.item[0].name, cases[i].name);
+        assert_string_equal(events.item[0].bucket, cases[i].bucket);
+        assert_string_equal(events.item[0].key, cases[i].key);
+    }
+}
+
+static void marks(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *object, *mark;
+    } cases[] = {
+        { "\"metadata\":[{\"key\":\"x-amz-meta-splitreel-job\",\"val\":\"j1\"}]", "j1" },
+        { "\"metadata\":[{\"key\":\"x-amz-meta-foo\",\"val\":\"j1\"}]", "" },
+        { "\"userMetadata\":{\"X-Amz-Meta-Splitreel-Job\":\"j2\"}", "j2" },
+        { "\"userMetadata\":{\"X-Amz-Meta-Splitreel-Job\":7}", "" },
+        { "\"metadata\":{},\"userMetadata\":[]", "" },
+    };
+    struct sr_err err = { 0 };
+    for (size_t i = 0; i < SR_TEST_COUNT(cases); i++) {
+        sr_auto(s3_events) struct s3_events events = { 0 };
+        sr_auto(char) char *text = sr_strf(
+            &err,
+            "{\"Records\":[{\"eventSource\":\"ceph:s3\",\"s3\":{\"bucket\":{\"name\":\"b\"},"
+            "\"object\":{\"key\":\"k\",%s}}}]}",
+            cases[i].object);
+        sr_assert_ok(s3_event_parse(text, strlen(text), &events, &err), err);
+        assert_string_equal(events.item[0].mark, cases[i].mark);
+    }
+}
+
 int main(void)
 {
-    static struct CMUnitTest tests[SR_TEST_COUNT(rows) + 3];
+    static struct CMUnitTest tests[SR_TEST_COUNT(rows) + 6];
     size_t count = SR_TEST_ADD(tests, rows, each_row);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(without_an_object);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(mistakes);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(identities_differ);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(as_eventbridge_has_it);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(recorded_bodies);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(marks);
     return sr_test_run(__FILE__, tests, count);
 }

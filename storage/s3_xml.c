@@ -234,6 +234,10 @@ static bool take_part(void *self, const char *path, const char *text, struct sr_
     } else if (is(path, "Part/ETag")) {
         if (!sr_format(reader->now.etag, sizeof(reader->now.etag), "%s", text))
             return sr_fail(err, SR_ERR_INVALID, "an ETag of a part is too long");
+    } else if (strncmp(leaf_of(path), "ChecksumType", 12) != 0 &&
+               strncmp(leaf_of(path), "Checksum", 8) == 0) {  // an upload has one kind
+        if (!sr_format(reader->now.checksum, sizeof(reader->now.checksum), "%s", text))
+            return sr_fail(err, SR_ERR_INVALID, "a checksum of a part is too long");
     } else if (is(path, "Part")) {
         const bool added = blob_parts_add(reader->parts, &reader->now, err);
         reader->now = (struct blob_part){ 0 };
@@ -283,14 +287,25 @@ bool s3_xml_tags(const char *text, size_t bytes, struct blob_pairs *tags, struct
 
 #define NAMESPACE " xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\""
 
-bool s3_xml_add_complete(struct sr_str *out, const struct blob_parts *parts, struct sr_err *err)
+static bool add_checksum(struct sr_str *out, const char *name, const char *value,
+                         struct sr_err *err)
+{
+    return !name || !*value ||
+           (sr_str_addf(out, err, "<%s>", name) && xml_escape(value, out, err) &&
+            sr_str_addf(out, err, "</%s>", name));
+}
+
+bool s3_xml_add_complete(struct sr_str *out, const struct blob_parts *parts, const char *checksum,
+                         struct sr_err *err)
 {
     if (!sr_str_add(out, "<CompleteMultipartUpload" NAMESPACE ">", err))
         return false;
     for (size_t i = 0; i < parts->count; i++) {
         if (!sr_str_addf(out, err, "<Part><PartNumber>%u</PartNumber><ETag>",
                          parts->item[i].number) ||
-            !xml_escape(parts->item[i].etag, out, err) || !sr_str_add(out, "</ETag></Part>", err))
+            !xml_escape(parts->item[i].etag, out, err) || !sr_str_add(out, "</ETag>", err) ||
+            !add_checksum(out, checksum, parts->item[i].checksum, err) ||
+            !sr_str_add(out, "</Part>", err))
             return false;
     }
     return sr_str_add(out, "</CompleteMultipartUpload>", err);

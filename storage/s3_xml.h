@@ -27,8 +27,9 @@ SR_MUST_USE bool s3_xml_parts(const char *text, size_t bytes, struct blob_parts 
 SR_MUST_USE bool s3_xml_tags(const char *text, size_t bytes, struct blob_pairs *tags,
                              struct sr_err *err);
 
+// With the parts' checksums in elements of the name `checksum`; NULL: without.
 SR_MUST_USE bool s3_xml_add_complete(struct sr_str *out, const struct blob_parts *parts,
-                                     struct sr_err *err);
+                                     const char *checksum, struct sr_err *err);
 SR_MUST_USE bool s3_xml_add_delete(struct sr_str *out, const char *const *keys, size_t count,
                                    struct sr_err *err);
 SR_MUST_USE bool s3_xml_add_tags(struct sr_str *out, const struct blob_pairs *tags,

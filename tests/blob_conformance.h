@@ -17,6 +17,7 @@ enum blob_lack {
     BLOB_LACKS_ATTRS = 1 << 9,        // Cache-Control
     BLOB_LACKS_RANGE_ENDS = 1 << 10,  // ranges beyond the end, or of one byte
     BLOB_LACKS_ODD_COPIES = 1 << 11,  // copies of keys that must be encoded
+    BLOB_LACKS_CHUNKS = 1 << 12,      // bodies in signed chunks
 };
 
 struct blob_conformance {

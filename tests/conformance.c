@@ -177,7 +177,7 @@ int main(int argc, char **argv)
 {
     static const struct conformance_file *const files[] = {
         &conformance_asl,   &conformance_validation, &conformance_teststate, &conformance_api,
-        &conformance_sigv4, &conformance_jsonpath,   &conformance_json
+        &conformance_sigv4, &conformance_events,     &conformance_jsonpath,  &conformance_json
     };
     const bool verbose = argc > 1 && strcmp(argv[1], "-v") == 0;
     if (argc != 2 + verbose) {

@@ -16,7 +16,7 @@ struct conformance_file {
     enum conformance_result (*run)(const json_t *item, struct sr_str *why);
 };
 extern const struct conformance_file conformance_asl, conformance_validation, conformance_jsonpath,
-    conformance_json, conformance_teststate, conformance_api, conformance_sigv4;
+    conformance_json, conformance_teststate, conformance_api, conformance_sigv4, conformance_events;
 
 // Compares as JSON: 1 equals 1.0; the places in `ignore` (an array of JSON pointers, each beginning
 // with `root`) do not count beyond being there or not.

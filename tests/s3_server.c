@@ -6,7 +6,6 @@
 
 #include "base/str.h"
 #include "base/test.h"
-#include "storage/blob_s3.h"
 
 enum { MISSING = 77 };
 
@@ -62,6 +61,14 @@ void s3_server_stop(struct s3_server *server)
 struct s3_client s3_client_open(const char *endpoint, const char *access_key, const char *secret,
                                 const struct http_params *params)
 {
+    return s3_client_open_as(endpoint, access_key, secret, params, BLOB_S3_PAYLOAD_AUTO,
+                             BLOB_S3_CHECKSUM_MD5);
+}
+
+struct s3_client s3_client_open_as(const char *endpoint, const char *access_key, const char *secret,
+                                   const struct http_params *params, enum blob_s3_payload payload,
+                                   enum blob_s3_checksum checksum)
+{
     struct sr_err err = { 0 };
     struct s3_client client = { 0 };
     sr_assert_ok(http_new(params, &client.http, &err), err);
@@ -70,6 +77,8 @@ struct s3_client s3_client_open(const char *endpoint, const char *access_key, co
         .bucket = "splitreel-test",
         .region = "us-east-1",
         .endpoint = endpoint,
+        .payload = payload,
+        .checksum = checksum,
         .http = client.http,
         .credentials = client.credentials,
     };

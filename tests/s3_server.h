@@ -6,7 +6,7 @@
 
 #include "net/credentials.h"
 #include "net/http.h"
-#include "storage/blob.h"
+#include "storage/blob_s3.h"
 
 enum s3_server_state { S3_SERVER_RUNS, S3_SERVER_MISSING, S3_SERVER_FAILED };
 
@@ -31,4 +31,8 @@ struct s3_client {
 };
 struct s3_client s3_client_open(const char *endpoint, const char *access_key, const char *secret,
                                 const struct http_params *params);
+// The same with other ways of sending.
+struct s3_client s3_client_open_as(const char *endpoint, const char *access_key, const char *secret,
+                                   const struct http_params *params, enum blob_s3_payload payload,
+                                   enum blob_s3_checksum checksum);
 void s3_client_close(struct s3_client *client);

@@ -4,31 +4,12 @@
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 # shellcheck source=tests/lib.sh
 . tests/lib.sh
+# shellcheck source=tests/serve.sh
+. tests/serve.sh
 
 for tool in curl jq; do
     command -v "$tool" >/dev/null || { echo "skip serve $tool is not there"; exit 0; }
 done
-server= url=
-
-# start [OPTION...]: a server on a free port; $url is its address. It says so when it is ready.
-start()
-{
-    rm -f said.txt
-    mkfifo said.txt
-    "$SPLITREEL" serve --listen 127.0.0.1:0 --state state "$@" >said.txt 2>>log.txt &
-    server=$!
-    read -r -t 60 said <said.txt || { cat log.txt; complain 'it does not say that it listens'; return 1; }
-    url=${said##*listening on }
-    [[ $url == http://127.0.0.1:* ]] || complain "it says: $said"
-}
-
-# Ends it and gives its exit status.
-stop()
-{
-    kill -"${1:-TERM}" "$server"
-    wait "$server"
-}
-
 # op OPERATION BODY [CURL-OPTION...]: the body of the answer; fails unless the status is 200.
 op()
 {
@@ -132,7 +113,6 @@ survives_a_kill()
 
 with_keys()
 {
-    local secret=a-secret-of-24-letters..
     printf '{ // who may call\n"keys": [{"access_key": "AKIDEXAMPLE", "secret": "%s"}], "metrics_token": "%s" }\n' \
         "$secret" "$secret" >config.json
     chmod 644 config.json
@@ -153,28 +133,6 @@ with_keys()
         curl -sSf -H "Authorization: Bearer $secret" "$url/metrics" >/dev/null &&
         curl -sSf "$url/healthz" >/dev/null && stop || return
     ! grep -rqF -- "$secret" log.txt state/audit.log || complain 'a secret is in a log'
-}
-
-# A stock client: what it sends, how it signs, what it reads.
-aws_cli()
-{
-    local secret=a-secret-of-24-letters.. aws
-    aws=$(type -aP aws | grep -m 1 '^/usr/bin/' || type -P aws)
-    printf '{"keys": [{"access_key": "AKIDEXAMPLE", "secret": "%s"}]}' "$secret" >config.json
-    chmod 600 config.json
-    start --config config.json || return
-    export AWS_ACCESS_KEY_ID=AKIDEXAMPLE AWS_SECRET_ACCESS_KEY=$secret AWS_DEFAULT_REGION=us-east-1 AWS_MAX_ATTEMPTS=1 \
-        AWS_CONFIG_FILE=none AWS_SHARED_CREDENTIALS_FILE=none AWS_PAGER= AWS_EC2_METADATA_DISABLED=true
-    sfn() { "$aws" --endpoint-url "$url" --output json stepfunctions "$@"; }
-    sfn create-activity --name work >activity.txt && [ "$(jq -r .activityArn activity.txt)" = "$activity_arn" ] &&
-        sfn create-state-machine --name m --role-arn arn:aws:iam::123456789012:role/r --definition "$wait_task" >machine.txt &&
-        sfn start-execution --state-machine-arn "$machine_arn" --name one --input '{"a":1}' >one.txt &&
-        sfn get-activity-task --activity-arn "$activity_arn" >task.txt &&
-        sfn send-task-success --task-token "$(jq -r .taskToken task.txt)" --task-output 7 || return
-    sfn describe-execution --execution-arn "$(jq -r .executionArn one.txt)" >end.txt &&
-        [ "$(jq -r '.status + .output' end.txt)" = SUCCEEDED7 ] || { cat end.txt; return 1; }
-    ! AWS_SECRET_ACCESS_KEY=guess sfn list-activities 2>refused.txt && says InvalidSignatureException refused.txt || return
-    ! sfn describe-activity --activity-arn "$activity_arn-not" 2>refused.txt && says ActivityDoesNotExist refused.txt && stop
 }
 
 refuses_the_world_without_keys()
@@ -208,30 +166,12 @@ json_line()
     [ "$(jq -r .keys <<<"$said")" = false ] && curl -sSf "$url/healthz" >/dev/null && stop INT
 }
 
-# Each in a folder of its own; what it started ends with it.
-scenario()
-{
-    local name=$1
-    mkdir "$work/$2" && try "$name" alone "$2"
-}
-alone()
-{
-    cd "$1" || return
-    trap '[ -z "$server" ] || kill -9 "$server" 2>/dev/null' EXIT
-    "$1"
-}
-
 scenario 'serve: answers, and refuses what is no call' answers
 scenario 'serve: goes on with the same state' keeps_its_state
 scenario 'serve: stops with polls open' stops_with_polls_open
 scenario 'serve: a worker that has gone gets no task' gone_worker
 scenario 'serve: goes on after a kill' survives_a_kill
 scenario 'serve: keys' with_keys
-if type -P aws >/dev/null; then
-    scenario 'serve: aws-cli' aws_cli
-else
-    echo 'skip serve: aws-cli it is not installed'
-fi
 scenario 'serve: nobody else without keys' refuses_the_world_without_keys
 scenario 'serve: one process for a folder' one_process_for_a_folder
 scenario 'serve: usage' usage

@@ -377,7 +377,7 @@ bool media_demuxer_find_info_of(AVFormatContext *demuxer, int stream_index,
                                 const struct media_source *source, struct sr_err *err)
 {
     // Data has no facts that avformat_find_stream_info would wait for.
-    enum AVMediaType types[MEDIA_STREAMS_MAX];
+    enum AVMediaType types[MEDIA_STREAMS_MAX] = { 0 };
     const unsigned count = demuxer->nb_streams;
     const bool is_apart = has_tables(demuxer);
     for (unsigned i = 0; is_apart && i < count; i++) {

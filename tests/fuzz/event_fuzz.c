@@ -24,6 +24,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     for (size_t i = 0; i < events.count; i++) {
         sr_auto(sr_str) struct sr_str identity = { 0 };
         FUZZ_CHECK(s3_event_add_identity(&events.item[i], &identity, &err));
+        sr_auto(json) json_t *json = NULL;
+        FUZZ_CHECK(s3_event_json(&events.item[i], "id", "123456789012", &json, &err));
         FUZZ_CHECK(events.item[i].key && events.item[i].bucket && events.item[i].url);
     }
     return 0;
