@@ -79,6 +79,7 @@ libs_of = $(shell $(PKG_CONFIG) --libs $(1))
 $(foreach f,$(FOLDERS),$(eval HEADERS_$(f) := $(call headers_of,$(PKGS_base) $(PKGS_$(f)))))
 HEADERS_tests := $(call headers_of,$(PKGS_all))
 LIBS_all := $(call libs_of,$(PKGS_all)) -lm
+LIBS_light := $(call libs_of,$(filter-out $(PKGS_transcode),$(PKGS_all))) -lm
 # $(call libs_for,FOLDER): what the archives at and below a folder need.
 libs_for = $(call libs_of,$(foreach f,$(BELOW_$(1)),$(PKGS_$(f)))) -lm
 
@@ -161,9 +162,18 @@ $(B)/$(1)/%_test: $(B)/$(1)/%_test.o $(call archives_of,$(BELOW_$(1)))
 endef
 $(foreach f,$(UNITS),$(eval $(call folder_rules,$(f))))
 
+# libav and the 140 libraries that come with it are loaded by the verbs that need them
+# (transcode/media_libs.h). So it is linked twice: with them, which proves that no name is missing and
+# lists theirs; then without, these names left open until they are called. EAGER=1 stops after the
+# first, for a libc that binds all at the start.
 $(B)/splitreel: $(B)/cli/main.o $(ARCHIVES)
 	@$(SAY) LINK $@
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_all)
+ifndef EAGER
+	$(Q){ echo '{'; nm -D --undefined-only $@ | sed -n 's/.* U \(.*\)@LIB[AS][VW].*/\1;/p'; echo '};'; } > $@.open
+	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,-z,lazy -Wl,--unresolved-symbols=ignore-all -Wl,--dynamic-list=$@.open \
+	    -o $@ $^ $(LIBS_light)
+endif
 
 $(B)/tests/fuzz/%.o: tests/fuzz/%.c $(B)/flags
 	@mkdir -p $(@D)
