@@ -79,6 +79,7 @@ libs_of = $(shell $(PKG_CONFIG) --libs $(1))
 $(foreach f,$(FOLDERS),$(eval HEADERS_$(f) := $(call headers_of,$(PKGS_base) $(PKGS_$(f)))))
 HEADERS_tests := $(call headers_of,$(PKGS_all))
 LIBS_all := $(call libs_of,$(PKGS_all)) -lm
+LIBS_light := $(call libs_of,$(filter-out $(PKGS_transcode),$(PKGS_all))) -lm
 # $(call libs_for,FOLDER): what the archives at and below a folder need.
 libs_for = $(call libs_of,$(foreach f,$(BELOW_$(1)),$(PKGS_$(f)))) -lm
 
@@ -95,7 +96,7 @@ TESTS := $(foreach f,base net statemachine storage transcode pipeline service cl
 TSAN_TESTS := $(foreach f,base net storage pipeline,$(call tests_of,$(f))) $(B)/tests/threads_test \
     $(B)/service/server_test $(B)/service/aws_json_test $(B)/service/audit_test \
     $(B)/statemachine/engine_thread_test $(B)/service/states_thread_test $(B)/service/resources_test \
-    $(B)/tests/service_crash_test $(B)/tests/service_faults_test
+    $(B)/tests/service_crash_test $(B)/tests/service_faults_test $(B)/service/uploads_thread_test
 SWEEP := $(B)/tests/faults/sweep
 FUZZERS := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/*_fuzz.c))
 REPLAYS := $(patsubst %_fuzz.c,$(B)/%_replay,$(wildcard tests/fuzz/*_fuzz.c))
@@ -106,7 +107,7 @@ SCENARIOS := $(sort $(wildcard tests/*_test.sh))
 .SECONDARY:
 MINUTES ?= 30
 .PHONY: all binary help test check soak corpus faults tsan fuzz fuzz-run lint tidy format install fixtures bench clean FORCE \
-    crash run-crash run-tests run-check check-servers run-check-servers run-faults run-tsan build-fuzz conformance sim bench-engine bench-service
+    build-races crash run-crash run-tests run-check check-servers run-check-servers run-faults run-tsan build-fuzz conformance sim bench-engine bench-service
 
 all: $(ARCHIVES) $(BINARY) compile_commands.json
 
@@ -161,9 +162,18 @@ $(B)/$(1)/%_test: $(B)/$(1)/%_test.o $(call archives_of,$(BELOW_$(1)))
 endef
 $(foreach f,$(UNITS),$(eval $(call folder_rules,$(f))))
 
+# libav and the 140 libraries that come with it are loaded by the verbs that need them
+# (transcode/media_libs.h). So it is linked twice: with them, which proves that no name is missing and
+# lists theirs; then without, these names left open until they are called. EAGER=1 stops after the
+# first, for a libc that binds all at the start.
 $(B)/splitreel: $(B)/cli/main.o $(ARCHIVES)
 	@$(SAY) LINK $@
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_all)
+ifndef EAGER
+	$(Q){ echo '{'; nm -D --undefined-only $@ | sed -n 's/.* U \(.*\)@LIB[AS][VW].*/\1;/p'; echo '};'; } > $@.open
+	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,-z,lazy -Wl,--unresolved-symbols=ignore-all -Wl,--dynamic-list=$@.open \
+	    -o $@ $^ $(LIBS_light)
+endif
 
 $(B)/tests/fuzz/%.o: tests/fuzz/%.c $(B)/flags
 	@mkdir -p $(@D)
@@ -206,8 +216,12 @@ test:
 run-tests: $(TESTS) fixtures
 	@tools/run-tests $(TESTS)
 
+# The engine's threads run under TSan, too (tests/races_test.sh); `make tsan` looks at all others.
 check:
+	@$(MAKE) --no-print-directory VARIANT=tsan build-races
 	@$(MAKE) --no-print-directory VARIANT=asan run-check
+
+build-races: $(B)/statemachine/engine_thread_test
 
 HEADER_CHECK = CC="$(1)" FLAGS="-std=gnu17 -D_GNU_SOURCE -I. $(WARNINGS) $(HEADERS_tests)" tools/check-headers.sh
 

@@ -9,30 +9,39 @@
 // Exit status: 1 job failed, 2 usage, 3 input, 4 storage or network, 5 verification, 7 limits, 130
 // interrupted.
 static const struct sr_err_row rows[SR_ERR_CODE_COUNT] = {
-    [SR_OK] = { "OK", false, 0, 200 },
-    [SR_ERR_INVALID] = { "INVALID", false, 2, 400 },
-    [SR_ERR_EXISTS] = { "EXISTS", false, 2, 409 },
-    [SR_ERR_INPUT] = { "INPUT", false, 3, 422 },
-    [SR_ERR_UNSUPPORTED] = { "UNSUPPORTED", false, 3, 422 },
-    [SR_ERR_NOT_FOUND] = { "NOT_FOUND", false, 3, 404 },
-    [SR_ERR_DENIED] = { "DENIED", false, 4, 403 },
-    [SR_ERR_CONFLICT] = { "CONFLICT", false, 1, 409 },
-    [SR_ERR_STORAGE] = { "STORAGE", true, 4, 500 },
-    [SR_ERR_NETWORK] = { "NETWORK", true, 4, 502 },
-    [SR_ERR_BUSY] = { "BUSY", true, 4, 503 },
-    [SR_ERR_TIMEOUT] = { "TIMEOUT", true, 4, 504 },
-    [SR_ERR_VERIFY] = { "VERIFY", false, 5, 500 },
-    [SR_ERR_LIMIT] = { "LIMIT", false, 7, 429 },
-    [SR_ERR_TOO_LARGE] = { "TOO_LARGE", false, 7, 413 },
-    [SR_ERR_NO_MEMORY] = { "NO_MEMORY", true, 7, 503 },
-    [SR_ERR_CANCELLED] = { "CANCELLED", false, 130, 409 },
-    [SR_ERR_INTERNAL] = { "INTERNAL", false, 1, 500 },
+    [SR_OK] = { "OK", false, 0, 200, NULL },
+    [SR_ERR_INVALID] = { "INVALID", false, 2, 400, "Splitreel.BadRequest" },
+    [SR_ERR_EXISTS] = { "EXISTS", false, 2, 409, "Splitreel.OutputExists" },
+    [SR_ERR_INPUT] = { "INPUT", false, 3, 422, "Splitreel.BadInput" },
+    [SR_ERR_UNSUPPORTED] = { "UNSUPPORTED", false, 3, 422, "Splitreel.Unsupported" },
+    [SR_ERR_NOT_FOUND] = { "NOT_FOUND", false, 3, 404, "Splitreel.NotFound" },
+    [SR_ERR_DENIED] = { "DENIED", false, 4, 403, "Splitreel.Denied" },
+    [SR_ERR_CONFLICT] = { "CONFLICT", false, 1, 409, "Splitreel.Changed" },
+    [SR_ERR_STORAGE] = { "STORAGE", true, 4, 500, "Splitreel.StoreFailed" },
+    [SR_ERR_NETWORK] = { "NETWORK", true, 4, 502, "Splitreel.NetworkFailed" },
+    [SR_ERR_BUSY] = { "BUSY", true, 4, 503, "Splitreel.StoreBusy" },
+    [SR_ERR_TIMEOUT] = { "TIMEOUT", true, 4, 504, "Splitreel.TimedOut" },
+    [SR_ERR_VERIFY] = { "VERIFY", false, 5, 500, "Splitreel.Verify" },
+    [SR_ERR_LIMIT] = { "LIMIT", false, 7, 429, "Splitreel.Limit" },
+    [SR_ERR_TOO_LARGE] = { "TOO_LARGE", false, 7, 413, "Splitreel.TooLarge" },
+    [SR_ERR_NO_MEMORY] = { "NO_MEMORY", true, 7, 503, "Splitreel.OutOfMemory" },
+    [SR_ERR_CANCELLED] = { "CANCELLED", false, 130, 409, "Splitreel.Cancelled" },
+    [SR_ERR_INTERNAL] = { "INTERNAL", false, 1, 500, "Splitreel.Internal" },
 };
 
 const struct sr_err_row *sr_err_row(enum sr_err_code code)
 {
     assert((unsigned)code < SR_ERR_CODE_COUNT);
     return &rows[code];
+}
+
+enum sr_err_code sr_err_of_flow(const char *flow_error)
+{
+    for (int code = SR_OK + 1; code < SR_ERR_CODE_COUNT; code++) {
+        if (strcmp(rows[code].flow_error, flow_error) == 0)
+            return (enum sr_err_code)code;
+    }
+    return SR_ERR_INTERNAL;
 }
 
 // After vsnprintf or memmove cut the text: takes away the bytes of a character that is not whole.

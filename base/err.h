@@ -42,9 +42,12 @@ struct sr_err_row {
     bool retry;        // the same call may succeed later
     int exit_status;   // of the process
     int http_status;
+    const char *flow_error;  // how a state machine is told of it; NULL: of OK
 };
 
 const struct sr_err_row *sr_err_row(enum sr_err_code code);
+// The code that a flow_error stands for; INTERNAL when it is none of ours.
+enum sr_err_code sr_err_of_flow(const char *flow_error);
 
 // Sets the error and gives false, so that a failing function can end with `return sr_fail(...)`.
 // Overwrites what was there. Needs no memory. The message is cut, on a character's edge, if too

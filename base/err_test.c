@@ -12,6 +12,9 @@ static void table_is_complete(void **state)
         assert_non_null(row->name);
         assert_true(row->http_status >= 200 && row->http_status < 600);
         assert_int_equal(row->exit_status == 0, i == SR_OK);
+        assert_int_equal(row->flow_error == NULL, i == SR_OK);
+        if (row->flow_error)
+            assert_int_equal(sr_err_of_flow(row->flow_error), i);
         for (int j = 0; j < i; j++)
             assert_string_not_equal(row->name, sr_err_row((enum sr_err_code)j)->name);
     }

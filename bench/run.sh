@@ -3,7 +3,7 @@
 set -euo pipefail
 here=$(dirname "$0")
 parts=(plan size speed memory engine service)
-if command -v radosgw >/dev/null; then parts+=(store); fi
+if command -v radosgw >/dev/null; then parts+=(store store_job store_join); fi
 for part in "${parts[@]}"; do
     echo "## $part"
     "$here/$part.sh"

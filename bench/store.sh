@@ -2,18 +2,10 @@
 # bench/store.sh - one large object to and from Ceph's RADOS gateway on loopback: `splitreel cp` and `cat` against what Debian
 # has for it (aws-cli, rclone, s3cmd), in turn, in one run. MIB (1024) is the object's size, RUNS (5) the number of rounds.
 source "$(dirname "$0")/lib.sh"
+source "$(dirname "$0")/store_lib.sh"
 mib=${MIB:-1024}
-export CEPH_STORE_BYTES=$((mib * 1048576 * (runs + 4) * 4 + 6442450944)) # sparse; old versions are collected late
-port=${PORT:-27600}
-server=$work/rgw
-stop() { "$root/tests/servers/ceph-rgw.sh" stop "$server" || true; rm -rf "$server"; }
-rm -rf "$server"
-trap stop EXIT
-"$root/tests/servers/ceph-rgw.sh" start "$server" "$port"
+start_store speed $((mib * 6 / 1024 + 2))
 
-export AWS_ACCESS_KEY_ID=splitreelaccess AWS_SECRET_ACCESS_KEY=splitreelsecretkey AWS_DEFAULT_REGION=us-east-1 AWS_EC2_METADATA_DISABLED=true
-export AWS_ENDPOINT_URL_S3=http://127.0.0.1:$port AWS_CONFIG_FILE=/nonexistent/config AWS_SHARED_CREDENTIALS_FILE=/nonexistent/credentials
-unset AWS_PROFILE AWS_REGION AWS_ENDPOINT_URL AWS_SESSION_TOKEN AWS_CA_BUNDLE SPLITREEL_STORES http_proxy HTTP_PROXY https_proxy HTTPS_PROXY all_proxy ALL_PROXY
 export RCLONE_CONFIG=/dev/null RCLONE_CONFIG_R_TYPE=s3 RCLONE_CONFIG_R_PROVIDER=Ceph RCLONE_CONFIG_R_ENDPOINT=$AWS_ENDPOINT_URL_S3
 export RCLONE_CONFIG_R_ACCESS_KEY_ID=$AWS_ACCESS_KEY_ID RCLONE_CONFIG_R_SECRET_ACCESS_KEY=$AWS_SECRET_ACCESS_KEY
 aws=(/usr/bin/aws --endpoint-url "$AWS_ENDPOINT_URL_S3" s3)
@@ -23,9 +15,6 @@ tools=(splitreel)
 for tool in aws rclone s3cmd; do
     if [[ -x /usr/bin/$tool ]]; then tools+=("$tool"); else say "$tool is not installed: left out"; fi
 done
-curl -sSf -o /dev/null --noproxy '*' --aws-sigv4 aws:amz:us-east-1:s3 --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" \
-    -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' -X PUT "$AWS_ENDPOINT_URL_S3/bench"
-
 object=$work/object down=$work/down
 [[ $(stat -c %s "$object" 2>/dev/null) == $((mib * 1048576)) ]] || head -c $((mib * 1048576)) /dev/urandom >"$object"
 
@@ -69,6 +58,7 @@ for ((round = 0; round < runs; round++)); do
             say "round $round: $what $tool"
             rm -f "$down"
             run_one "$work/s.$what.$tool" "$what" "$tool"
+            collect_store
             if [[ $what == fetch ]]; then cmp "$object" "$down"; fi
         done
     done

@@ -7,18 +7,31 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/options.h"
+#include "pipeline/quantity.h"
 #include "service/config_resources.h"
+#include "service/local_workers.h"
 #include "service/service.h"
 
-enum { ID_LISTEN, ID_STATE, ID_CONFIG, ID_RULES, ID_WATCH, ID_LOG_LEVEL, ID_JSON, ID_HELP };
+enum {
+    ID_LISTEN,
+    ID_STATE,
+    ID_CONFIG,
+    ID_RULES,
+    ID_WATCH,
+    ID_WORKERS,
+    ID_LOG_LEVEL,
+    ID_JSON,
+    ID_HELP,
+};
 
 static const struct option_row rows[] = {
     { "listen", "ADDR", ID_LISTEN, "HOST:PORT; port 0: any free one (127.0.0.1:8083)" },
     { "state", "DIR", ID_STATE, "where everything is kept (.splitreel-state)" },
-    { "config", "FILE", ID_CONFIG, "JSON with comments: keys, limits, audit log" },
+    { "config", "FILE", ID_CONFIG, "JSON with comments: keys, limits, workers, audit log" },
     { "rules", "DIR", ID_RULES,
       "what events and times start: a file each; SIGHUP reads them anew" },
     { "watch", "DIR", ID_WATCH, "files that land there are events; may be given several times" },
+    { "workers", "N", ID_WORKERS, "worker processes on this machine (0)" },
     { "log-level", "LEVEL", ID_LOG_LEVEL, "debug, info, warn or error (info)" },
     { "json", NULL, ID_JSON, "say where it listens as JSON" },
     { "help", NULL, ID_HELP, "this text" },
@@ -30,6 +43,7 @@ struct request {
     const char *listen, *folder, *config, *rules;
     const char *watched[SERVICE_WATCHED_MAX];
     size_t watched_count;
+    int64_t workers;  // -1: not said
     enum sr_log_level level;
     bool json, help;
 };
@@ -71,6 +85,11 @@ static bool parse(const struct cli *cli, struct request *ret, struct sr_err *err
                                SERVICE_WATCHED_MAX);
             ret->watched[ret->watched_count++] = value;
             break;
+        case ID_WORKERS:
+            if (!quantity_count(value, LOCAL_WORKERS_MAX, &ret->workers))
+                return sr_fail(err, SR_ERR_INVALID, "--workers %.40s: want a number up to %d",
+                               value, LOCAL_WORKERS_MAX);
+            break;
         case ID_LOG_LEVEL:
             if (!set_level(value, ret, err))
                 return false;
@@ -102,6 +121,41 @@ static bool say_address(const struct service *service, bool json, struct sr_err 
                                     service_has_keys(service) ? "true" : "false")
                            : printf("listening on %s\n", url);
     return (bytes > 0 && fflush(stdout) == 0) || sr_fail(err, SR_ERR_STORAGE, "standard output");
+}
+
+// Worker processes are told to stop first, while the service still takes what they give back.
+static bool run_with_workers(const struct cli *cli, const struct request *request,
+                             const struct config *config, struct service *service,
+                             const struct sr_log *log, struct sr_err *err)
+{
+    static const char *const levels[] = { "debug", "info", "warn", "error" };
+    const char *argv[16] = {
+        "/proc/self/exe", "worker",
+        "--server",       service_url(service),
+        "--log-level",    levels[request->level],
+        "--activities",   config->worker.activities ? config->worker.activities : "all"
+    };
+    size_t words = 8;
+    if (request->config) {
+        argv[words++] = "--config";
+        argv[words++] = request->config;
+    }
+    if (!service_has_keys(service))
+        argv[words++] = "--unsigned";
+    const struct local_workers_params params = {
+        .argv = argv,
+        .count = (size_t)(request->workers >= 0 ? request->workers : config->worker.processes),
+        .grace_us = (config->worker.grace_s + 15) * INT64_C(1000000),
+        .clock = sr_clock_system(),
+        .log = log,
+    };
+    if (params.count == 0)
+        return service_run(service, cli->stop, err);
+    struct sr_cancel ended;
+    sr_auto(local_workers) struct local_workers *workers = NULL;
+    sr_cancel_init(&ended, NULL, NULL, INT64_MAX);
+    return local_workers_new(&params, cli->stop, &ended, &workers, err) &&
+           service_run(service, &ended, err);
 }
 
 static bool serve(const struct cli *cli, const struct request *request, struct sr_err *err)
@@ -136,7 +190,7 @@ static bool serve(const struct cli *cli, const struct request *request, struct s
             .reload_asked = cli->hung_up,
         };
         done = service_open(&params, &service, err) && say_address(service, request->json, err) &&
-               service_run(service, cli->stop, err);
+               run_with_workers(cli, request, &config, service, &log, err);
     }
     service_close(service);
     config_resources_free(resources);
@@ -147,13 +201,13 @@ static bool serve(const struct cli *cli, const struct request *request, struct s
 int cmd_serve(const struct cli *cli)
 {
     struct sr_err err = { 0 };
-    struct request request = { .folder = ".splitreel-state", .level = SR_LOG_INFO };
+    struct request request = { .folder = ".splitreel-state", .workers = -1, .level = SR_LOG_INFO };
     if (!parse(cli, &request, &err))
         return cli_fail(cli, &err);
     if (request.help) {
         (void)printf(
-            "splitreel serve [--listen ADDR] [--state DIR] [--config FILE] [--rules DIR] [--watch DIR]... - "
-            "the workflow service: the AWS Step Functions API\n\n");
+            "splitreel serve [--listen ADDR] [--state DIR] [--config FILE] [--rules DIR] [--watch DIR]... "
+            "[--workers N] - the workflow service: the AWS Step Functions API\n\n");
         options_print(rows, stdout);
         (void)printf("\nSIGTERM and SIGINT end it in order: what was accepted is kept and goes on "
                      "at the next start.\n");

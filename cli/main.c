@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/jx.h"
 #include "cli/cli.h"
+#include "transcode/media_libs.h"
 #include "transcode/media_log.h"
 #include "transcode/segment_transcode.h"
 
@@ -24,20 +25,23 @@ static volatile sig_atomic_t hangup;  // of `serve`: read the rules anew
 static const struct verb {
     const char *name;
     int (*run)(const struct cli *cli);
-    const char *help;
+    const char *help;    // NULL: not for people
+    bool without_media;  // calls nothing of libav, and so need not wait for it
 } verbs[] = {
-    { "run", cmd_run, "transcode a file in parallel, exactly" },
-    { "batch", cmd_batch, "transcode many files: whole folders, prefixes, lists" },
-    { "plan", cmd_plan, "show where a file would be cut, and what would be made of it" },
-    { "probe", cmd_probe, "show what is in a file, and what is odd about it" },
-    { "verify", cmd_verify, "check an output against its source" },
-    { "ls", cmd_ls, "list a bucket or a folder" },
-    { "cp", cmd_cp, "copy objects from and to any store" },
-    { "cat", cmd_cat, "write an object's bytes to standard output" },
-    { "gc", cmd_gc, "abort uploads that crashes left open" },
-    { "serve", cmd_serve, "the workflow service: the AWS Step Functions API" },
-    { "rules", cmd_rules, "rules: check them, try them with an event" },
-    { "sm", cmd_sm, "state machines: validate, run, replay, and talk to a server" },
+    { "run", cmd_run, "transcode a file in parallel, exactly", false },
+    { "batch", cmd_batch, "transcode many files: whole folders, prefixes, lists", false },
+    { "plan", cmd_plan, "show where a file would be cut, and what would be made of it", false },
+    { "probe", cmd_probe, "show what is in a file, and what is odd about it", false },
+    { "verify", cmd_verify, "check an output against its source", false },
+    { "ls", cmd_ls, "list a bucket or a folder", true },
+    { "cp", cmd_cp, "copy objects from and to any store", true },
+    { "cat", cmd_cat, "write an object's bytes to standard output", true },
+    { "gc", cmd_gc, "abort uploads that crashes left open", true },
+    { "serve", cmd_serve, "the workflow service: the AWS Step Functions API", false },
+    { "rules", cmd_rules, "rules: check them, try them with an event", true },
+    { "worker", cmd_worker, "do the tasks of jobs, for a service here or elsewhere", false },
+    { "sm", cmd_sm, "state machines: validate, run, replay, and talk to a server", true },
+    { "child", cmd_child, NULL, false },
 };
 enum { VERB_COUNT = sizeof(verbs) / sizeof(verbs[0]) };
 
@@ -95,6 +99,23 @@ static void keep_memory(void)
     (void)mallopt(M_TRIM_THRESHOLD, INT_MAX);
 }
 
+static bool begin_media(struct sr_err *err)
+{
+    if (!media_libs_load(err))
+        return false;
+    media_log_init();
+    keep_memory();
+    return true;
+}
+
+static int run_verb(const struct verb *verb, const struct cli *cli)
+{
+    struct sr_err err = { 0 };
+    if (!verb->without_media && !begin_media(&err))
+        return cli_fail(cli, &err);
+    return verb->run(cli);
+}
+
 int cli_fail(const struct cli *cli, const struct sr_err *err)
 {
     const int number = cli->signal_number();
@@ -107,17 +128,22 @@ static void help(FILE *file)
 {
     (void)fprintf(file, "splitreel - transcodes one video in parallel, exactly\n\n"
                         "  splitreel run film.mov -o film.mp4\n\n");
-    for (size_t i = 0; i < VERB_COUNT; i++)
-        (void)fprintf(file, "  %-10s%s\n", verbs[i].name, verbs[i].help);
+    for (size_t i = 0; i < VERB_COUNT; i++) {
+        if (verbs[i].help)
+            (void)fprintf(file, "  %-10s%s\n", verbs[i].name, verbs[i].help);
+    }
     (void)fprintf(file, "\n`splitreel VERB --help` explains a verb.\n");
 }
 
 static int fail_verb(const char *word)
 {
     const char *names[VERB_COUNT + 1];
-    for (size_t i = 0; i < VERB_COUNT; i++)
-        names[i] = verbs[i].name;
-    names[VERB_COUNT] = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < VERB_COUNT; i++) {
+        if (verbs[i].help)
+            names[count++] = verbs[i].name;
+    }
+    names[count] = NULL;
     const char *const near = jx_nearest(word, names);
     (void)fprintf(
         stderr,
@@ -137,8 +163,6 @@ int main(int argc, char **argv)
 {
     sr_cancel_init(&stop, NULL, sr_clock_system(), INT64_MAX);
     watch_signals();
-    media_log_init();
-    keep_memory();
     if (argc >= 2 && strcmp(argv[1], "serve") == 0)
         watch_hangups();
     if (argc < 2) {
@@ -152,13 +176,16 @@ int main(int argc, char **argv)
                              .hung_up = hung_up };
     for (size_t i = 0; i < VERB_COUNT; i++) {
         if (strcmp(argv[1], verbs[i].name) == 0)
-            return verbs[i].run(&cli);
+            return run_verb(&verbs[i], &cli);
     }
     if (is_word(argv[1], "help") || strcmp(argv[1], "-h") == 0) {
         help(stdout);
         return 0;
     }
     if (is_word(argv[1], "version")) {
+        struct sr_err err = { 0 };
+        if (!begin_media(&err))
+            return cli_fail(&cli, &err);
         (void)printf("splitreel %s (%s)\n", SPLITREEL_VERSION, segment_transcode_build());
         return 0;
     }

@@ -373,18 +373,15 @@ bool http_attempt_setup(struct http_attempt *attempt, struct sr_err *err)
     return true;
 }
 
-// What curl's results mean to us; all others are failures of the connection.
+// What curl's results mean to us; all others are failures of the connection. So is an "unsupported
+// protocol", which is what curl says of a reply without a head: other schemes do not come this far.
 static const struct meaning {
     CURLcode curl;
     enum sr_err_code code;
 } meanings[] = {
-    { CURLE_OPERATION_TIMEDOUT, SR_ERR_TIMEOUT },
-    { CURLE_PEER_FAILED_VERIFICATION, SR_ERR_DENIED },
-    { CURLE_SSL_CACERT_BADFILE, SR_ERR_INVALID },
-    { CURLE_URL_MALFORMAT, SR_ERR_INVALID },
-    { CURLE_UNSUPPORTED_PROTOCOL, SR_ERR_INVALID },
-    { CURLE_OUT_OF_MEMORY, SR_ERR_NO_MEMORY },
-    { CURLE_ABORTED_BY_CALLBACK, SR_ERR_CANCELLED },
+    { CURLE_OPERATION_TIMEDOUT, SR_ERR_TIMEOUT }, { CURLE_PEER_FAILED_VERIFICATION, SR_ERR_DENIED },
+    { CURLE_SSL_CACERT_BADFILE, SR_ERR_INVALID }, { CURLE_URL_MALFORMAT, SR_ERR_INVALID },
+    { CURLE_OUT_OF_MEMORY, SR_ERR_NO_MEMORY },    { CURLE_ABORTED_BY_CALLBACK, SR_ERR_CANCELLED },
 };
 
 bool http_attempt_result(struct http_attempt *attempt, struct sr_err *err)
@@ -406,7 +403,9 @@ bool http_attempt_result(struct http_attempt *attempt, struct sr_err *err)
                 code = meanings[i].code;
         }
         return sr_fail_native(err, code, (int)attempt->result, "%s",
-                              curl_easy_strerror(attempt->result));
+                              attempt->result == CURLE_UNSUPPORTED_PROTOCOL
+                                  ? "the reply is not HTTP"
+                                  : curl_easy_strerror(attempt->result));
     }
     if (!attempt->accepted && !accept_head(attempt, err))
         return false;

@@ -107,6 +107,8 @@ static bool send_reply(int fd, const struct http_fake_request *request,
 {
     if (reply->silent)
         return false;
+    if (reply->bare)
+        return send_all(fd, reply->body, reply->body_bytes) && false;
     char head[5120];
     // a Content-Length of its own is how a reply to HEAD tells a size
     const bool length = strcasestr(reply->headers, "content-length:") != NULL;

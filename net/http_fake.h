@@ -33,6 +33,7 @@ struct http_fake_reply {
     size_t cut_bytes;
     bool stall;   // after `cut_bytes` of the body nothing more comes
     bool silent;  // not even a status: the connection is closed at once
+    bool bare;    // the body without a head, as what is left of a wrong length
 };
 
 // Called on the connection's thread; any number at once.

@@ -20,7 +20,8 @@ enum trouble {
     AFTER,
     BIG,
     CANCEL,
-    LONGER
+    LONGER,
+    BARE
 };
 
 struct scene {
@@ -52,6 +53,10 @@ static void misbehave(struct scene *scene, struct http_fake_reply *reply)
         http_fake_text(reply, 429, "");
         snprintf(reply->headers, sizeof(reply->headers), "Retry-After: %s\r\n",
                  scene->location ? scene->location : "1");
+        return;
+    case BARE:
+        http_fake_text(reply, 200, "23456HTTP/1.1 200 OK\r\n\r\n");
+        reply->bare = true;
         return;
     case LONGER:
         http_fake_text(reply, 200, body);
@@ -154,6 +159,7 @@ static const struct row {
     { "body that stalls", STALL, SR_ERR_TIMEOUT, true },
     { "closed at once", SILENT, SR_ERR_NETWORK, true },
     { "wrong length", LONGER, SR_ERR_NETWORK, true },
+    { "no HTTP", BARE, SR_ERR_NETWORK, true },
     { "too many headers", BIG, SR_ERR_TOO_LARGE, false },
     { "429 with Retry-After", AFTER, SR_ERR_BUSY, true },
 };

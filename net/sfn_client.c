@@ -1,5 +1,6 @@
 #include "net/sfn_client.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,7 @@ struct sfn_client {
     struct url url;
     struct sr_str text, authority;
     char region[65];
+    atomic_bool takes_back;
 };
 
 void sfn_client_free(struct sfn_client *client)
@@ -159,14 +161,22 @@ static bool fail_typed(int status, const json_t *answer, struct sr_err *err)
 
 static bool judge(void *self, const struct http_response *response, struct sr_err *err)
 {
-    (void)self;
+    const struct call *call = self;
     sr_auto(json) json_t *answer = NULL;
     struct sr_err ignored = { 0 };
+    const char *server = http_response_header(response, "Server");
+    if (server && strcmp(server, "splitreel") == 0)
+        atomic_store(&call->client->takes_back, true);
     if (response->status >= 200 && response->status < 300)
         return true;
     if (response->body && !jx_parse(response->body, response->body_bytes, false, &answer, &ignored))
         answer = NULL;  // a proxy's page: the status tells
     return fail_typed(response->status, answer, err);
+}
+
+bool sfn_client_takes_back(const struct sfn_client *client)
+{
+    return atomic_load(&client->takes_back);
 }
 
 bool sfn_client_call(struct sfn_client *client, const char *op, const json_t *request,
@@ -195,8 +205,10 @@ bool sfn_client_call(struct sfn_client *client, const char *op, const json_t *re
     sr_auto(http_response) struct http_response response = { 0 };
     if (!http_run(client->http, &http, &response, err))
         return sr_err_wrap(err, "%s", op);
-    if (!jx_parse(response.body ? response.body : "{}", response.body ? response.body_bytes : 2,
-                  false, ret_answer, err))
+    // Other servers than AWS answer nothing at all where AWS answers {}.
+    const bool has_body = response.body && response.body_bytes > 0;
+    if (!jx_parse(has_body ? response.body : "{}", has_body ? response.body_bytes : 2, false,
+                  ret_answer, err))
         return sr_err_wrap(err, "%s: the answer", op);
     return true;
 }

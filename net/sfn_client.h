@@ -38,6 +38,9 @@ enum { SFN_CLIENT_POLL_S = 65 };  // longer than a poll for a task is held open
 SR_MUST_USE bool sfn_client_call(struct sfn_client *client, const char *op, const json_t *request,
                                  const struct sr_cancel *cancel, json_t **ret_answer,
                                  struct sr_err *err);
+// Whether an answer has told that the server is ours: it keeps what it would have answered to a
+// poll that was broken off, where others count it as given.
+bool sfn_client_takes_back(const struct sfn_client *client);
 // All pages of a list: `items` is the array's key ("executions"); *ret_answer has all of it and no
 // token. `count_max`: no more than these; 0: all.
 SR_MUST_USE bool sfn_client_pages(struct sfn_client *client, const char *op, const json_t *request,

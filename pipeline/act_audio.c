@@ -37,8 +37,10 @@ bool act_audio(struct job *job, const struct act_audio_params *params, json_t **
         if (!workspace_find(job->workspace, &part->key, &part->part, &part->is_there, err))
             return sr_err_wrap(err, "audio %s", audio->id);
         part->was_reused = part->is_there;
-        if (!part->is_there && !make(job, params, audio, err))
+        if (!part->is_there && !make(job, params, audio, err)) {
+            track_part_done(&part->part);  // it may be tried again
             return sr_err_wrap(err, "audio %s (stream %d)", audio->id, audio->stream_index);
+        }
     }
     sr_auto(json) json_t *result =
         json_pack("{s:s,s:b}", "audio", audio->id, "reused", part->was_reused);

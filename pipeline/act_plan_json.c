@@ -23,6 +23,9 @@ static json_t *rational_json(struct media_rational rational)
     return json_pack("[i,i]", rational.num, rational.den);
 }
 
+// Pictures to encode: a minute of 1920x1080 at 25 a second.
+static const uint64_t quick_pixels_max = UINT64_C(1920) * 1080 * 25 * 60;
+
 // What all parts of a job share.
 static bool common_facts(const struct job *job, const char *kind, json_t **ret_facts,
                          struct sr_err *err)
@@ -164,6 +167,17 @@ static bool outputs_json(const struct job *job, json_t *list, struct sr_err *err
     return true;
 }
 
+// Where the work is done: what is small is not worth sending around. A flow chooses by this.
+static const char *engine_name(const struct job *job)
+{
+    uint64_t pixels = 0;
+    const uint64_t frames = job->video_count > 0 ? job_frames(job) : 0;
+    for (size_t v = 0; v < job->video_count && pixels <= quick_pixels_max; v++)
+        pixels += frames * (uint64_t)job->videos[v].video.width *
+                  (uint64_t)job->videos[v].video.height;  // 2^32 pictures of 2^28 at most
+    return pixels <= quick_pixels_max ? "quick" : "fleet";
+}
+
 bool act_plan_json(const struct job *job, json_t **ret_json, struct sr_err *err)
 {
     sr_auto(json) json_t *json = json_object();
@@ -187,7 +201,8 @@ bool act_plan_json(const struct job *job, json_t **ret_json, struct sr_err *err)
                       !segment_plan_json(job->plan, job->table, &segments, err) ||
                       !jx_put(json, "video", segments, err)))
         return false;
-    if (!jx_put(json, "notes", json_incref(job->notes), err) ||
+    if (!jx_put(json, "engine", json_string(engine_name(job)), err) ||
+        !jx_put(json, "notes", json_incref(job->notes), err) ||
         !jx_put(json, "build", json_string(segment_transcode_build()), err))
         return false;
     *ret_json = sr_take(json);

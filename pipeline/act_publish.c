@@ -100,9 +100,9 @@ static bool publish(struct job *job, struct job_file *file, struct sr_err *err)
 {
     struct stat status;
     if (file->place)
-        return file->files                 ? objects_publish_hls(job, file, err)
-               : file->output->is_composed ? composed_publish(job, file, err)
-                                           : objects_publish(file, err);
+        return file->files ? objects_publish_hls(job, file, err)
+               : file->writer.ops && !file->output->is_composed ? objects_publish(file, err)
+                                                                : composed_publish(job, file, err);
     if (file->output->type == MANIFEST_HLS && stat(file->final, &status) == 0)
         return merge_hls(job, file, err);
     return places_rename(file->temporary, file->final, file->may_overwrite, err);

@@ -119,11 +119,13 @@ static bool make(struct job *job, const struct act_segment_params *params, struc
 static bool make_result(const struct job *job, size_t segment, json_t **ret_result,
                         struct sr_err *err)
 {
+    const int64_t frames = job->videos[0].parts[segment].part.frame_count;
     sr_auto(json) json_t *result = json_object();
     json_t *const made = json_array(), *const reused = json_array();
     const bool first = jx_put(result, "made", made, err);
     if (!jx_put(result, "reused", reused, err) || !first ||
-        !jx_put(result, "segment", json_integer((json_int_t)segment), err))
+        !jx_put(result, "segment", json_integer((json_int_t)segment), err) ||
+        !jx_put(result, "frames", json_integer(frames), err))
         return false;
     for (size_t v = 0; v < job->video_count; v++) {
         json_t *const list = job->videos[v].parts[segment].was_reused ? reused : made;
@@ -134,12 +136,24 @@ static bool make_result(const struct job *job, size_t segment, json_t **ret_resu
     return true;
 }
 
+// A task may be tried again: nothing half-made stays in the job.
+static void forget(struct job *job, size_t segment)
+{
+    for (size_t v = 0; v < job->video_count; v++) {
+        struct job_part *const part = &job->videos[v].parts[segment];
+        if (!part->is_there)
+            track_part_done(&part->part);
+    }
+}
+
 bool act_segment(struct job *job, const struct act_segment_params *params, json_t **ret_result,
                  struct sr_err *err)
 {
     sr_auto(making) struct making making = { 0 };
     if (!look(job, params->segment, &making, err) ||
-        (making.count > 0 && !make(job, params, &making, err)))
+        (making.count > 0 && !make(job, params, &making, err))) {
+        forget(job, params->segment);
         return sr_err_wrap(err, "segment %zu", params->segment + 1);
+    }
     return make_result(job, params->segment, ret_result, err);
 }

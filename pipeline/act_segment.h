@@ -14,7 +14,7 @@ struct act_segment_params {
 };
 
 // Needs act_plan. Fills the segment's parts of every rendition. Result: {"segment": n, "made":
-// [ids], "reused": [ids]}.
+// [ids], "reused": [ids], "frames": of the first rendition}.
 // Errors:  what segment_transcode() and the workspace meet, CANCELLED.
 // Threads: any, for different segments.
 SR_MUST_USE bool act_segment(struct job *job, const struct act_segment_params *params,

@@ -135,9 +135,12 @@ static bool send(const struct job *job, struct job_file *file, const struct blob
 bool composed_publish(struct job *job, struct job_file *file, struct sr_err *err)
 {
     const struct blob_place *const parts = workspace_place(job->workspace);
+    struct remote_mark mark;
     const struct blob_attrs attrs = { .cache_control = "no-cache",
+                                      .meta = remote_mark(&mark),
                                       .if_absent = !file->may_overwrite };
-    const bool is_same_store = parts && parts->blob.self == file->place->blob.self;
+    const bool is_same_store =
+        file->output->is_composed && parts && parts->blob.self == file->place->blob.self;
     if (is_same_store ? compose(job, file, &attrs, err) : send(job, file, &attrs, err))
         return true;
     if (err->code == SR_ERR_EXISTS)

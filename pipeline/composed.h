@@ -15,5 +15,6 @@ SR_MUST_USE bool composed_list(struct job *job, const struct job_file *file,
 // Makes the object of file->joined. Where the parts are in the same bucket the store copies them,
 // but for the head and what is shorter than a piece; else, and where it cannot, they are sent: the
 // same bytes. Adds to file->copied_bytes and file->sent_bytes.
+// Any other file->joined is sent.
 // Errors: EXISTS (the name was taken meanwhile), VERIFY, and those of the store.
 SR_MUST_USE bool composed_publish(struct job *job, struct job_file *file, struct sr_err *err);

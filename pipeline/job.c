@@ -19,6 +19,7 @@ bool job_open(const struct job_params *params, struct job **ret_job, struct sr_e
     job->remote = params->remote;
     job->workspace = params->workspace;
     job->budget = params->budget;
+    job->sends_late = params->sends_late;
     job->log = params->log;
     job->notes = json_array();
     if (!jx_made(job->notes, err))
@@ -47,6 +48,16 @@ static void file_done(struct job_file *file)
     free(file->final);
 }
 
+void job_files_drop(struct job *job)
+{
+    for (size_t f = 0; f < job->file_count; f++)
+        file_done(&job->files[f]);
+    memset(job->files, 0, sizeof(job->files));
+    job->file_count = 0;
+    free(job->name);
+    job->name = NULL;
+}
+
 void job_free(struct job *job)
 {
     if (!job)
@@ -60,9 +71,7 @@ void job_free(struct job *job)
     }
     for (size_t a = 0; a < job->audio_count; a++)
         track_part_done(&job->audios[a].part.part);
-    for (size_t f = 0; f < job->file_count; f++)
-        file_done(&job->files[f]);
-    free(job->name);
+    job_files_drop(job);
     json_decref(job->plan_json);
     json_decref(job->notes);
     segment_plan_free(job->plan);

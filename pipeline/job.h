@@ -60,12 +60,13 @@ struct job_file {
     uint64_t media_segments;  // HLS
     bool is_ours;             // what is at `final` was put there by this job before a crash
     bool may_overwrite;       // it is ours, or the user said so
+    bool is_joined;           // act_join
 
     // Of an object there is no `temporary`:
     const struct blob_place *place;     // places_choose; NULL: a path. HLS: all keys begin so
     struct joined *joined;              // act_join; MP4: what was sent ...
     char sent_sha256[SR_SHA256_HEX];    // ... its hash ...
-    struct sr_writer writer;            // ... and what makes it visible
+    struct sr_writer writer;            // ... and what makes it visible; none: act_publish sends
     struct hls_files *files;            // act_join; HLS
     uint64_t copied_bytes, sent_bytes;  // act_publish; of a composed MP4: by the store, by us
 };
@@ -75,6 +76,7 @@ struct job {
     struct remote *remote;            // NULL: paths only
     struct workspace *workspace;      // NULL: only probe and plan
     struct sr_budget *budget;
+    bool sends_late;
     const struct sr_log *log;
 
     struct sr_reader reader;  // job_open
@@ -106,9 +108,11 @@ struct job {
 
 struct job_params {
     const struct manifest *manifest;
-    struct remote *remote;           // NULL: paths only
-    struct workspace *workspace;     // NULL: only probe and plan
-    struct sr_budget *budget;        // NULL: none
+    struct remote *remote;        // NULL: paths only
+    struct workspace *workspace;  // NULL: only probe and plan
+    struct sr_budget *budget;     // NULL: none
+    bool sends_late;  // objects are sent by act_publish, not by act_join: it may not be the one
+                      // that goes on
     const struct sr_cancel *cancel;  // abandons reading, encoding and joining; NULL: never
     const struct sr_log *log;
 };
@@ -118,6 +122,9 @@ SR_MUST_USE bool job_open(const struct job_params *params, struct job **ret_job,
                           struct sr_err *err);
 void job_free(struct job *job);
 SR_DEFINE_AUTO(job, struct job, job_free);
+
+// Forgets what places_choose() and all after it have found: they can begin anew.
+void job_files_drop(struct job *job);
 
 // Adds a note. Errors: NO_MEMORY.
 SR_MUST_USE bool job_note(struct job *job, struct sr_err *err, const char *format, ...)

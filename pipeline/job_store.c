@@ -18,7 +18,7 @@ struct job_store {
 bool job_store_open(const char *path, struct job_store **ret_store, struct sr_err *err)
 {
     const struct sr_db_migration migrations[] = {
-        { "0001_events", job_store_0001, (size_t)(job_store_0001_end - job_store_0001) },
+        { "0001_events", job_store_0001, strlen(job_store_0001) },
     };
     const struct sr_db_params params = {
         .path = path, .migrations = migrations, .migration_count = 1, .busy_us_max = BUSY_US_MAX

@@ -139,7 +139,7 @@ bool objects_prepare(struct job *job, struct job_file *file, struct sr_err *err)
 // Joining ----------------------------------------------------------------------------------------
 // Stands before the object's writer: notes where every byte comes from, and hashes all of them.
 struct tee {
-    struct sr_writer *object;
+    struct sr_writer *object;  // without functions: nothing is sent yet
     struct joined *joined;
     struct sr_sha256 *hash;
     const struct mux_part *part;  // what is written next is of it; NULL: the joiner's own bytes
@@ -167,7 +167,8 @@ static bool tee_write(void *self, const void *data, size_t bytes, struct sr_err 
                        (unsigned long long)tee->bytes);
     return (part ? joined_add_range(tee->joined, tracks_key(part), tee->offset, bytes, err)
                  : joined_add_bytes(tee->joined, data, bytes, err)) &&
-           sr_sha256_add(tee->hash, data, bytes, err) && sr_write(tee->object, data, bytes, err);
+           sr_sha256_add(tee->hash, data, bytes, err) &&
+           (!tee->object->ops || sr_write(tee->object, data, bytes, err));
 }
 
 static bool tee_rewrite(void *self, uint64_t offset, const void *data, size_t bytes,
@@ -219,11 +220,12 @@ bool objects_join(struct job *job, struct job_file *file, struct sr_err *err)
                                       .if_absent = !file->may_overwrite };
     sr_auto(sr_sha256) struct sr_sha256 *hash = NULL;
     if (!sr_sha256_new(&hash, err) || !joined_new(job->workspace, &file->joined, err) ||
-        !remote_writer(job->remote, &file->place->blob, file->place->key, &attrs, &file->writer,
-                       err))
+        (!job->sends_late && !remote_writer(job->remote, &file->place->blob, file->place->key,
+                                            &attrs, &file->writer, err)))
         return false;
     struct tee tee = { .object = &file->writer, .joined = file->joined, .hash = hash };
-    return join_through(job, file, &tee, err) && blob_write_seal(&file->writer, err);
+    return join_through(job, file, &tee, err) &&
+           (job->sends_late || blob_write_seal(&file->writer, err));
 }
 
 bool objects_check_sent(const struct job_file *file, struct sr_err *err)
@@ -251,9 +253,12 @@ bool objects_publish_report(const struct job *job, const char *url, const char *
     char etag[BLOB_ETAG_BYTES];
     if (!remote_open(job->remote, url, BLOB_PLACE_WRITE, &place, err))
         return false;
-    const struct blob_put put = {
-        .key = place->key, .data = text, .bytes = bytes, .attrs = { .cache_control = CACHE_ASK }
-    };
+    struct remote_mark mark;
+    const struct blob_put put = { .key = place->key,
+                                  .data = text,
+                                  .bytes = bytes,
+                                  .attrs = { .cache_control = CACHE_ASK,
+                                             .meta = remote_mark(&mark) } };
     return blob_put(&place->blob, &put, etag, err) || sr_err_wrap(err, "%s", url);
 }
 

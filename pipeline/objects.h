@@ -17,7 +17,8 @@ SR_MUST_USE bool objects_prepare(struct job *job, struct job_file *file, struct 
 // Of the report: whether what has its name may be replaced (it is a report). Errors: EXISTS.
 SR_MUST_USE bool objects_check_report(const struct job *job, const char *url, struct sr_err *err);
 
-// Joins an MP4 straight into its object: all of it is sent, and nothing can be seen yet.
+// Joins an MP4 straight into its object: all of it is sent, and nothing can be seen yet. Of a job
+// that sends late it is only noted what will be sent.
 // Errors: VERIFY (a part is not what its document says), CANCELLED, and those of the store.
 SR_MUST_USE bool objects_join(struct job *job, struct job_file *file, struct sr_err *err);
 // What act_verify has seen must be what was sent. Errors: VERIFY.

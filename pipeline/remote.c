@@ -11,6 +11,7 @@
 #include "storage/blob_cache.h"
 #include "storage/blob_read.h"
 #include "storage/blob_write.h"
+#include "storage/s3_event.h"
 
 enum {
     UPLOAD_THREADS = 4,
@@ -198,15 +199,26 @@ static bool open_uploads(struct remote *remote, struct sr_err *err)
     return done;
 }
 
+const struct blob_pairs *remote_mark(struct remote_mark *mark)
+{
+    *mark = (struct remote_mark){ .name = S3_EVENT_MARK, .value = "splitreel" };
+    mark->pair = (struct blob_pair){ .name = mark->name, .value = mark->value };
+    mark->pairs = (struct blob_pairs){ .item = &mark->pair, .count = 1 };
+    return &mark->pairs;
+}
+
 bool remote_writer(struct remote *remote, const struct blob *blob, const char *key,
                    const struct blob_attrs *attrs, struct sr_writer *ret_writer, struct sr_err *err)
 {
     if (!open_uploads(remote, err))
         return false;
+    struct remote_mark mark;
+    struct blob_attrs marked = *attrs;
+    marked.meta = attrs->meta ? attrs->meta : remote_mark(&mark);
     const struct blob_write_params params = {
         .blob = blob,
         .key = key,
-        .attrs = *attrs,
+        .attrs = marked,
         .budget = remote->synced.upload_bytes,
         .pool = remote->synced.uploads,
         .cancel = remote->params.cancel,

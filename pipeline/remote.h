@@ -45,6 +45,14 @@ SR_MUST_USE bool remote_writer(struct remote *remote, const struct blob *blob, c
                                const struct blob_attrs *attrs, struct sr_writer *ret_writer,
                                struct sr_err *err);
 
+// The metadata of everything that a job writes into a store: an upload event of it starts nothing.
+struct remote_mark {
+    char name[16], value[16];
+    struct blob_pair pair;
+    struct blob_pairs pairs;
+};
+const struct blob_pairs *remote_mark(struct remote_mark *mark);  // lives as long as `mark`
+
 // {"requests", "retries", "received_bytes", "sent_bytes", "cache": {"requests", "bytes", "hits",
 // "bytes_peak"}}; null when no store was opened. Errors: NO_MEMORY.
 SR_MUST_USE bool remote_stats(struct remote *remote, json_t **ret_json, struct sr_err *err);

@@ -5,17 +5,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/id.h"
 #include "base/str.h"
 #include "pipeline/act_join.h"
-#include "pipeline/act_plan.h"
-#include "pipeline/act_probe.h"
-#include "pipeline/act_publish.h"
-#include "pipeline/act_verify.h"
+#include "pipeline/activity_job.h"
 #include "pipeline/notify.h"
 #include "pipeline/places.h"
-#include "pipeline/publish_note.h"
-#include "pipeline/report.h"
-#include "pipeline/run_tasks.h"
+#include "pipeline/run_flow.h"
 
 enum { BUDGET_BYTES_MIN = 256 << 20, JOB_NAME_LETTERS = 24 };
 
@@ -105,22 +101,6 @@ static char *default_workspace(const struct manifest *manifest, struct sr_err *e
     return sr_strf(err, "%s%s.splitreel/%.*s", parent, slash, (int)(bytes - start), last);
 }
 
-static void start_progress(const struct run_params *params, const struct job *job)
-{
-    struct run_progress *const progress = params->progress;
-    if (!progress)
-        return;
-    atomic_store(&progress->frames_total, job->video_count > 0 ? job_frames(job) : 0);
-    atomic_store(&progress->segment_count, job->video_count > 0 ? job->plan->segment_count : 0);
-    if (job->table)
-        atomic_store(&progress->duration_us,
-                     job_out_us(job, job->table->end_pts, job->table->time_base));
-    else if (job->probe->duration_us > 0)
-        atomic_store(&progress->duration_us, job->probe->duration_us);
-    atomic_store(&progress->audio_us_total,
-                 (uint64_t)atomic_load(&progress->duration_us) * (uint64_t)job->audio_count);
-}
-
 // A run in progress: everything that its steps share.
 struct run {
     const struct run_params *params;
@@ -130,29 +110,14 @@ struct run {
     struct workspace *workspace;
     struct sr_budget *budget;
     struct remote *remote;
-    struct job *job;
+    struct activity_job open;
 };
-
-static bool check_strict(const struct run *run, const struct report *report, struct sr_err *err)
-{
-    if (!run->params->strict || report->damaged == 0)
-        return true;
-    return sr_fail(err, SR_ERR_INPUT, "%s: the source is damaged, and --strict refuses that: %s",
-                   run->params->manifest->input_shown, report->first_damage);
-}
-
-static bool keep_failed_report(const struct run *run, const struct report *report,
-                               struct sr_err *err)
-{
-    return workspace_note(run->workspace, "report.json", report->json, err) &&
-           sr_fail(err, SR_ERR_VERIFY,
-                   "%s; nothing is published; the report and all parts are in %s",
-                   report->first_fault, run->result->workspace);
-}
 
 static void count_done(const struct run *run)
 {
-    const struct job *const job = run->job;
+    const struct job *const job = run->open.job;
+    if (!job)
+        return;
     run->result->segment_count = job->video_count > 0 && job->plan ? job->plan->segment_count : 0;
     for (size_t s = 0; s < run->result->segment_count; s++) {
         bool is_done = true;
@@ -162,9 +127,13 @@ static void count_done(const struct run *run)
     }
 }
 
-static void fill_result(const struct run *run, const struct report *report)
+static void fill_result(const struct run *run)
 {
-    const struct job *const job = run->job;
+    const struct job *const job = run->open.job;
+    const struct report *const report = &run->open.report;
+    if (!report->json)  // it did not come to one
+        return;
+    run->result->report = json_incref(report->json);
     run->result->damaged = report->damaged;
     memcpy(run->result->first_damage, report->first_damage, sizeof(run->result->first_damage));
     for (size_t s = 0; job->video_count > 0 && s < job->plan->segment_count; s++)
@@ -179,93 +148,30 @@ static void fill_result(const struct run *run, const struct report *report)
     }
 }
 
-// The parts are whole: joined, looked at, judged, published.
-static bool deliver(struct run *run, struct sr_err *err)
+static bool work(struct run *run, struct sr_err *err)
 {
-    struct job *const job = run->job;
-    sr_auto(json) json_t *joined = NULL;
-    sr_auto(json) json_t *verified = NULL;
-    sr_auto(json) json_t *published = NULL;
-    sr_auto(char) char *report_path = NULL;
-    sr_auto(report) struct report early = { 0 }, report = { 0 };
-    if (!report_make(job, NULL, &early, err) || !check_strict(run, &early, err) ||
-        !places_report(job, &report_path, err))
-        return false;
-    if (!early.has_passed)
-        return keep_failed_report(run, &early, err);
-    set_stage(run->params, RUN_JOINING);
-    if (!act_join(job, &joined, err))
-        return false;
-    set_stage(run->params, RUN_VERIFYING);
-    struct act_verify_found *const found = calloc(1, sizeof(*found));
-    if (!found)
-        return sr_fail(err, SR_ERR_NO_MEMORY, "findings");
-    const bool judged =
-        act_verify(job, found, &verified, err) && report_make(job, found, &report, err);
-    free(found);
-    if (!judged)
-        return false;
-    fill_result(run, &report);
-    run->result->report = json_incref(report.json);
-    if (!report.has_passed)
-        return keep_failed_report(run, &report, err);
-    if (!source_check(run->remote, run->params->manifest->input, &job->identity, err))
-        return sr_err_wrap(err, "%s", job->source.name);
-    set_stage(run->params, RUN_PUBLISHING);
-    const struct act_publish_params params = {
-        .pipe_fd = run->params->pipe_fd,
-        .report_path = report_path,
-        .report = report.json,
-    };
-    if (!publish_note_write(job, err) || !act_publish(job, &params, &published, err))
-        return false;
-    publish_note_remove(job);
-    run->result->report_path = sr_take(report_path);
-    return true;
-}
-
-static bool prepare(struct run *run, struct sr_err *err)
-{
-    sr_auto(json) json_t *probed = NULL;
-    sr_auto(json) json_t *planned = NULL;
-    const struct job_params params = {
-        .manifest = run->params->manifest,
+    const struct run_params *const params = run->params;
+    run->open = (struct activity_job){
+        .manifest = params->manifest,
         .remote = run->remote,
         .workspace = run->workspace,
         .budget = run->budget,
         .cancel = &run->hard,
-        .log = run->params->log,
+        .log = params->log,
+        .overwrite = params->overwrite,
+        .strict = params->strict,
+        .is_shared = true,
+        .pipe_fd = params->pipe_fd,
+        .shuffle = params->shuffle,
     };
-    set_stage(run->params, RUN_PROBING);
-    if (!job_open(&params, &run->job, err) || !act_probe(run->job, &probed, err))
+    if (!sr_id_new(params->clock, run->open.id, err))
         return false;
-    set_stage(run->params, RUN_PLANNING);
-    if (!act_plan(run->job, &planned, err) || !places_choose(run->job, run->params->overwrite, err))
-        return false;
-    sr_auto(char) char *report_path = NULL;
-    return places_report(run->job, &report_path, err);  // before hours of work, not after
-}
-
-// Damage that the index shows is refused before hours of work, the rest after.
-static bool check_strict_early(const struct run *run, struct sr_err *err)
-{
-    const struct packet_table *const table = run->job->table;
-    return !run->params->strict || !table || table->damaged_count == 0 ||
-           sr_fail(err, SR_ERR_INPUT, "%s: %zu packets are damaged, and --strict refuses that",
-                   run->params->manifest->input_shown, table->damaged_count);
-}
-
-static bool work(struct run *run, struct sr_err *err)
-{
-    if (!prepare(run, err) || !check_strict_early(run, err))
-        return false;
-    start_progress(run->params, run->job);
-    set_stage(run->params, RUN_ENCODING);
-    run->hard.parent = NULL;  // while parts are made, being asked to stop means to drain
-    const bool encoded = run_tasks(run->job, run->params, &run->hard, err);
-    run->hard.parent = run->params->stop;
+    const bool done = run_flow(params, &run->open, &run->hard, err);
     count_done(run);
-    return encoded && deliver(run, err);
+    fill_result(run);
+    if (done && run->open.report_path)
+        run->result->report_path = sr_str_dup(run->open.report_path, err);
+    return done && (!run->open.report_path || run->result->report_path);
 }
 
 static struct workspace_key *list_keys(const struct job *job, size_t *ret_count)
@@ -290,7 +196,7 @@ static void remove_work(struct run *run, bool all)
     struct sr_err err;
     if (all) {
         size_t count;
-        struct workspace_key *const keys = list_keys(run->job, &count);
+        struct workspace_key *const keys = list_keys(run->open.job, &count);
         if (keys)
             workspace_remove(run->workspace, keys, count);
         else
@@ -313,16 +219,17 @@ static void remove_work(struct run *run, bool all)
 // When nothing was encoded there is nothing to keep: a refused job leaves no folder behind.
 static bool has_work(const struct run *run)
 {
-    if (!run->job)
+    const struct job *const job = run->open.job;
+    if (!job)
         return false;
-    for (size_t v = 0; v < run->job->video_count; v++) {
-        for (size_t s = 0; run->job->videos[v].parts && s < run->job->plan->segment_count; s++) {
-            if (run->job->videos[v].parts[s].is_there)
+    for (size_t v = 0; v < job->video_count; v++) {
+        for (size_t s = 0; job->videos[v].parts && s < job->plan->segment_count; s++) {
+            if (job->videos[v].parts[s].is_there)
                 return true;
         }
     }
-    for (size_t a = 0; a < run->job->audio_count; a++) {
-        if (run->job->audios[a].part.is_there)
+    for (size_t a = 0; a < job->audio_count; a++) {
+        if (job->audios[a].part.is_there)
             return true;
     }
     return false;
@@ -398,14 +305,14 @@ bool run_job(const struct run_params *params, struct run_result *ret, struct sr_
         remote_is_url(params->manifest->input) || access(params->manifest->input, F_OK) == 0 ||
         sr_fail(err, SR_ERR_NOT_FOUND, "%s: there is no such file", params->manifest->input);
     done = done && notify_check(params->manifest, err) && open_all(&run, err) && work(&run, err);
-    if (run.job)
-        act_join_discard(run.job);
+    if (run.open.job)
+        act_join_discard(run.open.job);
     ret->workspace_kept = run.workspace != NULL;
     if (run.workspace && (done ? !params->keep : !has_work(&run)))
         remove_work(&run, done);
     set_stage(params, done ? RUN_ENDED : RUN_FAILED);
     notify(&run, done, err);
-    job_free(run.job);
+    activity_job_done(&run.open);
     remote_free(run.remote);
     workspace_free(run.workspace);
     sr_budget_free(run.budget);

@@ -1,5 +1,5 @@
-// pipeline/run.h - a whole job in one process: every step in order, segments and audio tracks on a
-// pool of threads.
+// pipeline/run.h - a whole job in one process: its flow, by an engine inside, segments and audio
+// tracks on threads.
 #pragma once
 
 #include <stdatomic.h>
@@ -74,6 +74,6 @@ SR_DEFINE_AUTO_VALUE(run_result, struct run_result, run_result_done);
 // Owns:    fills *ret also on failure; for run_result_done().
 // Errors:  INVALID, EXISTS, INPUT, UNSUPPORTED, STORAGE, VERIFY (nothing is published), CANCELLED (the work is kept), BUSY,
 //          LIMIT, NO_MEMORY, INTERNAL.
-// Threads: one caller; starts and joins `worker_count` threads.
+// Threads: one caller, who runs the flow; starts and joins `worker_count` threads and one more.
 SR_MUST_USE bool run_job(const struct run_params *params, struct run_result *ret,
                          struct sr_err *err);

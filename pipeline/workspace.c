@@ -21,8 +21,10 @@ enum {
 
 #define DAY_US (86400 * INT64_C(1000000))
 
-static const char *const note_names[] = { "probe.json", "plan.json", "report.json", "publish.json",
-                                          NULL };
+static const char *const note_names[] = {
+    "probe.json",    "plan.json",    "report.json",  "publish.json",   "manifest.json",
+    "segments.json", "results.json", "failure.json", "published.json", NULL
+};
 
 struct workspace {
     char *folder;  // or URL, with a slash at its end
@@ -72,7 +74,10 @@ static bool store_file(struct workspace *workspace, const char *path, const char
                        struct sr_err *err)
 {
     char etag[BLOB_ETAG_BYTES];
-    const struct blob_put put = { .key = path, .data = text, .bytes = strlen(text) };
+    struct remote_mark mark;
+    const struct blob_put put = {
+        .key = path, .data = text, .bytes = strlen(text), .attrs = { .meta = remote_mark(&mark) }
+    };
     return workspace->place ? blob_put(&workspace->place->blob, &put, etag, err)
                             : sr_file_store(path, text, strlen(text), err);
 }
@@ -117,7 +122,7 @@ static bool write_holder(int fd, struct sr_err *err)
     return true;
 }
 
-static bool take_lock(struct workspace *workspace, struct sr_err *err)
+static bool take_lock(struct workspace *workspace, bool is_shared, struct sr_err *err)
 {
     sr_auto(char) char *path = path_of(workspace, "lock", "", err);
     if (!path)
@@ -131,7 +136,7 @@ static bool take_lock(struct workspace *workspace, struct sr_err *err)
         }
         if (fd < 0)
             return sr_fail_errno(err, errno, "%s", path);
-        if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        if (flock(fd, (is_shared ? LOCK_SH : LOCK_EX) | LOCK_NB) != 0) {
             const int number = errno;
             if (number == EWOULDBLOCK)
                 (void)fail_busy(fd, workspace->folder, err);
@@ -142,7 +147,7 @@ static bool take_lock(struct workspace *workspace, struct sr_err *err)
         }
         if (is_still(fd, path)) {
             workspace->lock_fd = fd;
-            return write_holder(fd, err);
+            return is_shared || write_holder(fd, err);
         }
         (void)close(fd);  // nothing was written
     }
@@ -271,8 +276,9 @@ bool workspace_open(const struct workspace_params *params, struct workspace **re
     }
     workspace->folder = sr_str_dup(params->folder, err);
     workspace->notes = workspace->folder ? sr_str_dup("", err) : NULL;
-    if (!workspace->notes || !sr_make_folders(params->folder, err) || !take_lock(workspace, err) ||
-        !remove_matching(workspace, is_stale, err))
+    if (!workspace->notes || !sr_make_folders(params->folder, err) ||
+        !take_lock(workspace, params->is_shared, err) ||
+        (!params->is_shared && !remove_matching(workspace, is_stale, err)))
         return sr_err_wrap(err, "workspace");
     *ret_workspace = sr_take(workspace);
     return true;
@@ -357,6 +363,28 @@ bool workspace_note_remove(struct workspace *workspace, const char *name, struct
 {
     sr_auto(char) char *path = path_of(workspace, workspace->notes, name, err);
     return path && unlink_file(workspace, path, err);
+}
+
+bool workspace_note_place(const struct workspace *workspace, const char *name, char **ret_bucket,
+                          char **ret_key, struct sr_err *err)
+{
+    sr_auto(char) char *bucket = NULL, *key = NULL;
+    if (workspace->place) {  // "s3://BUCKET/..."
+        const char *const begin = strstr(workspace->folder, "://") + 3;
+        bucket = sr_strf(err, "%.*s", (int)strcspn(begin, "/"), begin);
+        key = bucket ? path_of(workspace, workspace->notes, name, err) : NULL;
+    } else {
+        char *const whole = realpath(workspace->folder, NULL);
+        if (!whole)
+            return sr_fail_errno(err, errno, "%s", workspace->folder);
+        bucket = whole;
+        key = sr_str_dup(name, err);
+    }
+    if (!key)
+        return false;
+    *ret_bucket = sr_take(bucket);
+    *ret_key = sr_take(key);
+    return true;
 }
 
 const struct blob_place *workspace_place(const struct workspace *workspace)

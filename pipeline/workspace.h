@@ -21,13 +21,15 @@ struct workspace_params {
     struct remote *remote;     // borrowed; NULL where no URL can be
     const char *job;           // names the notes of a job where others work too; NULL: ""
     bool is_ours;              // nobody else puts results here: removal takes all of them
+    bool is_shared;            // a folder: others work there at the same time, all of them so
     int64_t upload_us_max;     // how long an upload of a part may take in a store; 0: a day
     const struct sr_log *log;  // NULL: silent
 };
 
 // Takes the folder's lock and removes what a crash left half-written. A store is shared: there is
 // no lock, results that two jobs make at once are the same, and none is removed here; uploads of
-// parts that began too long ago to be anybody's are aborted.
+// parts that began too long ago to be anybody's are aborted. A folder that is opened as shared keeps
+// away only who wants it alone.
 // Owns:    *ret_workspace is the caller's, for workspace_free(), which gives the lock back. `params` is read during the call only.
 // Errors:  BUSY (another process works there, with its number), STORAGE, DENIED, NO_MEMORY.
 // Threads: open and free by one; all else by any number at once, for different keys.
@@ -61,6 +63,10 @@ SR_MUST_USE bool workspace_read(struct workspace *workspace, const struct worksp
 SR_MUST_USE bool workspace_note_load(struct workspace *workspace, const char *name,
                                      size_t bytes_max, char **ret_text, size_t *ret_bytes,
                                      struct sr_err *err);
+// Where a note is, in the words of a flow: the bucket of a store and a key in it, or the folder's
+// absolute path and a file's name. The caller frees both.
+SR_MUST_USE bool workspace_note_place(const struct workspace *workspace, const char *name,
+                                      char **ret_bucket, char **ret_key, struct sr_err *err);
 SR_MUST_USE bool workspace_note_remove(struct workspace *workspace, const char *name,
                                        struct sr_err *err);
 // Another bucket's parts can only be fetched; NULL: it is a folder.

@@ -87,6 +87,15 @@ bool auth_add(struct auth *auth, const char *access_key, const char *secret, str
     return true;
 }
 
+bool auth_first_key(const struct auth *auth, const char **ret_access_key, const char **ret_secret)
+{
+    if (auth->count == 0)
+        return false;
+    *ret_access_key = auth->keys[0].access_key;
+    *ret_secret = auth->keys[0].secret;
+    return true;
+}
+
 bool auth_has_keys(const struct auth *auth)
 {
     return auth->count > 0;

@@ -23,6 +23,8 @@ SR_DEFINE_AUTO(auth, struct auth, auth_free);
 SR_MUST_USE bool auth_add(struct auth *auth, const char *access_key, const char *secret,
                           struct sr_err *err);
 bool auth_has_keys(const struct auth *auth);
+// The key that was added first, for our own workers to sign with; false: there is none. Borrowed.
+bool auth_first_key(const struct auth *auth, const char **ret_access_key, const char **ret_secret);
 
 struct auth_refusal {
     const char *type;  // AWS's; a literal

@@ -15,6 +15,7 @@ bool config_init(struct config *config, struct sr_err *err)
 {
     *config = (struct config){ .audit = { .bytes_max = 64 << 20, .kept_count = 8 },
                                .history_days = ENGINE_RETENTION_US / CONFIG_DAY_US };
+    config_worker_init(&config->worker);
     config->listen = sr_str_dup("127.0.0.1:8083", err);
     config->region = sr_str_dup("us-east-1", err);
     config->account = sr_str_dup("123456789012", err);
@@ -56,6 +57,7 @@ void config_done(struct config *config)
     free(config->connections);
     free(config->maps);
     config_events_done(&config->events);
+    config_worker_done(&config->worker);
     *config = (struct config){ 0 };
 }
 
@@ -292,7 +294,7 @@ static bool read_root(struct config *config, const struct jx *root, struct sr_er
     static const char *const known[] = { "listen",     "region", "account", "metrics_token",
                                          "keys",       "audit",  "limits",  "lambda",
                                          "lambda_url", "http",   "maps",    "history_days",
-                                         "events",     NULL };
+                                         "events",     "worker", NULL };
     if (!jx_only(root, known, err) || !set_text(root, "listen", &config->listen, err) ||
         !set_text(root, "region", &config->region, err) ||
         !set_text(root, "account", &config->account, err) ||
@@ -311,7 +313,8 @@ static bool read_root(struct config *config, const struct jx *root, struct sr_er
         return jx_fail(root, err, "metrics_token: want %d characters or more", AUTH_SECRET_MIN);
     return read_keys(config, root, err) && read_audit(config, root, err) &&
            read_limits(config, root, err) && read_lambdas(config, root, err) &&
-           read_http(config, root, err) && read_events(config, root, err);
+           read_http(config, root, err) && read_events(config, root, err) &&
+           config_worker_parse(&config->worker, root, err);
 }
 
 bool config_parse(struct config *config, const char *text, size_t bytes, struct sr_err *err)

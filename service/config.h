@@ -5,6 +5,7 @@
 #include "base/jx.h"
 #include "service/auth.h"
 #include "service/config_events.h"
+#include "service/config_worker.h"
 #include "service/server.h"
 
 #define CONFIG_DAY_US ((int64_t)24 * 3600 * 1000000)
@@ -42,6 +43,7 @@ struct config {
     struct config_connection *connections;
     char *maps;  // the folder of distributed maps' items and results
     struct config_events events;
+    struct config_worker worker;
     int64_t history_days;  // how long executions that have ended are kept: 90; 0: for ever
 };
 

@@ -23,6 +23,26 @@ static const struct row {
       "\"https://l/\",\"maps\":\"/m\",\"history_days\":7,\"http\":{\"allow\":[\"h\",\"*.d\"],\"plain\":true,"
       "\"connections\":[{\"arn\":\"a\",\"header\":\"b\",\"value\":\"c\"}]}}",
       SR_OK, NULL },
+    { "everything about events",
+      "{\"events\":{\"secrets\":[\"a-secret-of-the-path\"],\"bearer\":[\"" SECRET
+      "\"],\"basic\":[\"user:" SECRET
+      "\"],\"outputs\":[\"b/p\"],\"sns_topics\":[\"arn\"],\"sns_hosts\":[\"h\"],"
+      "\"job_machine\":\"m\"}}",
+      SR_OK, NULL },
+    { "events of another shape", "{\"events\":[]}", SR_ERR_INVALID, "$.events" },
+    { "an unknown key of events", "{\"events\":{\"secret\":[]}}", SR_ERR_INVALID, "secrets" },
+    { "a short secret of a path", "{\"events\":{\"secrets\":[\"short\"]}}", SR_ERR_INVALID,
+      "$.events.secrets[0]" },
+    { "a secret that is no part of a path", "{\"events\":{\"secrets\":[\"a/secret/of/a/path\"]}}",
+      SR_ERR_INVALID, "$.events.secrets[0]" },
+    { "a token with a space", "{\"events\":{\"bearer\":[\"a token of some length\"]}}",
+      SR_ERR_INVALID, "$.events.bearer[0]" },
+    { "a password without a user", "{\"events\":{\"basic\":[\":a-password-of-16\"]}}",
+      SR_ERR_INVALID, "$.events.basic[0]" },
+    { "a short password", "{\"events\":{\"basic\":[\"user-of-16-letters:short\"]}}", SR_ERR_INVALID,
+      "$.events.basic[0]" },
+    { "an empty place of outputs", "{\"events\":{\"outputs\":[\"\"]}}", SR_ERR_INVALID,
+      "$.events.outputs[0]" },
     { "not JSON", "{", SR_ERR_INVALID, "line 1" },
     { "not an object", "[]", SR_ERR_INVALID, "want an object" },
     { "an unknown key", "{\"regoin\":\"x\"}", SR_ERR_INVALID, "region" },
@@ -40,6 +60,15 @@ static const struct row {
     { "a key without a secret", "{\"keys\":[{\"access_key\":\"AKID1\"}]}", SR_ERR_INVALID,
       "keys[0].secret" },
     { "keys of another shape", "{\"keys\":{\"AKID1\":\"" SECRET "\"}}", SR_ERR_INVALID, "$.keys" },
+    { "workers",
+      "{\"worker\":{\"processes\":2,\"slots\":4,\"light_slots\":2,\"memory_bytes\":1073741824,"
+      "\"task_cpu_s\":9,\"grace_s\":5,\"activities\":\"all\",\"stores\":\"/s.json\"}}",
+      SR_OK, NULL },
+    { "workers without slots for what is light", "{\"worker\":{\"light_slots\":0}}", SR_ERR_INVALID,
+      "$.worker.light_slots" },
+    { "workers with too little memory", "{\"worker\":{\"memory_bytes\":1}}", SR_ERR_INVALID,
+      "memory_bytes" },
+    { "an unknown word for workers", "{\"worker\":{\"slot\":1}}", SR_ERR_INVALID, "slots" },
     { "a function elsewhere", "{\"lambda\":{\"f\":\"file:///etc\"}}", SR_ERR_INVALID, "http" },
     { "a function without a place", "{\"lambda\":{\"f\":1}}", SR_ERR_INVALID, "$.lambda.f" },
     { "a small audit log", "{\"audit\":{\"bytes_max\":1}}", SR_ERR_INVALID, "bytes_max" },
@@ -110,6 +139,35 @@ static void values(void **state)
     assert_string_equal(config.connections[0].value, "c");
     assert_true(auth_has_keys(config.auth));
     assert_true(config_has_secrets(&config));
+    const char *access_key = NULL, *secret = NULL;
+    assert_true(auth_first_key(config.auth, &access_key, &secret));
+    assert_string_equal(access_key, "AKID1");
+    assert_string_equal(secret, SECRET);
+}
+
+static void values_of_workers(void **state)
+{
+    (void)state;
+    static const char text[] = "{\"worker\":{\"processes\":2,\"slots\":4,\"light_slots\":3,"
+                               "\"memory_bytes\":1073741824,\"task_cpu_s\":9,\"grace_s\":5,"
+                               "\"activities\":\"all\",\"stores\":\"/s.json\"}}";
+    struct sr_err err = { 0 };
+    sr_auto(config) struct config config = { 0 };
+    const char *access_key, *secret;
+    sr_assert_ok(config_init(&config, &err), err);
+    assert_int_equal(config.worker.processes, 0);
+    assert_int_equal(config.worker.light_slots, 1);
+    assert_int_equal(config.worker.grace_s, 30);
+    assert_false(auth_first_key(config.auth, &access_key, &secret));
+    sr_assert_ok(config_parse(&config, text, strlen(text), &err), err);
+    assert_int_equal(config.worker.processes, 2);
+    assert_int_equal(config.worker.slots, 4);
+    assert_int_equal(config.worker.light_slots, 3);
+    assert_int_equal(config.worker.memory_bytes, 1 << 30);
+    assert_int_equal(config.worker.task_cpu_s, 9);
+    assert_int_equal(config.worker.grace_s, 5);
+    assert_string_equal(config.worker.activities, "all");
+    assert_string_equal(config.worker.stores, "/s.json");
 }
 
 static void write_file(const char *path, const char *text, mode_t mode)
@@ -166,9 +224,10 @@ static void files(void **state)
 
 int main(void)
 {
-    static struct CMUnitTest tests[SR_TEST_COUNT(rows) + 2];
+    static struct CMUnitTest tests[SR_TEST_COUNT(rows) + 3];
     size_t count = SR_TEST_ADD(tests, rows, each_row);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(values);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(values_of_workers);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(files);
     return sr_test_run(__FILE__, tests, count);
 }

@@ -379,7 +379,9 @@ static struct MHD_Response *make_response(const struct server_call *call,
         free(body);
         return NULL;
     }
-    if (add_to(response, "Content-Type", answer->content_type) &&
+    // Workers know by its name that it takes back what a broken poll would have been given.
+    if (add_to(response, "Server", "splitreel") &&
+        add_to(response, "Content-Type", answer->content_type) &&
         add_to(response, "x-amzn-RequestId", call->id) &&
         add_to(response, "Cache-Control", "no-store") &&
         add_to(response, "X-Content-Type-Options", "nosniff") &&

@@ -196,9 +196,11 @@ static bool may_tell(const struct uploads *uploads, const struct server_request 
 
 // Bodies -----------------------------------------------------------------------------------------
 
-static bool check_later(struct uploads *uploads, struct server_call *call, json_t *message,
+// Takes the message: two threads may not count its references.
+static bool check_later(struct uploads *uploads, struct server_call *call, json_t *taken,
                         const struct server_request *request, struct sr_err *err)
 {
+    sr_auto(json) json_t *message = taken;
     if (atomic_load(&uploads->sns_count) >= UPLOADS_SNS_MAX)
         return sr_fail(err, SR_ERR_BUSY, "too many messages of SNS wait for their certificates");
     struct upload_sns *sns = calloc(1, sizeof *sns);
@@ -206,7 +208,7 @@ static bool check_later(struct uploads *uploads, struct server_call *call, json_
         return sr_fail(err, SR_ERR_NO_MEMORY, "a message");
     *sns = (struct upload_sns){ .call = call, .bytes = request->size };
     sns->body = sr_str_dup(request->body, err);
-    sns->message = json_incref(message);
+    sns->message = sr_take(message);
     atomic_fetch_add(&uploads->sns_count, 1);
     if (sns->body && sr_queue_push(uploads->sns, sns))
         return true;
@@ -230,7 +232,7 @@ static bool take_body(struct uploads *uploads, struct server_call *call,
     if (!jx_parse(request->body, request->size, false, &json, err))
         return false;
     if (sns_is_message(json))
-        return check_later(uploads, call, json, request, err);
+        return check_later(uploads, call, sr_take(json), request, err);
     if (!s3_event_parse(request->body, request->size, &events, err))
         return false;
     for (size_t i = 0; i < events.count; i++) {

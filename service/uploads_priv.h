@@ -86,7 +86,7 @@ struct uploads {
         size_t schedule_count;
         struct upload_flight flights[UPLOADS_FLIGHTS_MAX];
         size_t flight_count;
-        struct upload_message *unsaved;  // STARTED, which the store did not take yet
+        struct upload_message *started;  // STARTED, not noted yet
     } work;                              // the worker's
     struct {
         char *url, *pem;  // the last certificate

@@ -330,20 +330,29 @@ static void no_input(void **state)
     world_end(&world);
 }
 
+#define JOB_RULE                                                                                   \
+    "{\"event_pattern\":{\"source\":[\"aws.s3\"]},"                                                \
+    "\"input_transformer\":{\"InputPathsMap\":{\"k\":\"$.detail.object.key\"}},"                   \
+    "\"target\":{\"job\":{\"version\":1,\"input\":\"s3://in/<k>\",\"output\":\"s3://out/<k>\"}}}"
+
 static void a_job(void **state)
 {
     (void)state;
     struct world world;
     char input[128], machine[] = "flow";
-    world_begin(
-        &world,
-        "{\"event_pattern\":{\"source\":[\"aws.s3\"]},"
-        "\"input_transformer\":{\"InputPathsMap\":{\"k\":\"$.detail.object.key\"}},"
-        "\"target\":{\"job\":{\"version\":1,\"input\":\"s3://in/<k>\",\"output\":\"s3://out/<k>\"}}}");
-    world.config.job_machine = machine;
+    world_begin(&world, MP4_RULE);
+    put_rule(&world, "mp4", JOB_RULE);
+    uploads_reload(world.uploads);  // refused: nobody takes jobs, so the rule before stays
     make_machine(&world, "flow");
+    make_machine(&world, "m");
     tell(&world, BODY("ceph:s3", "a.mp4", "01"), NEW);
     settle(&world);
+    assert_int_equal(executions(&world, "m", NULL, 0), 1);
+    world.config.job_machine = machine;
+    uploads_reload(world.uploads);
+    tell(&world, BODY("ceph:s3", "a.mp4", "02"), NEW);
+    settle(&world);
+    assert_int_equal(executions(&world, "m", NULL, 0), 1);
     assert_int_equal(executions(&world, "flow", input, sizeof input), 1);
     assert_string_equal(
         input, "{\"version\":1,\"input\":\"s3://in/a.mp4\",\"output\":\"s3://out/a.mp4\"}");

@@ -89,9 +89,7 @@ static char *make_machine(const struct uploads *uploads, const struct rule *rule
                           struct sr_err *err)
 {
     const struct uploads_params *const params = &uploads->params;
-    const char *const of_jobs =
-        params->config->job_machine ? params->config->job_machine : "transcode";
-    const char *const name = rule->machine ? rule->machine : of_jobs;
+    const char *const name = rule->machine ? rule->machine : params->config->job_machine;
     return strncmp(name, "arn:", 4) == 0 ? sr_str_dup(name, err)
                                          : sr_strf(err, "arn:aws:states:%s:%s:stateMachine:%s",
                                                    params->region, params->account, name);
@@ -306,23 +304,31 @@ static bool note_started(struct uploads *uploads, const struct upload_message *m
                 SR_I64("event", message->event), SR_TEXT("rule", message->rule),
                 SR_TEXT("execution", message->arn));
     flight->open_count--;
-    if (land(uploads, flight, err))
-        return true;
-    flight->open_count++;
-    return false;
+    return land(uploads, flight, err);
 }
 
-// What the store does not take stays until it does.
+// In one commit. When the store does not take it the flights are forgotten: their events are due
+// still, and a start that was made is met again by its name.
 static bool note_all(struct uploads *uploads, struct sr_err *err)
 {
-    while (uploads->work.unsaved) {
-        struct upload_message *const message = uploads->work.unsaved;
-        if (!note_started(uploads, message, err))
-            return false;
-        uploads->work.unsaved = message->next;
-        upload_message_free(message);
+    sr_auto(sr_db_tx) struct sr_db_tx tx = { 0 };
+    struct upload_message *const first = sr_take(uploads->work.started);
+    if (!first)
+        return true;
+    bool done = job_store_begin(uploads->work.store, &tx, err);
+    for (struct upload_message *at = first; done && at; at = at->next)
+        done = note_started(uploads, at, err);
+    done = done && sr_db_commit(&tx, err);
+    for (struct upload_message *at = first, *next; at; at = next) {
+        struct upload_flight *const flight = done ? NULL : find_flight(uploads, at->event);
+        next = at->next;
+        if (flight) {
+            *flight = (struct upload_flight){ 0 };
+            uploads->work.flight_count--;
+        }
+        upload_message_free(at);
     }
-    return true;
+    return done;
 }
 
 static struct upload_message *take_messages(struct uploads *uploads, bool *ret_reload)
@@ -344,8 +350,8 @@ static bool take_all(struct uploads *uploads, struct upload_message *first, stru
     for (struct upload_message *next; first; first = next) {
         next = first->next;
         if (first->kind == MESSAGE_STARTED) {
-            first->next = uploads->work.unsaved;
-            uploads->work.unsaved = first;
+            first->next = uploads->work.started;
+            uploads->work.started = first;
             continue;
         }
         if (done)
@@ -371,6 +377,13 @@ static bool load_rules(struct uploads *uploads, struct sr_err *err)
                  SR_TEXT("place", faults.items[i].place), SR_TEXT("why", faults.items[i].message));
     if (faults.count)
         return faults_fail(&faults, err);
+    for (size_t i = 0; i < rules.count; i++) {
+        if (rules.items[i]->target == RULE_JOB && !params->config->job_machine)
+            return sr_fail(err, SR_ERR_INVALID,
+                           "rule %s starts a job: the configuration must name the state machine "
+                           "of jobs, events.job_machine",
+                           rules.items[i]->name);
+    }
     const struct rules before = uploads->work.rules;
     uploads->work.rules = rules;
     rules = before;
@@ -508,9 +521,9 @@ void uploads_free(struct uploads *uploads)
     if (!uploads)
         return;
     uploads_stop(uploads);
-    for (struct upload_message *next; uploads->work.unsaved; uploads->work.unsaved = next) {
-        next = uploads->work.unsaved->next;
-        upload_message_free(uploads->work.unsaved);
+    for (struct upload_message *next; uploads->work.started; uploads->work.started = next) {
+        next = uploads->work.started->next;
+        upload_message_free(uploads->work.started);
     }
     sr_queue_free(uploads->sns);
     uploads_drop_schedules(uploads);

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -69,12 +70,15 @@ bool blob_dir_open_reader(void *self, const char *key, const char *if_match, str
 
 // Writing ----------------------------------------------------------------------------------------
 
+enum { BEHIND_BYTES = 8 << 20 };
+
 struct dir_writer {
     struct blob_dir_file file;
     struct blob_pairs meta;
     char *content_type, *cache_control;
     bool if_absent;
     uint64_t written;
+    uint64_t sent;  // of these, on their way to the disk
 };
 
 static bool writer_write(void *self, const void *data, size_t bytes, struct sr_err *err)
@@ -83,6 +87,12 @@ static bool writer_write(void *self, const void *data, size_t bytes, struct sr_e
     if (!blob_dir_write(writer->file.fd, data, bytes, err))
         return false;
     writer->written += bytes;
+    if (writer->written - writer->sent >= BEHIND_BYTES) {
+        // so that the disk works while the rest still comes; fsync() later reports what fails
+        (void)sync_file_range(writer->file.fd, (off_t)writer->sent,
+                              (off_t)(writer->written - writer->sent), SYNC_FILE_RANGE_WRITE);
+        writer->sent = writer->written;
+    }
     return true;
 }
 

@@ -18,7 +18,7 @@ enum blob_s3_style {
 
 // How the body of an object or part is covered by the request's signature.
 enum blob_s3_payload {
-    BLOB_S3_PAYLOAD_AUTO,      // signed over plain http, not over TLS
+    BLOB_S3_PAYLOAD_AUTO,      // signed over plain http, unless its MD5 is; not over TLS
     BLOB_S3_PAYLOAD_SIGNED,    // its SHA-256, made before the first byte goes out
     BLOB_S3_PAYLOAD_UNSIGNED,  // not at all
     BLOB_S3_PAYLOAD_CHUNKED,   // in chunks, each with a signature ("aws-chunked")

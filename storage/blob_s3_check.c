@@ -117,8 +117,14 @@ static bool hash_md5(struct blob_s3_call *call, struct sr_err *err)
     return add_base64(digest, SR_MD5_BYTES, call->md5_base64, err);
 }
 
+static bool has_md5(const struct blob_s3_call *call)
+{
+    return call->with_md5 || (call->is_content && !blob_s3_checksum_element(call->s3));
+}
+
 // Who signs nothing needs no hash. Over TLS nobody can change the body, so that it need not be read
-// once more before it is sent.
+// once more before it is sent; nor where its MD5 is a signed header: whoever wants to change it
+// would need other bytes of the same MD5.
 static enum blob_s3_payload payload_of(const struct blob_s3_call *call)
 {
     const struct blob_s3 *const s3 = call->s3;
@@ -128,7 +134,8 @@ static enum blob_s3_payload payload_of(const struct blob_s3_call *call)
         return BLOB_S3_PAYLOAD_UNSIGNED;
     if (asked == BLOB_S3_PAYLOAD_CHUNKED && call->is_content)
         return BLOB_S3_PAYLOAD_CHUNKED;
-    return tls && asked == BLOB_S3_PAYLOAD_AUTO ? BLOB_S3_PAYLOAD_UNSIGNED : BLOB_S3_PAYLOAD_SIGNED;
+    return asked == BLOB_S3_PAYLOAD_AUTO && (tls || has_md5(call)) ? BLOB_S3_PAYLOAD_UNSIGNED
+                                                                   : BLOB_S3_PAYLOAD_SIGNED;
 }
 
 static bool add_payload_hash(struct blob_s3_call *call, struct sr_err *err)
@@ -156,7 +163,7 @@ static bool add_payload_hash(struct blob_s3_call *call, struct sr_err *err)
 
 bool blob_s3_hash_body(struct blob_s3_call *call, struct sr_err *err)
 {
-    const bool md5 = call->with_md5 || (call->is_content && !blob_s3_checksum_element(call->s3));
+    const bool md5 = has_md5(call);
     if (!add_payload_hash(call, err))
         return false;
     // Not with chunks: each is signed with its own digest, and servers do not agree what the header

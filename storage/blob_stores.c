@@ -70,7 +70,7 @@ bool blob_stores_new(const struct blob_stores_params *params, struct blob_stores
         return false;
     }
     sr_auto(blob_stores) struct blob_stores *stores = fresh;
-    if (!open_clients(stores, err))
+    if (!params->open && !open_clients(stores, err))
         return false;
     *ret = sr_take(stores);
     return true;
@@ -106,6 +106,8 @@ struct http *blob_stores_http(struct blob_stores *stores)
 
 struct http_stats blob_stores_stats(struct blob_stores *stores)
 {
+    if (!stores->http)
+        return (struct http_stats){ 0 };
     const struct http_stats one = http_stats(stores->http), two = http_stats(stores->http_outside);
     return (struct http_stats){
         .requests = one.requests + two.requests,
@@ -284,9 +286,13 @@ bool blob_stores_open(struct blob_stores *stores, const char *url, enum blob_pla
     sr_auto(blob_place) struct blob_place place = { 0 };
     bool done;
     const char *colon = strstr(url, "://");
-    if (has_scheme(url, "s3")) {
+    const bool is_far =
+        has_scheme(url, "s3") || has_scheme(url, "http") || has_scheme(url, "https");
+    if (is_far && stores->params.open) {
+        done = stores->params.open(stores->params.open_self, url, use, &place, err);
+    } else if (has_scheme(url, "s3")) {
         done = open_s3(stores, url + 5, use, &place, err);
-    } else if (has_scheme(url, "http") || has_scheme(url, "https")) {
+    } else if (is_far) {
         done = open_http(stores, url, use, &place, err);
     } else if (has_scheme(url, "file")) {
         sr_auto(sr_str) struct sr_str path = { 0 };

@@ -23,27 +23,6 @@ struct blob_store_config {
     bool no_sign;  // --no-sign-request
 };
 
-struct blob_stores_params {
-    const struct blob_store_config *store;
-    size_t store_count;
-    bool allow_private;  // http(s) inputs may be at private addresses; endpoints of configured
-                         // stores always may
-    const char *const *allow;  // ends with NULL, may be NULL: see struct http_policy
-    const char *(*env)(void *self, const char *name);  // NULL: the process's
-    void *env_self;
-    const struct http_params *http;  // its times and tries are taken; NULL: the usual ones
-    const struct sr_clock *clock;
-    const struct sr_log *log;
-    const struct sr_cancel *cancel;
-};
-
-// Owns:    the caller frees *ret; params and what they point to are borrowed until then.
-// Threads: any.
-SR_MUST_USE bool blob_stores_new(const struct blob_stores_params *params, struct blob_stores **ret,
-                                 struct sr_err *err);
-void blob_stores_free(struct blob_stores *stores);
-SR_DEFINE_AUTO(blob_stores, struct blob_stores, blob_stores_free);
-
 struct blob_place {
     struct blob blob;  // of the stores, or closed with the place
     char *key;         // "": the whole bucket or folder
@@ -57,6 +36,32 @@ enum blob_place_use {
     BLOB_PLACE_WRITE,  // one object; missing folders are made
     BLOB_PLACE_LIST,   // what is below; of a folder's path the folder itself
 };
+
+struct blob_stores_params {
+    const struct blob_store_config *store;
+    size_t store_count;
+    bool allow_private;  // http(s) inputs may be at private addresses; endpoints of configured
+                         // stores always may
+    const char *const *allow;  // ends with NULL, may be NULL: see struct http_policy
+    const char *(*env)(void *self, const char *name);  // NULL: the process's
+    void *env_self;
+    const struct http_params *http;  // its times and tries are taken; NULL: the usual ones
+    const struct sr_clock *clock;
+    const struct sr_log *log;
+    const struct sr_cancel *cancel;
+    // Opens s3, http and https places instead: of a process that has no network of its own. NULL:
+    // we do.
+    bool (*open)(void *self, const char *url, enum blob_place_use use, struct blob_place *ret_place,
+                 struct sr_err *err);
+    void *open_self;
+};
+
+// Owns:    the caller frees *ret; params and what they point to are borrowed until then.
+// Threads: any.
+SR_MUST_USE bool blob_stores_new(const struct blob_stores_params *params, struct blob_stores **ret,
+                                 struct sr_err *err);
+void blob_stores_free(struct blob_stores *stores);
+SR_DEFINE_AUTO(blob_stores, struct blob_stores, blob_stores_free);
 
 // "s3://bucket/key" (the key as it is, nothing decoded), "http://...", "https://...",
 // "file:///path", a path.

@@ -13,9 +13,10 @@
 
 enum {
     PIECE_BYTES = 1 << 20,
-    CACHE_BYTES = 12 << 20,
+    CACHE_BYTES = 16 << 20,
     BLOCK_BYTES = 512 << 10,
-    POLL_MS = 200,  // how late a pipe notices that it was cancelled
+    PART_BYTES = 8 << 20,  // four of them in memory; Ceph stores stripes of 4 MiB
+    POLL_MS = 200,         // how late a pipe notices that it was cancelled
 };
 #define COPY_BYTES_MAX (5ULL << 30)  // Spec: S3 "CopyObject": objects up to 5 GB in one operation
 #define COPY_PART_BYTES (512ULL << 20)  // of 10,000 parts 5 TiB come to 525 MiB each
@@ -128,7 +129,7 @@ static bool open_target(const struct blob_place *to, const struct blob_attrs *at
                                               .attrs = *attrs,
                                               .cancel = cancel,
                                               .bytes_expected = bytes,
-                                              .part_bytes = BLOB_PART_BYTES_MIN };
+                                              .part_bytes = PART_BYTES };
     return blob_write_open(&params, ret, err);
 }
 
@@ -137,7 +138,7 @@ static bool small_through_memory(const struct blob_place *from, const struct blo
                                  const struct blob_place *to, const struct blob_attrs *attrs,
                                  const struct blob_cp_params *params, struct sr_err *err)
 {
-    const size_t bytes = (size_t)info->bytes;  // at most BLOB_PART_BYTES_MIN
+    const size_t bytes = (size_t)info->bytes;  // at most PART_BYTES
     size_t got = 0;
     char etag[BLOB_ETAG_BYTES];
     sr_auto(char) char *data = malloc(bytes + 1);
@@ -160,7 +161,7 @@ static bool through_memory(const struct blob_place *from, const struct blob_info
                            const struct blob_place *to, const struct blob_attrs *attrs,
                            const struct blob_cp_params *params, struct sr_err *err)
 {
-    if (info->bytes <= BLOB_PART_BYTES_MIN)
+    if (info->bytes <= PART_BYTES)
         return small_through_memory(from, info, to, attrs, params, err);
     sr_auto(blob_cache) struct blob_cache *cache = NULL;
     sr_auto(sr_reader) struct sr_reader reader = { 0 };

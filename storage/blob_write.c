@@ -7,7 +7,11 @@
 #include "base/str.h"
 #include "base/thread.h"
 
-enum { THREADS = 4, GROW_AFTER_PARTS = 1000, HELD_BYTES_MAX = 1 << 20 };
+enum {
+    PARTS_ON_THE_WAY = 3,  // of a writer with a budget of its own
+    GROW_AFTER_PARTS = 1000,
+    HELD_BYTES_MAX = 1 << 20,
+};
 
 struct buffer {
     char *data;
@@ -26,7 +30,8 @@ struct writer {
     struct sr_budget *budget, *own_budget;
     struct sr_pool *pool, *own_pool;
     const struct sr_cancel *cancel;
-    struct buffer head;         // part 1
+    struct buffer head;         // part 1, while it is kept
+    bool head_sent;             // as the other parts: nobody may rewrite it
     struct buffer now;          // the part that is being filled
     uint32_t number;            // of it; 1: still the head
     struct blob_upload upload;  // id NULL: not begun
@@ -38,6 +43,8 @@ struct writer {
         struct blob_parts parts;  // that are up, in any order
         unsigned on_the_way;
         struct sr_err failure;
+        struct buffer spare[PARTS_ON_THE_WAY];  // sent: fresh memory costs more than a copy into it
+        size_t spare_count;
     } synced;  // under `lock`
 };
 
@@ -55,6 +62,63 @@ uint64_t blob_write_part_bytes(uint64_t part_bytes, uint32_t number)
     return bytes < BLOB_PART_BYTES_MAX ? bytes : BLOB_PART_BYTES_MAX;
 }
 
+// Buffers ----------------------------------------------------------------------------------------
+
+// Where the budget is shared, what is kept here would be memory that others have paid for.
+static void give_buffer(struct writer *writer, struct buffer *buffer)
+{
+    sr_lock(&writer->lock);
+    const bool keep = writer->own_budget && writer->synced.spare_count < PARTS_ON_THE_WAY;
+    if (keep) {
+        writer->synced.spare[writer->synced.spare_count] = *buffer;
+        writer->synced.spare[writer->synced.spare_count++].bytes = 0;
+    }
+    sr_unlock(&writer->lock);
+    if (!keep)
+        free(buffer->data);
+    *buffer = (struct buffer){ 0 };
+}
+
+static struct buffer take_buffer(struct writer *writer)
+{
+    struct buffer buffer = { 0 };
+    sr_lock(&writer->lock);
+    if (writer->synced.spare_count)
+        buffer = writer->synced.spare[--writer->synced.spare_count];
+    sr_unlock(&writer->lock);
+    return buffer;
+}
+
+static void free_spares(struct writer *writer)
+{
+    for (struct buffer buffer = take_buffer(writer); buffer.data; buffer = take_buffer(writer))
+        free(buffer.data);
+}
+
+// Room for at least one byte more, at most `limit` in all: small objects take little memory.
+static bool make_room(struct writer *writer, struct buffer *buffer, uint64_t limit,
+                      struct sr_err *err)
+{
+    if (!buffer->data && writer->number > 1)
+        *buffer = take_buffer(writer);
+    if (!buffer->bytes && buffer->capacity && buffer->capacity < limit) {  // parts have grown
+        free(buffer->data);
+        *buffer = (struct buffer){ 0 };
+        free_spares(writer);
+    }
+    if (buffer->bytes < buffer->capacity)
+        return true;
+    uint64_t capacity = buffer->capacity ? (uint64_t)buffer->capacity * 4 : 256 << 10;
+    if (capacity > limit || writer->number > 1)
+        capacity = limit;
+    char *larger = realloc(buffer->data, (size_t)capacity);
+    if (!larger)
+        return sr_fail(err, SR_ERR_NO_MEMORY, "a part of %llu bytes", (unsigned long long)capacity);
+    buffer->data = larger;
+    buffer->capacity = (size_t)capacity;
+    return true;
+}
+
 // Uploading --------------------------------------------------------------------------------------
 
 static void upload_task(void *arg, size_t thread_index)
@@ -67,7 +131,7 @@ static void upload_task(void *arg, size_t thread_index)
     bool done = sr_cancel_check(writer->cancel, &err) &&
                 blob_upload_part(&writer->blob, &writer->upload, task->number, task->buffer.data,
                                  task->buffer.bytes, &part, &err);
-    free(task->buffer.data);
+    give_buffer(writer, &task->buffer);
     sr_budget_give(writer->budget, task->ticket);
     sr_lock(&writer->lock);
     done = done && blob_parts_add(&writer->synced.parts, &part, &err);
@@ -137,22 +201,6 @@ static bool send_now(struct writer *writer, struct sr_err *err)
 
 // Filling ----------------------------------------------------------------------------------------
 
-// Room for at least one byte more, at most `limit` in all: small objects take little memory.
-static bool make_room(struct buffer *buffer, uint64_t limit, struct sr_err *err)
-{
-    if (buffer->bytes < buffer->capacity)
-        return true;
-    uint64_t capacity = buffer->capacity ? (uint64_t)buffer->capacity * 4 : 256 << 10;
-    if (capacity > limit)
-        capacity = limit;
-    char *larger = realloc(buffer->data, (size_t)capacity);
-    if (!larger)
-        return sr_fail(err, SR_ERR_NO_MEMORY, "a part of %llu bytes", (unsigned long long)capacity);
-    buffer->data = larger;
-    buffer->capacity = (size_t)capacity;
-    return true;
-}
-
 static uint64_t limit_of(const struct writer *writer)
 {
     const uint64_t bytes = writer->is_steady
@@ -170,7 +218,12 @@ static bool writer_write(void *self, const void *data, size_t bytes, struct sr_e
         struct buffer *buffer = writer->number == 1 ? &writer->head : &writer->now;
         const uint64_t limit = limit_of(writer);
         if (buffer->bytes == limit) {
-            if (writer->number > 1 && !send_now(writer, err))
+            if (!writer->head_bytes && writer->number == 1) {
+                writer->now = writer->head;
+                writer->head = (struct buffer){ 0 };
+                writer->head_sent = true;
+            }
+            if (writer->now.bytes && !send_now(writer, err))
                 return false;
             if (writer->number == BLOB_PARTS_MAX)
                 return sr_fail(err, SR_ERR_LIMIT, "an object of more than %d parts",
@@ -178,7 +231,7 @@ static bool writer_write(void *self, const void *data, size_t bytes, struct sr_e
             writer->number++;
             continue;
         }
-        if (!make_room(buffer, limit, err))
+        if (!make_room(writer, buffer, limit, err))
             return false;
         const size_t room = buffer->capacity - buffer->bytes;
         const size_t some = room < bytes ? room : bytes;
@@ -231,14 +284,15 @@ static bool send_rest(struct writer *writer, struct sr_err *err)
         return false;
     struct blob_part part;
     if (!begin_upload(writer, err) ||
-        !blob_upload_part(&writer->blob, &writer->upload, 1, writer->head.data, writer->head.bytes,
-                          &part, err))
+        (!writer->head_sent &&
+         !blob_upload_part(&writer->blob, &writer->upload, 1, writer->head.data, writer->head.bytes,
+                           &part, err)))
         return false;
     wait_for_tasks(writer);
     if (!check_failure(writer, err))
         return false;
     struct blob_parts *parts = &writer->synced.parts;  // ours alone: nothing is on its way
-    if (!blob_parts_add(parts, &part, err))
+    if (!writer->head_sent && !blob_parts_add(parts, &part, err))
         return false;
     qsort(parts->item, parts->count, sizeof(parts->item[0]), by_number);
     uint64_t bytes = 0;
@@ -285,6 +339,7 @@ static void writer_discard(void *self)
     blob_upload_done(&writer->upload);
     blob_parts_done(&writer->synced.parts);
     blob_pairs_done(&writer->meta);
+    free_spares(writer);
     free(writer->head.data);
     free(writer->now.data);
     free(writer->content_type);
@@ -307,6 +362,7 @@ bool blob_write_seal(struct sr_writer *sealed, struct sr_err *err)
         return true;
     if (!send_rest(writer, err))
         return false;
+    free_spares(writer);
     free(writer->head.data);
     writer->head = (struct buffer){ 0 };
     return true;
@@ -361,12 +417,12 @@ static bool fill(struct writer *writer, const struct blob_write_params *params, 
     if (!writer->key || !copy_attrs(writer, &params->attrs, err))
         return false;
     if (!writer->budget) {
-        if (!sr_budget_new(4 * writer->part_bytes, &writer->own_budget, err))
+        if (!sr_budget_new(PARTS_ON_THE_WAY * writer->part_bytes, &writer->own_budget, err))
             return false;
         writer->budget = writer->own_budget;
     }
     if (!writer->pool) {
-        if (!sr_pool_new("upload", THREADS, &writer->own_pool, err))
+        if (!sr_pool_new("upload", PARTS_ON_THE_WAY, &writer->own_pool, err))
             return false;
         writer->pool = writer->own_pool;
     }

@@ -18,14 +18,14 @@ struct blob_write_params {
         part_bytes;  // of the first parts; 0: BLOB_WRITE_PART_BYTES; at least BLOB_PART_BYTES_MIN
     uint64_t bytes_expected;  // when the length is known: parts of one size are then enough; 0: not
     struct sr_budget
-        *budget;           // parts on their way draw on it; NULL: four parts of this writer's own
-    struct sr_pool *pool;  // that uploads; NULL: four threads of its own
+        *budget;           // parts on their way draw on it; NULL: three parts of this writer's own
+    struct sr_pool *pool;  // that uploads; NULL: three threads of its own
     const struct sr_cancel *cancel;
 };
 
-// The first part stays in memory until the end; each other is sent when it is full, several at
-// once. write() waits when the budget is spent: that is the back-pressure. Memory: two parts and
-// the budget. Parts grow, twice as large after every 1,000, so that 10,000 hold 5 TiB; with an
+// The first part stays in memory until the end when it has a head that may change; each other is
+// sent when it is full, several at once. write() waits when the budget is spent: that is the
+// back-pressure. Memory: the budget, the part that is being filled, and the head's. Parts grow, twice as large after every 1,000, so that 10,000 hold 5 TiB; with an
 // expected length they stay of the size that needs at most 9,000. What fits
 // into the first part is put at once, without an upload. discard() before publish() aborts the
 // upload. Where the store has a writer of its own (a folder), that is taken.

@@ -409,9 +409,44 @@ static void expected_length(void **state)
     free(data);
 }
 
+// Without a head the first part goes up like the others, and buffers are used again.
+static void without_a_head(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+    struct wall wall;
+    const struct blob blob = begin(&wall);
+    sr_auto(char) char *data = pattern(10 * PART + 1);
+    struct blob_write_params params = params_of(&blob);
+    params.head_bytes = 0;
+    {
+        sr_auto(sr_writer) struct sr_writer writer = { 0 };
+        sr_assert_ok(blob_write_open(&params, &writer, &err), err);
+        sr_assert_ok(write_pieces(&writer, data, 10 * PART + 1, PART - 1, &err), err);
+        sr_assert_fails(writer.ops->rewrite_head(writer.self, 0, "moov", 4, &err), SR_ERR_INVALID,
+                        err);
+        sr_assert_ok(writer.ops->publish(writer.self, &err), err);
+    }
+    sr_auto(char) char *got = NULL;
+    size_t bytes;
+    sr_assert_ok(blob_load(&blob, "out.mp4", 64 << 20, &got, &bytes, &err), err);
+    assert_int_equal(bytes, 10 * PART + 1);
+    assert_true(memcmp(got, data, bytes) == 0);
+    assert_int_equal(wall.parts, 11);
+
+    atomic_store(&wall.fail_part, 1);
+    params.key = "other";
+    {
+        sr_auto(sr_writer) struct sr_writer writer = { 0 };
+        sr_assert_ok(blob_write_open(&params, &writer, &err), err);
+        sr_assert_fails(write_pieces(&writer, data, 10 * PART, PART, &err), SR_ERR_NETWORK, err);
+    }
+    end(&wall);
+}
+
 int main(void)
 {
-    static struct CMUnitTest tests[SR_TEST_COUNT(rows) + 8];
+    static struct CMUnitTest tests[SR_TEST_COUNT(rows) + 9];
     size_t count = SR_TEST_ADD(tests, rows, each_row);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(sealed);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(discarded);
@@ -421,5 +456,6 @@ int main(void)
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(taken_key);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(part_sizes);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(expected_length);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(without_a_head);
     return sr_test_run(__FILE__, tests, count);
 }

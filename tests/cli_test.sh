@@ -48,6 +48,13 @@ manifest()
     status 0 "${run[@]}" --manifest mf.json --progress none && [ "$(pictures mf/one-frame-tail-v.mp4)" = 251 ]
 }
 
+# What a copy of an object has no use for is not loaded (transcode/media_libs.h).
+libav_when_needed()
+{
+    LD_DEBUG=files status 0 "$SPLITREEL" ls . && says libcurl && ! grep -q libav err.txt || complain 'ls loads libav' || return
+    LD_DEBUG=files status 0 "$SPLITREEL" probe "$in" && says libavformat
+}
+
 # Refused: 2 ----------------------------------------------------------------------------------------
 existing_is_untouched()
 {
@@ -284,6 +291,7 @@ try 'cli: --json' report_on_stdout
 try 'cli: --progress json' progress_json
 try 'cli: -y' overwritten_with_y
 try 'cli: --manifest' manifest
+try 'cli: libav is loaded when it is needed' libav_when_needed
 try 'cli: an existing output stays' existing_is_untouched
 try 'cli: usage is 2' usage
 try 'cli: the input is no output' input_is_output

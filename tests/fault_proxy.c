@@ -12,8 +12,17 @@
 
 #include "base/thread.h"
 
-enum { CONNECTIONS_MAX = 4096, PIECE = 64 << 10, SLOW_PIECE = 4 << 10, LATENCY_MS = 4 };
-enum { READER_MS = 1, WRONG_BYTES = 7, LENGTH_TEXT = 32 };
+enum {
+    CONNECTIONS_MAX = 4096,
+    PIECE = 64 << 10,
+    SLOW_PIECE = 4 << 10,
+    LATENCY_MS = 4,
+    FAR_MS = 50,
+    READER_MS = 1,
+    READER_PIECE = 16 << 10,
+    WRONG_BYTES = 7,
+    LENGTH_TEXT = 32,
+};
 
 struct connection {
     struct fault_proxy *proxy;
@@ -130,11 +139,12 @@ static bool pass(struct connection *connection, bool in)
     const int to = in ? connection->server : connection->client;
     uint64_t *count = in ? &connection->in : &connection->out;
     char data[PIECE + LENGTH_TEXT + 1];
-    const bool slow = plan->fault == FAULT_SLOW || plan->fault == FAULT_READER;
     const bool ends = plan->fault == (in ? FAULT_RESET_IN : FAULT_RESET_OUT) ||
                       plan->fault == (in ? FAULT_STALL_IN : FAULT_STALL_OUT) ||
                       (!in && plan->fault == FAULT_CUT);
-    size_t room = slow ? SLOW_PIECE : PIECE;
+    size_t room = plan->fault == FAULT_SLOW     ? SLOW_PIECE
+                  : plan->fault == FAULT_READER ? READER_PIECE
+                                                : PIECE;
     if (ends && plan->bytes - *count < room)
         room = (size_t)(plan->bytes - *count);
     if (room == 0) {
@@ -151,6 +161,8 @@ static bool pass(struct connection *connection, bool in)
         return false;
     if (plan->fault == FAULT_LATENCY)
         wait_ms(connection, LATENCY_MS);
+    if (in && plan->fault == FAULT_FAR)
+        wait_ms(connection, FAR_MS);
     data[n] = '\0';
     if (in && n > 4)  // a request begins a piece: the next comes after the answer
         connection->is_get = memcmp(data, "GET ", 4) == 0;
@@ -174,7 +186,7 @@ static void carry(struct connection *connection)
     if (connection->server < 0)
         return;
     if (connection->plan.fault == FAULT_READER) {
-        const int window = SLOW_PIECE;
+        const int window = READER_PIECE;
         setsockopt(connection->client, SOL_SOCKET, SO_RCVBUF, &window, sizeof(window));
         setsockopt(connection->server, SOL_SOCKET, SO_RCVBUF, &window, sizeof(window));
     }

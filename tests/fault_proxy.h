@@ -21,6 +21,7 @@ enum fault {
     FAULT_STALL_OUT,  // after `bytes` from the server
     FAULT_FLIP_IN,    // one bit of the client's byte number `bytes` is turned
     FAULT_LATENCY,    // 4 ms before each piece that is passed on
+    FAULT_FAR,        // 50 ms before each piece of the client's
     FAULT_SLOW,       // small pieces
     FAULT_READER,     // small pieces, each taken late and through a small window
     FAULT_LONGER,     // Content-Length of what a GET gives says some bytes more than come

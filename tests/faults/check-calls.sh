@@ -1,11 +1,11 @@
 #!/bin/bash
-# tests/faults/check-calls.sh BUILD - every function that base/, transcode/ and pipeline/ call from
+# tests/faults/check-calls.sh BUILD - every function that base/, statemachine/, transcode/ and pipeline/ call
 # outside is wrapped by the sweep, or listed in exempt.txt as one that need not be.
 set -u
 here=$(dirname "${BASH_SOURCE[0]}")
 build=${1:?the folder of a build}
 
-archives=("$build"/lib{base,transcode,pipeline}.a)
+archives=("$build"/lib{base,statemachine,transcode,pipeline}.a)
 defined=$(nm --defined-only "${archives[@]}" 2>/dev/null | awk 'NF == 3 { print $3 }' | sort -u)
 called=$(nm --undefined-only "${archives[@]}" 2>/dev/null | awk '$1 == "U" { print $2 }' | sort -u)
 patterns=$(sed -E 's/#.*//; /^\s*$/d' "$here/exempt.txt" | tr -s ' \n' '\n' | sed 's/.*/^&$/')

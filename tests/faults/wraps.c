@@ -90,6 +90,7 @@ WRAP(int, rmdir, (const char *path), (path), BY_ERRNO(EIO));
 WRAP(int, unlink, (const char *path), (path), BY_ERRNO(EIO));
 WRAP(int, remove, (const char *path), (path), BY_ERRNO(EIO));
 WRAP(char *, mkdtemp, (char *path), (path), (errno = EIO, NULL));
+WRAP(char *, realpath, (const char *path, char *resolved), (path, resolved), (errno = EIO, NULL));
 WRAP(int, rename, (const char *from, const char *to), (from, to), BY_ERRNO(EIO));
 WRAP(int, renameat2, (int at, const char *from, int to_at, const char *to, unsigned flags), (at, from, to_at, to, flags), BY_ERRNO(EIO));
 WRAP(int, utimensat, (int at, const char *path, const struct timespec times[2], int flags), (at, path, times, flags), BY_ERRNO(EIO));

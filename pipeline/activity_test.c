@@ -1,0 +1,461 @@
+// Activities as workers call them: every task in another slot, told by references alone.
+#include "base/test.h"
+
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/str.h"
+#include "pipeline/activity.h"
+#include "pipeline/run.h"
+#include "pipeline/workspace.h"
+#include "transcode/media_log.h"
+
+enum { SEGMENTS = 4 };
+
+static char folder[64];  // of this program, with the source
+
+static void command(const char *format, ...) SR_PRINTF(1, 2);
+static void command(const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    assert_true(vsnprintf(text, sizeof(text), format, args) < (int)sizeof(text));
+    va_end(args);
+    if (system(text) != 0)
+        fail_msg("%s", text);
+}
+
+static int make_source(void **state)
+{
+    (void)state;
+    media_log_init();
+    sr_test_folder(folder);
+    command("ffmpeg -v error -nostdin -f lavfi -i testsrc2=s=96x64:r=25:d=4 -f lavfi -i "
+            "sine=d=4 -c:v libx264 -preset ultrafast -g 25 -bf 2 -threads 1 -c:a aac '%s/in.mp4'",
+            folder);
+    return 0;
+}
+
+static int remove_source(void **state)
+{
+    (void)state;
+    sr_test_folder_done(folder);
+    return 0;
+}
+
+// Two slots, as two workers have them: they share nothing but the workspace.
+struct world {
+    struct activity_slot *slots[2];
+    size_t next;
+    char workspace[128];
+    uint64_t frames_told;
+};
+
+static void on_progress(void *self, const json_t *event)
+{
+    struct world *const world = self;
+    const json_t *const frames = json_object_get(event, "frames");
+    if (frames)
+        world->frames_told = (uint64_t)json_integer_value(frames);
+}
+
+// `more`: members of the manifest, with single quotes.
+static void open_world(struct world *world, const char *name, const char *more)
+{
+    struct sr_err err = { 0 };
+    const bool is_pipe = strcmp(name, "-") == 0;
+    *world = (struct world){ 0 };
+    snprintf(world->workspace, sizeof(world->workspace), "%s/ws-%s", folder, name);
+    sr_assert_ok(sr_make_folders(world->workspace, &err), err);
+    sr_auto(char) char *text =
+        sr_strf(&err,
+                "{'version':1,'input':'%s/in.mp4','output':'%s%s%s',"
+                "'segments':{'target':'1s'}%s%s}",
+                folder, is_pipe ? "" : folder, is_pipe ? "" : "/", name, *more ? "," : "", more);
+    for (char *c = text; *c; c++) {
+        if (*c == '\'')
+            *c = '"';
+    }
+    sr_auto(char) char *path = sr_strf(&err, "%s/manifest.json", world->workspace);
+    sr_assert_ok(sr_file_store(path, text, strlen(text), &err), err);
+    const struct activity_env env = { .progress = on_progress, .progress_self = world };
+    for (size_t i = 0; i < 2; i++)
+        sr_assert_ok(activity_slot_new(&env, &world->slots[i], &err), err);
+}
+
+static void close_world(struct world *world)
+{
+    activity_slot_free(world->slots[0]);
+    activity_slot_free(world->slots[1]);
+}
+
+// Parameters with a "job"; `more`: members with single quotes.
+static json_t *params_of(const struct world *world, const char *more)
+{
+    struct sr_err err = { 0 };
+    sr_auto(char) char *text = sr_strf(&err, "{'job':{'id':'job-1','workspace':'%s'}%s%s}",
+                                       world->workspace, *more ? "," : "", more);
+    json_t *params = NULL;
+    for (char *c = text; *c; c++) {
+        if (*c == '\'')
+            *c = '"';
+    }
+    sr_assert_ok(jx_parse(text, strlen(text), false, &params, &err), err);
+    return params;
+}
+
+static bool act(struct world *world, const char *name, const char *more, json_t **ret,
+                struct sr_err *err)
+{
+    sr_auto(json) json_t *params = params_of(world, more);
+    return activity_run(world->slots[world->next++ % 2], name, params, ret, err);
+}
+
+static json_t *act_ok(struct world *world, const char *name, const char *more)
+{
+    struct sr_err err = { 0 };
+    json_t *result = NULL;
+    sr_assert_ok(act(world, name, more, &result, &err), err);
+    return result;
+}
+
+static void act_done(struct world *world, const char *name, const char *more)
+{
+    json_decref(act_ok(world, name, more));
+}
+
+static void act_fails(struct world *world, const char *name, const char *more,
+                      enum sr_err_code code, const char *says)
+{
+    struct sr_err err = { 0 };
+    sr_auto(json) json_t *result = NULL;
+    sr_assert_fails(act(world, name, more, &result, &err), code, err);
+    sr_assert_contains(err.message, says);
+}
+
+static int64_t number_at(const json_t *json, const char *key)
+{
+    const json_t *const value = json_object_get(json, key);
+    assert_true(json_is_integer(value));
+    return json_integer_value(value);
+}
+
+static void encode(struct world *world, bool reused)
+{
+    for (int s = 0; s < SEGMENTS; s++) {
+        char more[32];
+        snprintf(more, sizeof(more), "'segment':%d", s);
+        sr_auto(json) json_t *segment = act_ok(world, "splitreel-segment", more);
+        assert_int_equal(number_at(segment, "segment"), s);
+        assert_int_equal(number_at(segment, "frames"), 25);
+        assert_int_equal(json_array_size(json_object_get(segment, reused ? "reused" : "made")), 1);
+    }
+    sr_auto(json) json_t *audio = act_ok(world, "quick-audio", "'audio':0");
+    assert_int_equal(json_is_true(json_object_get(audio, "reused")), reused);
+}
+
+static void begin(struct world *world)
+{
+    sr_auto(json) json_t *probed = act_ok(world, "probe", "");
+    assert_int_equal(number_at(probed, "duration_us"), 4000000);
+    sr_auto(json) json_t *planned = act_ok(world, "plan", "");
+    assert_string_equal(json_string_value(json_object_get(planned, "engine")), "quick");
+    assert_int_equal(json_array_size(json_object_get(planned, "audio")), 1);
+    const json_t *const segments = json_object_get(planned, "segments");
+    assert_int_equal(number_at(segments, "count"), SEGMENTS);
+    sr_auto(char) char *text = NULL;
+    struct sr_err err = { 0 };
+    size_t bytes;
+    sr_auto(char) char *path =
+        sr_strf(&err, "%s/%s", json_string_value(json_object_get(segments, "bucket")),
+                json_string_value(json_object_get(segments, "key")));
+    sr_assert_ok(sr_file_load(path, 1 << 20, &text, &bytes, &err), err);
+    sr_auto(json) json_t *items = NULL;
+    sr_assert_ok(jx_parse(text, bytes, false, &items, &err), err);
+    assert_int_equal(json_array_size(items), SEGMENTS);
+    sr_assert_contains(text, "{\n    \"segment\": 0\n  }");
+}
+
+static void run_it(const char *name, const char *more)
+{
+    struct sr_err err = { 0 };
+    sr_auto(manifest) struct manifest *manifest = NULL;
+    sr_auto(run_result) struct run_result result = { 0 };
+    sr_auto(char) char *text = sr_strf(
+        &err, "{'version':1,'input':'%s/in.mp4','output':'%s/%s','segments':{'target':'1s'}%s%s}",
+        folder, folder, name, *more ? "," : "", more);
+    for (char *c = text; *c; c++) {
+        if (*c == '\'')
+            *c = '"';
+    }
+    const struct manifest_params document = { .text = text, .bytes = strlen(text) };
+    sr_assert_ok(manifest_parse(&document, &manifest, &err), err);
+    const struct run_params params = { .manifest = manifest,
+                                       .worker_count = 1,
+                                       .clock = sr_clock_system() };
+    sr_assert_ok(run_job(&params, &result, &err), err);
+}
+
+// -------------------------------------------------------------------------------------------------
+static const struct row {
+    const char *name, *output, *more;
+    int outputs;
+} rows[] = {
+    { "one file", "one.mp4", "", 1 },
+    { "HLS", "hls", "'template':'hls-720p'", 1 },
+    { "composed, and sound", "two",
+      "'renditions':[{'id':'v','codec':'h264'},{'id':'a','codec':'aac'}],'outputs':["
+      "{'type':'mp4','path':'v.mp4','use':['v','a'],'layout':'composed'},"
+      "{'type':'m4a','path':'a.m4a','use':['a']}]",
+      2 },
+};
+
+// Spec: P2: the same bytes, whoever does it; and every task twice, as after a lost answer.
+static void a_job_by_references(void **state)
+{
+    const struct row *const row = *state;
+    struct world world;
+    open_world(&world, row->output, row->more);
+    begin(&world);
+    encode(&world, false);
+    assert_true(world.frames_told > 0 && world.frames_told <= 25);
+    encode(&world, true);
+    for (int twice = 0; twice < 2; twice++) {
+        for (int o = 0; o < row->outputs; o++) {
+            char more[32];
+            snprintf(more, sizeof(more), "'output':%d", o);
+            sr_auto(json) json_t *joined = act_ok(&world, "join", more);
+            assert_int_equal(number_at(joined, "files"), 1);
+        }
+    }
+    for (int twice = 0; twice < 2; twice++) {
+        sr_auto(json) json_t *verified = act_ok(&world, "verify", "");
+        assert_string_equal(json_string_value(json_object_get(verified, "verdict")), "PASS");
+    }
+    sr_auto(json) json_t *first = act_ok(&world, "publish", "");
+    sr_auto(json) json_t *second = act_ok(&world, "publish", "");
+    assert_true(json_equal(first, second));
+    assert_int_equal(number_at(first, "files"), row->outputs);
+    close_world(&world);
+    command("cd '%s' && mkdir mine && mv '%s' *report.json mine 2>/dev/null; "
+            "! find . -name '.splitreel*' | grep .",
+            folder, row->output);
+    run_it(row->output, row->more);
+    command("cd '%s' && mkdir theirs && mv '%s' *report.json theirs 2>/dev/null; "
+            "test -e theirs/'%s' && diff -r mine theirs && rm -rf mine theirs",
+            folder, row->output, row->output);
+}
+
+static void a_slot_forgets_another_job(void **state)
+{
+    (void)state;
+    struct world one, two;
+    open_world(&one, "x.mp4", "");
+    open_world(&two, "y.mp4", "");
+    activity_slot_free(two.slots[1]);
+    two.slots[1] = one.slots[0];  // one slot, two jobs in turn
+    for (int i = 0; i < 2; i++) {
+        one.next = 0;
+        two.next = 1;
+        begin(&one);
+        one.next = 0;
+        two.next = 1;
+        act_done(&two, "probe", "");
+    }
+    activity_slot_free(two.slots[0]);
+    close_world(&one);
+}
+
+// -------------------------------------------------------------------------------------------------
+static void what_is_refused(void **state)
+{
+    (void)state;
+    struct world world;
+    open_world(&world, "refused.mp4", "");
+    act_fails(&world, "wash", "", SR_ERR_NOT_FOUND, "no activity wash");
+    act_fails(&world, "segment", "'segment':0", SR_ERR_NOT_FOUND, "probe.json");
+    begin(&world);
+    act_fails(&world, "segment", "'segment':4", SR_ERR_INVALID, "$.segment");
+    act_fails(&world, "segment", "'segment':-1", SR_ERR_INVALID, "$.segment");
+    act_fails(&world, "segment", "", SR_ERR_INVALID, "$.segment");
+    act_fails(&world, "audio", "'audio':1", SR_ERR_INVALID, "$.audio");
+    act_fails(&world, "join", "'output':1", SR_ERR_INVALID, "$.output");
+    act_fails(&world, "join", "'output':0", SR_ERR_CONFLICT, "segment 1 is not in the workspace");
+    struct sr_err err = { 0 };
+    static const struct {
+        const char *params, *says;
+    } bad[] = {
+        { "{}", "$.job" },
+        { "{\"job\":{\"workspace\":\"/tmp\"}}", "$.job.id" },
+        { "{\"job\":{\"id\":\"x\"}}", "$.job.workspace" },
+        { "{\"job\":{\"id\":\"../x\",\"workspace\":\"/tmp\"}}", "$.job" },
+        { "{\"job\":{\"id\":\"x\",\"workspace\":\"\"}}", "$.job" },
+        { "{\"job\":{\"id\":\"x\",\"workspace\":\"/tmp\",\"manifest\":\"a/b\"}}", "$.job" },
+        { "{\"job\":{\"id\":\"x\",\"workspace\":\"/tmp\",\"colour\":1}}", "colour" },
+    };
+    for (size_t i = 0; i < SR_TEST_COUNT(bad); i++) {
+        sr_auto(json) json_t *params = json_loads(bad[i].params, 0, NULL);
+        json_t *result = NULL;
+        sr_assert_fails(activity_run(world.slots[0], "probe", params, &result, &err),
+                        SR_ERR_INVALID, err);
+        sr_assert_contains(err.message, bad[i].says);
+    }
+    close_world(&world);
+}
+
+// A worker's slot must not go on with another source than the one that was planned.
+static void a_source_that_changes(void **state)
+{
+    (void)state;
+    struct world world;
+    open_world(&world, "changed.mp4", "");
+    command("cp '%s/in.mp4' '%s/keep.mp4'", folder, folder);
+    begin(&world);
+    act_done(&world, "segment", "'segment':0");
+    world.next--;  // the slot that has the job open
+    command("touch -d '2001-01-01' '%s/in.mp4'", folder);
+    act_fails(&world, "segment", "'segment':1", SR_ERR_INPUT, "was changed");
+    close_world(&world);
+    open_world(&world, "changed.mp4", "");
+    act_fails(&world, "segment", "'segment':1", SR_ERR_CONFLICT, "not the file any more");
+    command("mv '%s/keep.mp4' '%s/in.mp4'", folder, folder);
+    close_world(&world);
+}
+
+static void a_plan_of_another_manifest(void **state)
+{
+    (void)state;
+    struct world world;
+    open_world(&world, "other.mp4", "");
+    begin(&world);
+    close_world(&world);
+    open_world(&world, "other.mp4",
+               "'renditions':[{'id':'v','codec':'h264','height':32}],"
+               "'outputs':[{'type':'mp4','path':'v.mp4','use':['v']}]");
+    act_fails(&world, "segment", "'segment':0", SR_ERR_CONFLICT, "plan");
+    close_world(&world);
+}
+
+static void bad_input_is_told_as_such(void **state)
+{
+    (void)state;
+    struct world world;
+    open_world(&world, "bad.mp4", "");
+    command("mv '%s/in.mp4' '%s/keep.mp4' && echo not media > '%s/in.mp4'", folder, folder, folder);
+    act_fails(&world, "probe", "", SR_ERR_INPUT, "in.mp4");
+    sr_auto(json) json_t *cleaned =
+        act_ok(&world, "clean", "'error':'Splitreel.BadInput','cause':'x'");
+    assert_string_equal(json_string_value(json_object_get(cleaned, "error")), "Splitreel.BadInput");
+    command("mv '%s/keep.mp4' '%s/in.mp4'", folder, folder);
+    close_world(&world);
+}
+
+// What was joined goes, what was encoded stays; the cause of a failed segment is found again.
+static void cleaning_up(void **state)
+{
+    (void)state;
+    struct world world;
+    open_world(&world, "clean.mp4", "");
+    begin(&world);
+    encode(&world, false);
+    act_done(&world, "join", "'output':0");
+    command("ls -a '%s' | grep -q '^.splitreel-'", folder);
+    act_done(&world, "note", "'segment':2,'error':'Splitreel.WorkerDied','cause':'signal 11'");
+    sr_auto(json) json_t *told =
+        act_ok(&world, "clean", "'error':'States.ExceedToleratedFailureThreshold','cause':'x'");
+    assert_string_equal(json_string_value(json_object_get(told, "error")), "Splitreel.WorkerDied");
+    assert_string_equal(json_string_value(json_object_get(told, "cause")), "signal 11");
+    command("! ls -a '%s' | grep '^.splitreel-'", folder);
+    command("test $(ls '%s' | grep -c 'm4s$') = %d", world.workspace, SEGMENTS + 1);
+    sr_auto(json) json_t *again = act_ok(&world, "clean", "'error':'Splitreel.Verify','cause':'y'");
+    assert_string_equal(json_string_value(json_object_get(again, "cause")), "y");
+    // And the job can still be done.
+    sr_auto(json) json_t *published = act_ok(&world, "publish", "");
+    assert_int_equal(number_at(published, "files"), 1);
+    close_world(&world);
+}
+
+// A worker tells those whom the manifest names; who is deaf is no failure.
+static void telling(void **state)
+{
+    (void)state;
+    struct world world;
+    open_world(&world, "told.mp4",
+               "'notifications':[{'url':'http://127.0.0.1:1/a'},"
+               "{'url':'http://127.0.0.1:1/b','events':['FAILED']}]");
+    sr_auto(json) json_t *good =
+        act_ok(&world, "notify", "'event':'SUCCEEDED','report':'x.report.json'");
+    assert_int_equal(number_at(good, "untold"), 1);
+    sr_auto(json) json_t *bad =
+        act_ok(&world, "notify", "'event':'FAILED','error':'Splitreel.BadInput','cause':'torn'");
+    assert_int_equal(number_at(bad, "untold"), 2);
+    act_fails(&world, "notify", "'event':'HALF'", SR_ERR_INVALID, "event");
+    close_world(&world);
+}
+
+static void an_output_that_is_there(void **state)
+{
+    (void)state;
+    struct world world;
+    open_world(&world, "there.mp4", "");
+    command("echo precious > '%s/there.mp4'", folder);
+    act_done(&world, "probe", "");
+    act_fails(&world, "plan", "", SR_ERR_EXISTS, "is there already");
+    command("grep -q precious '%s/there.mp4'", folder);
+    close_world(&world);
+    open_world(&world, "-", "");
+    act_fails(&world, "plan", "", SR_ERR_UNSUPPORTED, "\"-\"");
+    close_world(&world);
+}
+
+static void who_works_alone_keeps_workers_away(void **state)
+{
+    (void)state;
+    struct world world;
+    struct sr_err err = { 0 };
+    struct workspace *held = NULL;
+    open_world(&world, "held.mp4", "");
+    sr_assert_ok(
+        workspace_open(&(struct workspace_params){ .folder = world.workspace }, &held, &err), err);
+    act_fails(&world, "probe", "", SR_ERR_BUSY, "works in");
+    workspace_free(held);
+    act_done(&world, "probe", "");
+    sr_assert_fails(
+        workspace_open(&(struct workspace_params){ .folder = world.workspace }, &held, &err),
+        SR_ERR_BUSY, err);
+    close_world(&world);
+}
+
+static void the_table(void **state)
+{
+    (void)state;
+    size_t count = 0;
+    for (const struct activity *row; (row = activity_at(count)); count++) {
+        char name[64];
+        snprintf(name, sizeof(name), ACTIVITY_PREFIX "%s", row->name);
+        assert_ptr_equal(activity_find(row->name), row);
+        assert_ptr_equal(activity_find(name), row);
+        assert_true(row->heartbeat_s > 0 && row->heartbeat_s <= row->timeout_s);
+    }
+    assert_true(count > 0);
+    assert_null(activity_find("splitreel-"));
+    assert_null(activity_find(""));
+}
+
+int main(void)
+{
+    static struct CMUnitTest tests[SR_TEST_COUNT(rows) + 10];
+    size_t count = SR_TEST_ADD(tests, rows, a_job_by_references);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_slot_forgets_another_job);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(what_is_refused);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_source_that_changes);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_plan_of_another_manifest);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(bad_input_is_told_as_such);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(cleaning_up);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(telling);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(an_output_that_is_there);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(who_works_alone_keeps_workers_away);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(the_table);
+    return _cmocka_run_group_tests(__FILE__, tests, count, make_source, remove_source);
+}

@@ -1,0 +1,148 @@
+// The conformance tests of storage/ against a folder that is reached as a child process reaches its
+// stores: each operation as a request, and an answer.
+#include "base/test.h"
+#include "base/thread.h"
+#include "pipeline/child_blob.h"
+#include "pipeline/child_json.h"
+#include "pipeline/child_store.h"
+#include "storage/blob_dir.h"
+#include "tests/blob_conformance.h"
+
+struct line {
+    struct child_store *store;
+    struct sr_mutex lock;
+    struct sr_cond changed;
+    struct child_frame answer;  // under `lock`; kind 0: not there
+};
+
+static char folder[64];
+
+static bool open_folder(void *self, const char *url, enum blob_place_use use,
+                        struct blob_place *ret_place, struct sr_err *err)
+{
+    (void)self;
+    (void)use;
+    assert_string_equal(url, "s3://bucket/");
+    ret_place->key = strdup("");
+    ret_place->own = true;
+    return blob_dir_open(folder, &ret_place->blob, err);
+}
+
+// Through text, as on a socket.
+static json_t *through_text(const json_t *value)
+{
+    struct sr_err err = { 0 };
+    char *text;
+    json_t *copy;
+    sr_assert_ok(jx_dump(value, false, &text, &err), err);
+    sr_assert_ok(jx_parse(text, strlen(text), false, &copy, &err), err);
+    free(text);
+    return copy;
+}
+
+static uint8_t *copy_bytes(const void *data, size_t bytes)
+{
+    uint8_t *const copy = malloc(bytes + 1);
+    assert_non_null(copy);
+    if (bytes > 0)
+        memcpy(copy, data, bytes);
+    return copy;
+}
+
+static void take_answer(void *self, const struct child_frame *frame)
+{
+    struct line *const line = self;
+    sr_lock(&line->lock);
+    line->answer = (struct child_frame){ .kind = frame->kind,
+                                         .json = through_text(frame->json),
+                                         .bytes = frame->bytes,
+                                         .memory = copy_bytes(frame->data, frame->bytes) };
+    line->answer.data = line->answer.memory;
+    sr_cond_signal(&line->changed);
+    sr_unlock(&line->lock);
+}
+
+static bool call(void *self, const json_t *request, const void *data, size_t bytes,
+                 struct child_frame *ret_answer, struct sr_err *err)
+{
+    struct line *const line = self;
+    struct child_frame frame = { .kind = CHILD_FRAME_REQUEST,
+                                 .json = through_text(request),
+                                 .bytes = bytes,
+                                 .memory = copy_bytes(data, bytes) };
+    frame.data = frame.memory;
+    line->answer = (struct child_frame){ 0 };
+    if (!child_store_request(line->store, &frame, err))
+        return false;
+    sr_lock(&line->lock);
+    while (!line->answer.kind)
+        sr_cond_wait(&line->changed, &line->lock);
+    *ret_answer = line->answer;
+    sr_unlock(&line->lock);
+    if (child_json_raise(ret_answer->json, err))
+        return true;
+    child_frame_done(ret_answer);
+    return false;
+}
+
+// Requests that only a process gone wrong would make.
+static void refuses_nonsense(struct line *line)
+{
+    static const char *const texts[] = {
+        "null",
+        "[]",
+        "{}",
+        "{\"op\": 7}",
+        "{\"op\": \"head\"}",
+        "{\"op\": \"head\", \"place\": 99, \"key\": \"a\"}",
+        "{\"op\": \"head\", \"place\": 0}",
+        "{\"op\": \"get\", \"place\": 0, \"key\": \"a\", \"offset\": 0, \"bytes\": -1}",
+        "{\"op\": \"get\", \"place\": 0, \"key\": \"a\", \"offset\": 0, \"bytes\": 4194305}",
+        "{\"op\": \"upload_part\", \"place\": 0, \"key\": \"a\", \"id\": \"x\", \"number\": 0}",
+        "{\"op\": \"remove\", \"place\": 0, \"keys\": [7]}",
+        "{\"op\": \"copy\", \"place\": 0, \"key\": \"a\", \"from\": \"b\", \"from_place\": 9}",
+        "{\"op\": \"fly\", \"place\": 0}",
+    };
+    for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+        struct sr_err err = { 0 };
+        sr_auto(json) json_t *request = json_loads(texts[i], JSON_DECODE_ANY, NULL);
+        sr_auto(child_frame) struct child_frame answer = { 0 };
+        if (call(line, request, NULL, 0, &answer, &err))
+            fail_msg("%s is answered", texts[i]);
+        if (err.code != SR_ERR_INVALID)
+            fail_msg("%s: %s", texts[i], err.message);
+    }
+    struct sr_err err = { 0 };
+    sr_auto(json) json_t *path =
+        json_pack("{s:s, s:s, s:s}", "op", "open", "url", "/etc/passwd", "use", "read");
+    sr_auto(child_frame) struct child_frame answer = { 0 };
+    sr_assert_fails(call(line, path, NULL, 0, &answer, &err), SR_ERR_DENIED, err);
+}
+
+int main(void)
+{
+    struct sr_err err = { 0 };
+    struct line line = { 0 };
+    const struct blob_stores_params stores = { .open = open_folder };
+    const struct child_store_params params = { .stores = &stores,
+                                               .answer = take_answer,
+                                               .self = &line };
+    struct child_blob_line child = { .call = call, .self = &line };
+    struct blob_place place;
+    sr_test_folder(folder);
+    sr_assert_ok(sr_mutex_init(&line.lock, &err), err);
+    sr_assert_ok(sr_cond_init(&line.changed, &err), err);
+    sr_assert_ok(child_store_new(&params, &line.store, &err), err);
+    sr_assert_ok(child_blob_open(&child, "s3://bucket/", BLOB_PLACE_LIST, &place, &err), err);
+    struct blob_conformance store = { .name = "folder through a child's line",
+                                      .blob = place.blob,
+                                      .lacks = BLOB_LACKS_NESTING };
+    const int failed = blob_conformance_run(&store);
+    refuses_nonsense(&line);
+    blob_place_done(&place);
+    child_store_free(line.store);
+    sr_cond_done(&line.changed);
+    sr_mutex_done(&line.lock);
+    sr_test_folder_done(folder);
+    return failed;
+}

@@ -1,0 +1,13 @@
+// transcode/media_libs.h - libav's libraries, loaded by the verbs that need them.
+#pragma once
+
+#include "base/err.h"
+
+// Once, before any call of libav, also those in media_log.h. The program's file does not name these
+// libraries (see Makefile), because some 140 others come with them: 35 MB and 50 ms that a copy of
+// an object does not need. Where it does name them (tests), this changes nothing.
+// Errors: UNSUPPORTED (a library is not installed).
+SR_MUST_USE bool media_libs_load(struct sr_err *err);
+
+// Their file names, then NULL.
+const char *const *media_libs_names(void);
