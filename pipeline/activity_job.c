@@ -74,9 +74,8 @@ static bool open_own(struct activity_job *open, const struct activity_env *env, 
 bool activity_job_open(const struct activity_env *env, const struct jx *ref,
                        struct activity_job **ret_open, struct sr_err *err)
 {
-    static const char *const known[] = {
-        "id", "workspace", "manifest", "correlation", "overwrite", "strict", NULL
-    };
+    static const char *const known[] = { "id",        "workspace", "manifest", "correlation",
+                                         "overwrite", "strict",    NULL };
     const char *id, *folder, *manifest = "manifest.json";
     sr_auto(activity_job) struct activity_job *open = calloc(1, sizeof(*open));
     if (!open)

@@ -18,9 +18,15 @@ static void drop_heartbeats(json_t *value)
     json_t *member;
     if (json_is_object(value)) {
         (void)json_object_del(value, "HeartbeatSeconds");  // -1: there is none
-        json_object_foreach(value, key, member) drop_heartbeats(member);
+        json_object_foreach(value, key, member)
+        {
+            drop_heartbeats(member);
+        }
     }
-    json_array_foreach(value, index, member) drop_heartbeats(member);
+    json_array_foreach(value, index, member)
+    {
+        drop_heartbeats(member);
+    }
 }
 
 bool flow_transcode(const struct flow_params *params, char **ret_text, struct sr_err *err)

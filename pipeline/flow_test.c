@@ -452,9 +452,15 @@ static void walk(const json_t *value, bool seen[NAMES_MAX])
             seen[i] |= activity_at(i) == row;
     }
     if (json_is_object(value)) {
-        json_object_foreach((json_t *)(uintptr_t)value, key, member) walk(member, seen);
+        json_object_foreach((json_t *)(uintptr_t)value, key, member)
+        {
+            walk(member, seen);
+        }
     }
-    json_array_foreach(value, index, member) walk(member, seen);
+    json_array_foreach(value, index, member)
+    {
+        walk(member, seen);
+    }
 }
 
 static void the_flow_and_the_table_agree(void **state)

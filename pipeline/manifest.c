@@ -272,7 +272,8 @@ static bool read_output(const struct jx *at, const struct manifest *manifest,
     return true;
 }
 
-// Whether {id} is filled with this rendition's: the pictures' where there are any, else the sound's.
+// Whether {id} is filled with this rendition's: the pictures' where there are any, else the
+// sound's.
 static bool names_file(const struct manifest *manifest, const struct manifest_output *output,
                        size_t rendition)
 {

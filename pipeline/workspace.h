@@ -28,8 +28,8 @@ struct workspace_params {
 
 // Takes the folder's lock and removes what a crash left half-written. A store is shared: there is
 // no lock, results that two jobs make at once are the same, and none is removed here; uploads of
-// parts that began too long ago to be anybody's are aborted. A folder that is opened as shared keeps
-// away only who wants it alone.
+// parts that began too long ago to be anybody's are aborted. A folder that is opened as shared
+// keeps away only who wants it alone.
 // Owns:    *ret_workspace is the caller's, for workspace_free(), which gives the lock back. `params` is read during the call only.
 // Errors:  BUSY (another process works there, with its number), STORAGE, DENIED, NO_MEMORY.
 // Threads: open and free by one; all else by any number at once, for different keys.

@@ -25,10 +25,11 @@ struct blob_write_params {
 
 // The first part stays in memory until the end when it has a head that may change; each other is
 // sent when it is full, several at once. write() waits when the budget is spent: that is the
-// back-pressure. Memory: the budget, the part that is being filled, and the head's. Parts grow, twice as large after every 1,000, so that 10,000 hold 5 TiB; with an
-// expected length they stay of the size that needs at most 9,000. What fits
-// into the first part is put at once, without an upload. discard() before publish() aborts the
-// upload. Where the store has a writer of its own (a folder), that is taken.
+// back-pressure. Memory: the budget, the part that is being filled, and the head's. Parts grow,
+// twice as large after every 1,000, so that 10,000 hold 5 TiB; with an expected length they stay of
+// the size that needs at most 9,000. What fits into the first part is put at once, without an
+// upload. discard() before publish() aborts the upload. Where the store has a writer of its own (a
+// folder), that is taken.
 // Owns:   the caller closes *ret_writer; blob, budget and pool are borrowed until then.
 // Errors: as blob_put() and the blob_upload functions; an upload that failed fails the next
 //         write().

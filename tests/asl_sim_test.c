@@ -107,7 +107,8 @@ static void remove_op(struct sim *sim, uint64_t id)
 {
     struct op *op = find_op(sim, id);
     must(sim, op != NULL);  // only what is out can be cancelled
-    *op = sim->ops[--sim->op_count];
+    if (op)
+        *op = sim->ops[--sim->op_count];
 }
 
 static void note_run(struct sim *sim, const struct asl_command *command)
