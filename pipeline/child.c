@@ -452,7 +452,7 @@ bool child_new(const struct child_params *params, struct child **ret_child, stru
     if (child->params.grace_us == 0)
         child->params.grace_us = CHILD_GRACE_US;
     size_t count = 0;
-    for (; params->argv[count] && count < ARGS_MAX; count++)
+    for (; count < ARGS_MAX && params->argv[count]; count++)
         child->argv[count] = params->argv[count];
     if (params->argv[count]) {
         free(child);
