@@ -8,11 +8,19 @@
 #include "storage/blob_dir.h"
 #include "tests/blob_conformance.h"
 
+// A request that waits for its answer.
+struct waiting {
+    uint32_t number;
+    struct child_frame answer;  // kind 0: not there
+    struct waiting *next;
+};
+
 struct line {
     struct child_store *store;
     struct sr_mutex lock;
     struct sr_cond changed;
-    struct child_frame answer;  // under `lock`; kind 0: not there
+    uint32_t number;          // of the last request; under `lock`, like the others
+    struct waiting *waiting;  // several at once
 };
 
 static char folder[64];
@@ -53,35 +61,55 @@ static void take_answer(void *self, const struct child_frame *frame)
 {
     struct line *const line = self;
     sr_lock(&line->lock);
-    line->answer = (struct child_frame){ .kind = frame->kind,
-                                         .json = through_text(frame->json),
-                                         .bytes = frame->bytes,
-                                         .memory = copy_bytes(frame->data, frame->bytes) };
-    line->answer.data = line->answer.memory;
-    sr_cond_signal(&line->changed);
+    struct waiting *waiting = line->waiting;
+    while (waiting && waiting->number != frame->number)
+        waiting = waiting->next;
+    assert_non_null(waiting);
+    waiting->answer = (struct child_frame){ .kind = frame->kind,
+                                            .json = through_text(frame->json),
+                                            .bytes = frame->bytes,
+                                            .memory = copy_bytes(frame->data, frame->bytes) };
+    waiting->answer.data = waiting->answer.memory;
+    sr_cond_broadcast(&line->changed);
     sr_unlock(&line->lock);
+}
+
+static struct child_frame wait_for(struct line *line, struct waiting *waiting)
+{
+    sr_lock(&line->lock);
+    while (!waiting->answer.kind)
+        sr_cond_wait(&line->changed, &line->lock);
+    struct waiting **place = &line->waiting;
+    while (*place != waiting)
+        place = &(*place)->next;
+    *place = waiting->next;
+    sr_unlock(&line->lock);
+    return waiting->answer;
 }
 
 static bool call(void *self, const json_t *request, const void *data, size_t bytes,
                  struct child_frame *ret_answer, struct sr_err *err)
 {
     struct line *const line = self;
+    struct waiting waiting = { 0 };
+    sr_lock(&line->lock);
+    waiting.number = ++line->number;
+    waiting.next = line->waiting;
+    line->waiting = &waiting;
+    sr_unlock(&line->lock);
     struct child_frame frame = { .kind = CHILD_FRAME_REQUEST,
+                                 .number = waiting.number,
                                  .json = through_text(request),
                                  .bytes = bytes,
                                  .memory = copy_bytes(data, bytes) };
     frame.data = frame.memory;
-    line->answer = (struct child_frame){ 0 };
-    if (!child_store_request(line->store, &frame, err))
-        return false;
-    sr_lock(&line->lock);
-    while (!line->answer.kind)
-        sr_cond_wait(&line->changed, &line->lock);
-    *ret_answer = line->answer;
-    sr_unlock(&line->lock);
-    if (child_json_raise(ret_answer->json, err))
+    sr_assert_ok(child_store_request(line->store, &frame, err), *err);
+    struct child_frame answer = wait_for(line, &waiting);
+    if (child_json_raise(answer.json, err)) {
+        *ret_answer = answer;
         return true;
-    child_frame_done(ret_answer);
+    }
+    child_frame_done(&answer);
     return false;
 }
 
