@@ -169,8 +169,9 @@ static bool start(struct child *child, struct sr_err *err)
         "{s:I, s:I, s:i}", "memory_bytes", (json_int_t)child->params.memory_bytes, "files_max",
         (json_int_t)child->params.files_max, "log_level", (int)child->params.log_level);
     const struct child_frame frame = { .kind = CHILD_FRAME_SETUP, .json = limits };
+    // One that has ended already is found so by who waits for its answer.
     return child_store_new(&store, &child->store, err) && jx_made(limits, err) &&
-           send_frame(child, &frame, err);
+           (send_frame(child, &frame, err) || err->code == SR_ERR_NETWORK);
 }
 
 // Ending -----------------------------------------------------------------------------------------

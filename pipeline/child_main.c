@@ -185,7 +185,6 @@ static void tell_result(struct line *line, uint32_t number, json_t *result,
 static bool next_task(struct line *line, struct child_frame *ret)
 {
     sr_lock(&line->lock);
-    line->synced.runs = false;
     while (!line->synced.task.kind && !line->synced.closed)
         sr_cond_wait(&line->changed, &line->lock);
     const bool is_there = line->synced.task.kind != 0;
@@ -196,6 +195,13 @@ static bool next_task(struct line *line, struct child_frame *ret)
     return is_there;
 }
 
+static void end_task(struct line *line)
+{
+    sr_lock(&line->lock);
+    line->synced.runs = false;
+    sr_unlock(&line->lock);
+}
+
 static void run_tasks(void *arg)
 {
     struct line *const line = arg;
@@ -204,6 +210,7 @@ static void run_tasks(void *arg)
         sr_auto(json) json_t *result = NULL;
         set_fields(line, json_object_get(task.json, "fields"));
         const bool done = run_task(line, &task, &result, &why);
+        end_task(line);  // before the parent hears of it: it may hang up at once
         tell_result(line, task.number, done ? result : NULL, &why);
         child_frame_done(&task);
     }
