@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "pipeline/act_plan_priv.h"
+#include "transcode/encode.h"
 #include "transcode/segment_transcode.h"
 
 enum { KEY_VERSION = 1, PLAN_VERSION = 1, FRAGMENT_US = 2000000 };
@@ -61,7 +62,8 @@ static bool video_key(const struct job *job, const struct job_video *video, size
            jx_put(facts, "segment", json_integer((json_int_t)segment), err) &&
            jx_put(facts, "is_last", json_boolean(segment + 1 == plan->segment_count), err) &&
            jx_put(facts, "rendition", json_incref(video->json), err) &&
-           jx_put(facts, "encoder_threads", json_integer(plan->encoder_threads), err) &&
+           jx_put(facts, "encoder_threads",
+                  json_integer(encode_threads(&video->video, plan->encoder_threads)), err) &&
            jx_put(facts, "mode", json_string(segment_mode_name(plan->mode)), err) &&
            jx_put(facts, "gop_us", json_integer(plan->gop_us), err) &&
            jx_put(facts, "shortest_us", json_integer(segment_plan_shortest_us(plan, job->table)),

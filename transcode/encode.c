@@ -228,6 +228,11 @@ enum encode_next encoder_next(struct encoder *encoder, AVPacket *packet, struct 
     return check_packet(encoder, packet, err) ? ENCODE_PACKET : ENCODE_FAILED;
 }
 
+int encode_threads(const struct rendition_video *video, int planned)
+{
+    return video->asked.maxrate_bps > 0 ? 1 : planned;
+}
+
 uint64_t encode_peak_bytes(const struct rendition_video *video, int threads)
 {
     const struct encode_codec *row = encode_codec_find(video->asked.codec);

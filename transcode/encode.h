@@ -73,6 +73,9 @@ SR_MUST_USE bool encoder_end(struct encoder *encoder, struct sr_err *err);  // n
 enum encode_next { ENCODE_PACKET, ENCODE_WANTS_PICTURE, ENCODE_DONE, ENCODE_FAILED };
 enum encode_next encoder_next(struct encoder *encoder, AVPacket *packet, struct sr_err *err);
 
+// Of the `planned` threads those that this rendition gets: with a maxrate one, since x264's rate
+// control then looks at how far its other threads are, which depends on the machine.
+int encode_threads(const struct rendition_video *video, int planned);
 // Bytes that one encoder is expected to hold at its peak.
 uint64_t encode_peak_bytes(const struct rendition_video *video, int threads);
 // Appends ", x264 164 r3095 baee400": which builds made the bytes. Encodes one tiny picture per

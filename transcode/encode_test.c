@@ -85,6 +85,16 @@ static void same_pictures_same_bytes(void **state)
     }
 }
 
+// tests/same_bytes_test.sh shows why.
+static void one_thread_with_a_maxrate(void **state)
+{
+    (void)state;
+    struct rendition_video video = { 0 };
+    assert_int_equal(encode_threads(&video, 4), 4);
+    video.asked.maxrate_bps = 200000;
+    assert_int_equal(encode_threads(&video, 4), 1);
+}
+
 static void maxrate_is_obeyed(void **state)
 {
     (void)state;
@@ -202,12 +212,13 @@ static void build_is_named(void **state)
 
 int main(void)
 {
-    static struct CMUnitTest tests[SR_TEST_COUNT(refused_rows) + 7];
+    static struct CMUnitTest tests[SR_TEST_COUNT(refused_rows) + 8];
     media_log_init();
     size_t count = SR_TEST_ADD(tests, refused_rows, nonsense_is_refused);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(keys_are_where_they_are_asked_for);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(same_pictures_same_bytes);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(maxrate_is_obeyed);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(one_thread_with_a_maxrate);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(times_that_do_not_rise_are_found);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(every_codec_keeps_its_promises);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(shift_is_the_reordering);

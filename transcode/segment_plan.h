@@ -28,7 +28,8 @@ struct segment_plan_params {
 
 struct segment_plan {
     enum segment_mode mode;
-    int encoder_threads;  // 1, or a fixed number when there are fewer than 8 segments
+    // 1, or a fixed number when there are fewer than 8 segments; of a rendition: encode_threads()
+    int encoder_threads;
     int64_t gop_us, media_segment_us, target_us;
     const char *why_one;  // why there is only one segment; NULL when there are several
     size_t segment_count;

@@ -256,8 +256,9 @@ static bool open_lane(struct job *job, struct lane *lane, const struct segment_o
     if (!find_offset(job, lane, err))
         return false;
     find_interval(job, lane, &start, &end);
+    const int threads = encode_threads(output->rendition, job->params->encoder_threads);
     const struct encode_params options = { .video = output->rendition,
-                                           .threads = job->params->encoder_threads,
+                                           .threads = threads,
                                            .only_forced_keys = is_grid(job),
                                            .shortest_us = job->params->shortest_us };
     lane->held = av_frame_alloc();
@@ -421,7 +422,8 @@ uint64_t segment_transcode_peak_bytes(const struct media_stream *source,
     uint64_t bytes = FIXED_BYTES + DECODER_PICTURES * picture;
     for (size_t i = 0; i < rendition_count; i++) {
         const uint64_t rungs = (uint64_t)renditions[i]->rung_count + 1;
-        bytes += encode_peak_bytes(renditions[i], encoder_threads) + FRAGMENT_BYTES +
+        const int threads = encode_threads(renditions[i], encoder_threads);
+        bytes += encode_peak_bytes(renditions[i], threads) + FRAGMENT_BYTES +
                  FILTER_PICTURES * rungs * picture;
     }
     return bytes;
