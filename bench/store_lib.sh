@@ -29,3 +29,10 @@ signed_curl() {
 
 # Ceph keeps what was replaced or removed for two hours; this ends it, so that neither the disk nor the store fills up.
 collect_store() { radosgw-admin -c "$server/ceph.conf" gc process --include-all >/dev/null 2>&1; }
+
+# CPU seconds of the gateway and what is behind it, so far.
+store_cpu() {
+    local name
+    for name in rgw osd mon; do cat "/proc/$(cat "$server/$name.pid")/stat"; done |
+        awk -v ticks="$(getconf CLK_TCK)" '{ sum += $14 + $15 } END { printf "%.2f", sum / ticks }'
+}

@@ -101,11 +101,6 @@ static bool make_room(struct writer *writer, struct buffer *buffer, uint64_t lim
 {
     if (!buffer->data && writer->number > 1)
         *buffer = take_buffer(writer);
-    if (!buffer->bytes && buffer->capacity && buffer->capacity < limit) {  // parts have grown
-        free(buffer->data);
-        *buffer = (struct buffer){ 0 };
-        free_spares(writer);
-    }
     if (buffer->bytes < buffer->capacity)
         return true;
     uint64_t capacity = buffer->capacity ? (uint64_t)buffer->capacity * 4 : 256 << 10;
@@ -229,6 +224,10 @@ static bool writer_write(void *self, const void *data, size_t bytes, struct sr_e
                 return sr_fail(err, SR_ERR_LIMIT, "an object of more than %d parts",
                                BLOB_PARTS_MAX);
             writer->number++;
+            if (limit_of(writer) > limit) {  // once in 1,000: no larger ones beside the smaller
+                wait_for_tasks(writer);
+                free_spares(writer);
+            }
             continue;
         }
         if (!make_room(writer, buffer, limit, err))
