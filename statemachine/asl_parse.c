@@ -217,7 +217,7 @@ static bool parse_reader(const json_t *json, struct asl_map *map, struct sr_err 
         return no_memory(err);
     const json_t *config = json_object_get(json, "ReaderConfig");
     reader->config = config ? json_incref((json_t *)(uintptr_t)config) : json_object();
-    return reader->config && copy_text(json, "Resource", &reader->resource, err) &&
+    return jx_made(reader->config, err) && copy_text(json, "Resource", &reader->resource, err) &&
            parse_template(json, "Parameters", &reader->parameters, err) &&
            parse_number(config, "MaxItems", "MaxItemsPath", &reader->items_max, err);
 }
@@ -231,7 +231,7 @@ static bool parse_writer(const json_t *json, struct asl_map *map, struct sr_err 
         return no_memory(err);
     const json_t *config = json_object_get(json, "WriterConfig");
     writer->config = config ? json_incref((json_t *)(uintptr_t)config) : json_object();
-    return writer->config && copy_text(json, "Resource", &writer->resource, err) &&
+    return jx_made(writer->config, err) && copy_text(json, "Resource", &writer->resource, err) &&
            parse_template(json, "Parameters", &writer->parameters, err);
 }
 

@@ -92,7 +92,7 @@ killed()
     local pid i
     library
     for i in 1 2 3; do
-        batch in -o 'out/{path}.mp4' --jobs 2 >out.txt 2>err.txt &
+        "$SPLITREEL" batch in -o 'out/{path}.mp4' --jobs 2 --progress plain "${quick[@]}" >out.txt 2>err.txt &
         pid=$!
         sleep "0.$((RANDOM % 9))"
         kill -KILL $pid 2>/dev/null

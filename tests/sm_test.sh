@@ -25,8 +25,9 @@ no_json() { echo '{' >bad.json && status 2 "${sm[@]}" validate bad.json && is '.
 workflows()
 {
     local flow
-    for flow in "$flows"/*.asl.json; do
-        status 0 "${sm[@]}" validate "$flow" && is .result OK || return
+    for flow in "$flows"/*.asl.json; do # what is bound to an account is filled in, as docs/flow.md says
+        sed 's/${Activities}/arn:aws:states:eu-west-1:123456789012:activity:/' "$flow" >flow.json
+        status 0 "${sm[@]}" validate flow.json && is .result OK || return
     done
 }
 
