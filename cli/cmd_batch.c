@@ -280,6 +280,27 @@ static bool print_record(const struct batch_record *record, struct sr_err *err)
             sr_fail(err, SR_ERR_STORAGE, "standard output"));
 }
 
+// Before a run: what is at its output afterwards is known as ours, even when we are killed before
+// the record says so.
+static bool note_begin(struct batch *batch, const struct work *work, struct sr_err *err)
+{
+    char time[25];
+    bool is_taken;
+    if (batch_ledger_has_made(batch->ledger, work->output))
+        return true;
+    if (!is_there(batch, work->output, &is_taken, err))
+        return false;
+    if (is_taken)
+        return true;  // somebody else's: the run refuses it, unless told -y
+    sr_clock_format(sr_clock_wall_us(sr_clock_system()), time);
+    const struct batch_record record = { .has_begun = true,
+                                         .item = work->item,
+                                         .output = work->output,
+                                         .settings = batch->settings,
+                                         .time = time };
+    return batch_ledger_add(batch->ledger, &record, err);
+}
+
 // The runs ---------------------------------------------------------------------------------------
 static bool begin(struct batch *batch, struct slot *slot, const struct work *work,
                   struct sr_err *err)
@@ -291,6 +312,8 @@ static bool begin(struct batch *batch, struct slot *slot, const struct work *wor
     size_t count = 10;
     if (batch_ledger_has_made(batch->ledger, work->output))
         argv[count++] = "-y";
+    if (!note_begin(batch, work, err))
+        return false;
     for (size_t i = 0; i < options->run_word_count; i++)
         argv[count++] = options->run_words[i];
     argv[count] = NULL;

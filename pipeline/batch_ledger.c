@@ -25,16 +25,18 @@ static const char *text_of(const json_t *record, const char *key)
     return text ? text : "";
 }
 
-// Takes a reference to the record's texts; a failed run takes back what was known of its output.
+// Takes a reference to the record; a failed run takes back what was known of its output.
 static bool learn(struct batch_ledger *ledger, json_t *record, struct sr_err *err)
 {
     const char *const output = text_of(record, "output");
-    if (strcmp(text_of(record, "status"), "done") != 0) {
+    if (strcmp(text_of(record, "status"), "failed") == 0) {
         (void)json_object_del(ledger->made, output);  // it may not be there
         return true;
     }
-    ledger->seconds += json_number_value(json_object_get(record, "seconds"));
-    ledger->source_bytes += json_number_value(json_object_get(record, "bytes"));
+    if (strcmp(text_of(record, "status"), "done") == 0) {
+        ledger->seconds += json_number_value(json_object_get(record, "seconds"));
+        ledger->source_bytes += json_number_value(json_object_get(record, "bytes"));
+    }
     return json_object_set(ledger->made, output, record) == 0 ||
            sr_fail(err, SR_ERR_NO_MEMORY, "a batch's records");
 }
@@ -117,18 +119,26 @@ static bool version_of(const struct batch_item *item, char **ret_version, struct
     return *ret_version != NULL;
 }
 
+static bool put_end(json_t *json, const struct batch_record *record, struct sr_err *err)
+{
+    const char *const status = record->has_begun ? "begun" : record->error ? "failed" : "done";
+    if (!jx_put(json, "status", json_string(status), err))
+        return false;
+    if (record->has_begun)
+        return true;
+    return (!record->error || jx_put(json, "error", jx_string(record->error), err)) &&
+           jx_put(json, "exit_status", json_integer(record->exit_status), err) &&
+           jx_put(json, "bytes", json_integer((json_int_t)record->item->bytes), err) &&
+           jx_put(json, "seconds", json_real((double)record->elapsed_us / 1e6), err);
+}
+
 bool batch_record_json(const struct batch_record *record, json_t **ret, struct sr_err *err)
 {
     sr_auto(json) json_t *json = json_object();
     sr_auto(char) char *version = NULL;
     if (!jx_made(json, err) || !version_of(record->item, &version, err) ||
         !jx_put(json, "source", jx_string(record->item->source), err) ||
-        !jx_put(json, "output", jx_string(record->output), err) ||
-        !jx_put(json, "status", json_string(record->error ? "failed" : "done"), err) ||
-        (record->error && !jx_put(json, "error", jx_string(record->error), err)) ||
-        !jx_put(json, "exit_status", json_integer(record->exit_status), err) ||
-        !jx_put(json, "bytes", json_integer((json_int_t)record->item->bytes), err) ||
-        !jx_put(json, "seconds", json_real((double)record->elapsed_us / 1e6), err) ||
+        !jx_put(json, "output", jx_string(record->output), err) || !put_end(json, record, err) ||
         !jx_put(json, "time", json_string(record->time), err) ||
         !jx_put(json, "version", jx_string(version), err) ||
         !jx_put(json, "settings", json_string(record->settings), err))
@@ -174,7 +184,8 @@ bool batch_ledger_is_done(const struct batch_ledger *ledger, const struct batch_
     struct sr_err ignored;  // without memory it is made again
     sr_auto(char) char *version = NULL;
     const json_t *const record = json_object_get(ledger->made, output);
-    return record && version_of(item, &version, &ignored) &&
+    return record && strcmp(text_of(record, "status"), "done") == 0 &&
+           version_of(item, &version, &ignored) &&
            strcmp(text_of(record, "source"), item->source) == 0 &&
            strcmp(text_of(record, "version"), version) == 0 &&
            strcmp(text_of(record, "settings"), settings) == 0;

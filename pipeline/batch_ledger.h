@@ -19,8 +19,9 @@ SR_MUST_USE bool batch_ledger_open(const char *path, struct batch_ledger **ret_l
 void batch_ledger_free(struct batch_ledger *ledger);
 SR_DEFINE_AUTO(batch_ledger, struct batch_ledger, batch_ledger_free);
 
-// How one source ended.
+// How one source ended; or that a run for it begins, and that nothing of others is at its output.
 struct batch_record {
+    bool has_begun;  // the latter: of what follows only the first three count, and time
     const struct batch_item *item;
     const char *output;
     const char *settings;  // what else decides the output, as a digest
@@ -40,7 +41,8 @@ SR_MUST_USE bool batch_ledger_add(struct batch_ledger *ledger, const struct batc
 // with these settings.
 bool batch_ledger_is_done(const struct batch_ledger *ledger, const struct batch_item *item,
                           const char *output, const char *settings);
-// Whether `output` is of this batch's making, from whatever version: it may be made anew.
+// Whether `output` is of this batch's making, from whatever version, or may be, since a run for it
+// was begun: it may be made anew.
 bool batch_ledger_has_made(const struct batch_ledger *ledger, const char *output);
 // Seconds of work per byte of source, of all that are done; 0: nothing is.
 double batch_ledger_seconds_per_byte(const struct batch_ledger *ledger);

@@ -89,6 +89,28 @@ static void remembers(void **state)
     batch_ledger_free(ledger);
 }
 
+static void a_run_that_was_begun(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+    const struct batch_record begun = { .has_begun = true,
+                                        .item = &file,
+                                        .output = "out/a.mp4",
+                                        .settings = "s1",
+                                        .time = "2026-11-22T18:00:00.000Z" };
+    write_file("");
+    struct batch_ledger *ledger = open_it();
+    sr_assert_ok(batch_ledger_add(ledger, &begun, &err), err);
+    batch_ledger_free(ledger);
+    ledger = open_it();
+    assert_true(batch_ledger_has_made(ledger, "out/a.mp4"));
+    assert_false(batch_ledger_is_done(ledger, &file, "out/a.mp4", "s1"));
+    assert_true(batch_ledger_seconds_per_byte(ledger) == 0);
+    add(ledger, &file, "out/a.mp4", "it broke");
+    assert_false(batch_ledger_has_made(ledger, "out/a.mp4"));
+    batch_ledger_free(ledger);
+}
+
 static void one_at_a_time(void **state)
 {
     (void)state;
@@ -166,7 +188,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(remembers),   cmocka_unit_test(one_at_a_time),
         cmocka_unit_test(a_torn_end),  cmocka_unit_test(files_of_others),
-        cmocka_unit_test(a_full_disk),
+        cmocka_unit_test(a_full_disk), cmocka_unit_test(a_run_that_was_begun),
     };
     return cmocka_run_group_tests_name("batch_ledger", tests, make_folder, remove_folder);
 }
