@@ -11,15 +11,14 @@ done
 here=$PWD
 tests/servers/stepfunctions-local.sh install >/dev/null 2>"$work/install.log" ||
     { echo 'skip worker_other_server stepfunctions-local is not there, and npm does not get it'; exit 0; }
-port=$((20000 + $$ % 20000))
-tests/servers/stepfunctions-local.sh start "$work/server" "$port"
+tests/servers/stepfunctions-local.sh start "$work/server"
 case $? in
 0) ;;
 77) echo 'skip worker_other_server stepfunctions-local is not installed'; exit 0 ;;
 *) echo 'not ok stepfunctions-local starts'; exit 1 ;;
 esac
 trap '"$here/tests/servers/stepfunctions-local.sh" stop "$work/server"; rm -rf -- "$work"' EXIT
-url=http://127.0.0.1:$port
+url=http://127.0.0.1:$(cat "$work/server/port")
 
 call() { "$SPLITREEL" sm "$@" --server "$url" --no-sign-request; }
 
