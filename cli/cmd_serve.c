@@ -185,7 +185,8 @@ static bool serve(const struct cli *cli, const struct request *request, struct s
         return false;
     struct config_resources *resources = NULL;
     struct service *service = NULL;
-    bool done = config_resources_new(&config, sr_clock_system(), &log, &resources, err);
+    bool done =
+        config_resources_new(&config, request->folder, sr_clock_system(), &log, &resources, err);
     if (done) {
         const struct service_params params = {
             .config = &config,
