@@ -386,6 +386,7 @@ static struct MHD_Response *make_response(const struct server_call *call,
         add_to(response, "Cache-Control", "no-store") &&
         add_to(response, "X-Content-Type-Options", "nosniff") &&
         (!answer->allow || add_to(response, "Allow", answer->allow)) &&
+        (!answer->location || add_to(response, "Location", answer->location)) &&
         (!close || add_to(response, "Connection", "close")))
         return response;
     MHD_destroy_response(response);
