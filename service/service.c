@@ -270,8 +270,10 @@ static bool open_jobs(struct service *service, const struct service_params *para
     sr_auto(char) char *path = sr_strf(err, "%s/jobs.db", params->folder);
     sr_auto(char) char *database = sr_strf(err, "%s/states.db", params->folder);
     sr_auto(char) char *workspace = sr_strf(err, "%s/jobs", params->folder);
+    const char *const stores =  // as workers of this configuration find theirs
+        config->worker.stores ? config->worker.stores : getenv("SPLITREEL_STORES");
     if (!path || !database || !workspace ||
-        (config->worker.stores && !blob_config_load(config->worker.stores, &service->stores, err)))
+        (stores && *stores && !blob_config_load(stores, &service->stores, err)))
         return false;
     service->places = (struct blob_stores_params){
         .store = service->stores.store,
