@@ -305,6 +305,13 @@ static bool open_jobs(struct service *service, const struct service_params *para
     return true;
 }
 
+static bool submit_job(void *self, const struct job_submit *job, jobs_reply_fn reply,
+                       void *reply_self, struct sr_err *err)
+{
+    struct service *const service = self;
+    return jobs_submit(service->jobs, job, 1, reply, reply_self, err);
+}
+
 static bool open_uploads(struct service *service, const struct service_params *params,
                          struct sr_err *err)
 {
@@ -316,7 +323,9 @@ static bool open_uploads(struct service *service, const struct service_params *p
                                             .account = service->config->account,
                                             .clock = service->clock,
                                             .log = service->log,
-                                            .engine = service->engine };
+                                            .engine = service->engine,
+                                            .submit = submit_job,
+                                            .submit_self = service };
     return path && uploads_new(&uploads, &service->uploads, err);
 }
 
@@ -393,7 +402,8 @@ static bool open_all(struct service *service, const struct service_params *param
 {
     if (!folder_take(params->folder, &service->lock_fd, err) ||
         !open_audit(service, params->folder, err) || !open_engine(service, params->folder, err) ||
-        !open_jobs(service, params, err) || !open_uploads(service, params, err) || !open_watches(service, params, err))
+        !open_jobs(service, params, err) || !open_uploads(service, params, err) ||
+        !open_watches(service, params, err))
         return false;
     // The address comes before the threads: when it is taken nothing has been done yet.
     return open_server(service, err) &&
