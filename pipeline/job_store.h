@@ -151,7 +151,8 @@ struct job_query {
 // Newest first.
 SR_MUST_USE bool job_store_list_jobs(struct job_store *store, const struct job_query *query,
                                      job_row_fn fn, void *self, struct sr_err *err);
-// Those that ended before and whose workspaces are there still.
+// Those that ended before and whose workspaces are folders that are there still: in a store jobs
+// share one.
 SR_MUST_USE bool job_store_stale_jobs(struct job_store *store, int64_t before_us, int64_t count_max,
                                       job_row_fn fn, void *self, struct sr_err *err);
 SR_MUST_USE bool job_store_drop_workspace(struct job_store *store, const char *id,

@@ -260,6 +260,7 @@ bool job_store_stale_jobs(struct job_store *store, int64_t before_us, int64_t co
     sr_auto(sr_db_stmt) struct sr_db_stmt *stmt = NULL;
     if (!sr_db_prepare(store->db,
                        COLUMNS "WHERE ended_us IS NOT NULL AND kept = 1 AND ended_us < ?1 "
+                               "AND substr(workspace, 1, 1) = '/' "
                                "ORDER BY ended_us LIMIT ?2",
                        &stmt, err))
         return false;

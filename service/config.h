@@ -42,7 +42,9 @@ struct config {
     bool http_plain;  // "http://" too
     size_t connection_count;
     struct config_connection *connections;
-    char *maps;  // the folder of distributed maps' items and results
+    char *maps;         // the folder of distributed maps' items and results
+    char **map_places;  // where else these may be (service/map_places.h); ends with NULL
+    size_t map_place_count;
     struct config_events events;
     struct config_worker worker;
     struct config_jobs jobs;

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "base/str.h"
+#include "net/url.h"
 
 enum { TEXT_MAX = 1024, KEEP_DAYS = 7, KEEP_DAYS_MAX = 36500 };
 
@@ -47,12 +48,17 @@ static const char *wrong_address(const char *text)
 {
     static const char *const schemes[] = { "s3://", "https://", "http://" };
     for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
+        struct sr_err ignored = { 0 };
+        sr_auto(url) struct url url = { 0 };
         const size_t bytes = strlen(schemes[i]);
-        if (strncasecmp(text, schemes[i], bytes) == 0 && text[bytes] && text[bytes] != '/' &&
-            strlen(text) <= TEXT_MAX && !strpbrk(text, "?#@ "))
+        if (strncasecmp(text, schemes[i], bytes) != 0 || strlen(text) > TEXT_MAX)
+            continue;
+        if (strcmp(text + bytes, "*") == 0 ||
+            (i == 0 ? text[bytes] && !strchr("/*", text[bytes])
+                    : !strpbrk(text, "*?#") && url_parse(text, &url, &ignored)))
             return NULL;
     }
-    return "want s3://bucket, https://host or http://host, with or without a path";
+    return "want s3://bucket, https://host or http://host, with or without a path, or s3://*, ...";
 }
 
 static bool read_texts(const struct jx *at, const char *key, wrong_fn wrong,

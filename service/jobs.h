@@ -28,6 +28,9 @@ enum {
     JOBS_KEY_MAX = 4096,       // bytes of an idempotency key
     JOBS_RETRY_US = 500000,    // what cannot be done now is tried again after so long,
     JOBS_RETRY_US_MAX = 60000000,  // then after twice as long, at most this
+    JOBS_TRIES_MAX = 30,           // manifests that a workspace does not take
+    // What is stopped late may write for so long, until its worker hears of it.
+    JOBS_SETTLE_US = 30000000,
 };
 
 struct jobs_params {
@@ -60,6 +63,7 @@ SR_DEFINE_AUTO(jobs, struct jobs, jobs_free);
 struct job_submit {
     const char *manifest;  // JSON, comments allowed
     size_t bytes;
+    const char *place;            // what messages call it instead of "$": "$.jobs[2]"; NULL: "$"
     const char *idempotency_key;  // NULL: the manifest's, if it has one
     const char *correlation;      // NULL: the job's id
     const char *traceparent;      // W3C Trace Context; NULL: none
@@ -80,8 +84,8 @@ typedef void (*jobs_reply_fn)(void *self, const struct jobs_reply *reply);
 // there. `reply` is called once, after all of it is on disk, on a thread of the jobs; it may ask
 // again, but not wait.
 // Owns:    reads `items` during the call only.
-// Errors:  no reply will come: INVALID ("$.input: ...", of several "$.jobs[2].input: ..."), UNSUPPORTED,
-//          TOO_LARGE, DENIED (a place that jobs may not use), BUSY, NO_MEMORY.
+// Errors:  no reply will come: INVALID ("$.input: ..."), UNSUPPORTED, TOO_LARGE, DENIED (a place
+//          that jobs may not use), BUSY, NO_MEMORY.
 // Threads: any.
 SR_MUST_USE bool jobs_submit(struct jobs *jobs, const struct job_submit *items, size_t count,
                              jobs_reply_fn reply, void *self, struct sr_err *err);

@@ -381,6 +381,7 @@ bool server_add_headers(const struct server_call *call, const struct server_answ
            add_to(response, "Cache-Control", "no-store") &&
            add_to(response, "X-Content-Type-Options", "nosniff") &&
            (!answer->allow || add_to(response, "Allow", answer->allow)) &&
+           (!answer->location || add_to(response, "Location", answer->location)) &&
            (!close || add_to(response, "Connection", "close"));
 }
 

@@ -43,6 +43,7 @@ struct server_answer {
     const char *body;  // copied
     size_t size;
     const char *allow;  // of a 405; NULL: none
+    const char *location;  // of what was made; NULL: none
     bool close;         // the connection ends after it
 };
 
