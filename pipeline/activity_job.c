@@ -162,6 +162,23 @@ static bool check_strict(const struct activity_job *open, struct sr_err *err)
                    open->manifest->input_shown, table->damaged_count);
 }
 
+// What was being written at these places when its process was killed.
+static void remove_left(const struct activity_job *open)
+{
+    const struct job *const job = open->job;
+    for (size_t f = 0; f <= job->file_count; f++) {
+        const char *const path = f < job->file_count ? job->files[f].temporary : open->report_path;
+        struct sr_err err;
+        size_t count;
+        if (!path || remote_is_url(path))
+            continue;
+        if (!sr_file_left_remove_of(path, &count, &err))
+            sr_warn(open->log, "what a killed writer left stays", SR_ERR(&err));
+        else if (count > 0)
+            sr_info(open->log, "what a killed writer left is removed", SR_TEXT("path", path));
+    }
+}
+
 // The outputs' places, and the report's: before hours of work, not after.
 static bool place(struct activity_job *open, bool overwrite, struct sr_err *err)
 {
@@ -178,6 +195,7 @@ static bool place(struct activity_job *open, bool overwrite, struct sr_err *err)
             return sr_fail(err, SR_ERR_UNSUPPORTED,
                            "an output \"-\" has no reader here; name a file");
     }
+    remove_left(open);
     open->is_placed = true;
     return true;
 }

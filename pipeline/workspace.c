@@ -179,8 +179,7 @@ bool workspace_has_name(const char *name)
     return false;
 }
 
-// What a writer left when its process was killed. We hold the lock, so nobody is writing it.
-static bool is_stale(const char *name)
+bool workspace_is_left(const char *name)
 {
     const size_t bytes = strlen(name);
     if (bytes < 5 || strcmp(name + bytes - 5, ".part") != 0)
@@ -205,7 +204,20 @@ static void remove_file(const struct workspace *workspace, const char *name)
     sr_warn(workspace->log, "a file of the workspace stays", SR_ERR(&err));
 }
 
+// Where others may be at work, only when its writer is gone.
+static void remove_left(const struct workspace *workspace, const char *name)
+{
+    struct sr_err err;
+    bool removed = false;
+    sr_auto(char) char *path = path_of(workspace, name, "", &err);
+    if (!path || !sr_file_left_remove(path, &removed, &err))
+        sr_warn(workspace->log, "a file of the workspace stays", SR_ERR(&err));
+    else if (removed)
+        sr_info(workspace->log, "what a killed writer left is removed", SR_TEXT("file", name));
+}
+
 static bool remove_matching(const struct workspace *workspace, bool (*matches)(const char *name),
+                            void (*remove)(const struct workspace *workspace, const char *name),
                             struct sr_err *err)
 {
     DIR *const folder = opendir(workspace->folder);
@@ -213,7 +225,7 @@ static bool remove_matching(const struct workspace *workspace, bool (*matches)(c
         return sr_fail_errno(err, errno, "%s", workspace->folder);
     for (const struct dirent *entry; (entry = readdir(folder));) {
         if (matches(entry->d_name))
-            remove_file(workspace, entry->d_name);
+            remove(workspace, entry->d_name);
     }
     (void)closedir(folder);  // only read
     return true;
@@ -278,7 +290,7 @@ bool workspace_open(const struct workspace_params *params, struct workspace **re
     workspace->notes = workspace->folder ? sr_str_dup("", err) : NULL;
     if (!workspace->notes || !sr_make_folders(params->folder, err) ||
         !take_lock(workspace, params->is_shared, err) ||
-        (!params->is_shared && !remove_matching(workspace, is_stale, err)))
+        !remove_matching(workspace, workspace_is_left, remove_left, err))
         return sr_err_wrap(err, "workspace");
     *ret_workspace = sr_take(workspace);
     return true;
@@ -502,7 +514,7 @@ void workspace_remove(struct workspace *workspace, const struct workspace_key *k
         (void)snprintf(name, sizeof(name), "%s.m4s", keys[i].text);
         remove_file(workspace, name);
     }
-    if (workspace->is_ours && !remove_matching(workspace, is_result, &err))
+    if (workspace->is_ours && !remove_matching(workspace, is_result, remove_file, &err))
         sr_warn(workspace->log, "results of the workspace stay", SR_ERR(&err));
     workspace_abandon(workspace);
 }
