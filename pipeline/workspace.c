@@ -254,21 +254,27 @@ static void abort_stale(const struct workspace *workspace, int64_t us_max)
         sr_warn(workspace->log, "what a crash may have left open is not looked for", SR_ERR(&err));
 }
 
-static bool open_store(struct workspace *workspace, const struct workspace_params *params,
+// Where it is and what its names begin with; nothing is done there.
+static bool find_place(struct workspace *workspace, const struct workspace_params *params,
                        struct sr_err *err)
 {
     const size_t bytes = strlen(params->folder);
+    workspace->lock_fd = -1;
+    workspace->is_ours = params->is_ours;
+    workspace->log = params->log;
+    if (!remote_is_url(params->folder)) {
+        workspace->folder = sr_str_dup(params->folder, err);
+        workspace->notes = workspace->folder ? sr_str_dup("", err) : NULL;
+        return workspace->notes != NULL;
+    }
     if (!params->remote)
         return sr_fail(err, SR_ERR_UNSUPPORTED, "%s: want a folder", params->folder);
     workspace->remote = params->remote;
     workspace->folder =
         sr_strf(err, "%s%s", params->folder, params->folder[bytes - 1] == '/' ? "" : "/");
     workspace->notes = sr_strf(err, "jobs/%s/", params->job ? params->job : "");
-    if (!workspace->folder || !workspace->notes ||
-        !remote_open(params->remote, workspace->folder, BLOB_PLACE_LIST, &workspace->place, err))
-        return false;
-    abort_stale(workspace, params->upload_us_max);
-    return true;
+    return workspace->folder && workspace->notes &&
+           remote_open(params->remote, workspace->folder, BLOB_PLACE_LIST, &workspace->place, err);
 }
 
 bool workspace_open(const struct workspace_params *params, struct workspace **ret_workspace,
@@ -277,21 +283,13 @@ bool workspace_open(const struct workspace_params *params, struct workspace **re
     sr_auto(workspace) struct workspace *workspace = calloc(1, sizeof(*workspace));
     if (!workspace)
         return sr_fail(err, SR_ERR_NO_MEMORY, "a workspace");
-    workspace->lock_fd = -1;
-    workspace->is_ours = params->is_ours;
-    workspace->log = params->log;
-    if (remote_is_url(params->folder)) {
-        if (!open_store(workspace, params, err))
-            return sr_err_wrap(err, "workspace");
-        *ret_workspace = sr_take(workspace);
-        return true;
-    }
-    workspace->folder = sr_str_dup(params->folder, err);
-    workspace->notes = workspace->folder ? sr_str_dup("", err) : NULL;
-    if (!workspace->notes || !sr_make_folders(params->folder, err) ||
-        !take_lock(workspace, params->is_shared, err) ||
-        !remove_matching(workspace, workspace_is_left, remove_left, err))
+    if (!find_place(workspace, params, err) ||
+        (!workspace->place &&
+         (!sr_make_folders(params->folder, err) || !take_lock(workspace, params->is_shared, err) ||
+          !remove_matching(workspace, workspace_is_left, remove_left, err))))
         return sr_err_wrap(err, "workspace");
+    if (workspace->place)
+        abort_stale(workspace, params->upload_us_max);
     *ret_workspace = sr_take(workspace);
     return true;
 }
@@ -369,6 +367,16 @@ bool workspace_note_load(struct workspace *workspace, const char *name, size_t b
 {
     sr_auto(char) char *path = path_of(workspace, workspace->notes, name, err);
     return path && load_file(workspace, path, bytes_max, ret_text, ret_bytes, err);
+}
+
+bool workspace_note_peek(const struct workspace_params *params, const char *name, size_t bytes_max,
+                         char **ret_text, size_t *ret_bytes, struct sr_err *err)
+{
+    sr_auto(workspace) struct workspace *workspace = calloc(1, sizeof(*workspace));
+    if (!workspace)
+        return sr_fail(err, SR_ERR_NO_MEMORY, "a workspace");
+    return find_place(workspace, params, err) &&
+           workspace_note_load(workspace, name, bytes_max, ret_text, ret_bytes, err);
 }
 
 bool workspace_note_remove(struct workspace *workspace, const char *name, struct sr_err *err)

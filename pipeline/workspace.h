@@ -63,6 +63,10 @@ SR_MUST_USE bool workspace_read(struct workspace *workspace, const struct worksp
 SR_MUST_USE bool workspace_note_load(struct workspace *workspace, const char *name,
                                      size_t bytes_max, char **ret_text, size_t *ret_bytes,
                                      struct sr_err *err);
+// The same of a workspace that is not opened for it: no lock is taken, nothing is made or removed.
+SR_MUST_USE bool workspace_note_peek(const struct workspace_params *params, const char *name,
+                                     size_t bytes_max, char **ret_text, size_t *ret_bytes,
+                                     struct sr_err *err);
 // Where a note is, in the words of a flow: the bucket of a store and a key in it, or the folder's
 // absolute path and a file's name. The caller frees both.
 SR_MUST_USE bool workspace_note_place(const struct workspace *workspace, const char *name,
