@@ -228,6 +228,17 @@ static bool copy_object(const json_t *params, json_t **ret, struct sr_err *err)
     return jx_made(*ret, err);
 }
 
+// What tells others how a job ended: it cannot from here.
+static bool call_out(const json_t *params, json_t **ret, struct sr_err *err)
+{
+    const struct remote_params with = { .stores = world.stores };
+    sr_auto(remote) struct remote *remote = NULL;
+    struct http *http;
+    (void)params;
+    (void)ret;
+    return remote_new(&with, &remote, err) && remote_http(remote, &http, err);
+}
+
 static const struct {
     const char *name;
     bool (*run)(const json_t *params, json_t **ret, struct sr_err *err);
@@ -237,7 +248,7 @@ static const struct {
     { "eat", eat },          { "end", end_here },        { "hang up", hang_up },
     { "garbage", garbage },  { "oversized", oversized }, { "stall", stall },
     { "flood", flood },      { "great", great_result },  { "look", look_around },
-    { "copy", copy_object },
+    { "copy", copy_object }, { "call out", call_out },
 };
 
 static bool run_here(void *self, const char *activity, const json_t *params, json_t **ret_result,
@@ -337,6 +348,8 @@ static const struct failure {
     { "no such activity", "none", 0, 0, "Splitreel.NotFound", SR_ERR_NOT_FOUND, "no activity none",
       true },
     { "a great result", "great", 0, 0, "Splitreel.TooLarge", SR_ERR_TOO_LARGE, "a message of",
+      true },
+    { "an address", "call out", 0, 0, "Splitreel.Unsupported", SR_ERR_UNSUPPORTED, "no network",
       true },
     { "a segmentation fault", "segfault", 0, 0, "Splitreel.WorkerDied", SR_ERR_INTERNAL,
       "died of SIGSEGV", false },
