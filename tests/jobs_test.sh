@@ -7,7 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 # shellcheck source=tests/serve.sh
 . tests/serve.sh
 
-for tool in curl jq sqlite3; do
+for tool in curl jq; do
     command -v "$tool" >/dev/null || { echo "skip jobs $tool is not there"; exit 0; }
 done
 
@@ -168,9 +168,12 @@ killed()
         ends "$name" SUCCEEDED && is_there "$name.mp4" && [ "$(jq .attempt "$name.end")" = 1 ] || return
         submit "$name" 200 -H "Idempotency-Key: $name" && [ "$(jq -r .id answer.json)" = "$(jq -r .id "$name.end")" ] || return
     done <accepted
-    stop || return
-    [ "$(sqlite3 state/states.db "SELECT count(*) FROM execution WHERE machine LIKE '%:splitreel-transcode'")" = \
-        "$(sqlite3 state/jobs.db 'SELECT count(*) FROM job')" ] || complain 'not one execution for each job'
+    # No other job, no other execution.
+    api 200 GET '/jobs?limit=1000' && jq -r '.jobs[].execution' answer.json | sort >wanted.txt || return
+    curl -sSf -H 'Content-Type: application/x-amz-json-1.0' -H 'X-Amz-Target: AWSStepFunctions.ListExecutions' "$url/" --data-binary \
+        '{"stateMachineArn": "arn:aws:states:us-east-1:123456789012:stateMachine:splitreel-transcode", "maxResults": 1000}' |
+        jq -r '.executions[].executionArn' | sort >found.txt
+    same wanted.txt found.txt && stop
 }
 
 scenario 'a job, from manifest to output and report' one_job
