@@ -328,6 +328,13 @@ static bool open_jobs(struct service *service, const struct service_params *para
     return true;
 }
 
+static bool submit_job(void *self, const struct job_submit *job, jobs_reply_fn reply,
+                       void *reply_self, struct sr_err *err)
+{
+    struct service *const service = self;
+    return jobs_submit(service->jobs, job, 1, reply, reply_self, err);
+}
+
 static bool open_uploads(struct service *service, const struct service_params *params,
                          struct sr_err *err)
 {
@@ -339,7 +346,9 @@ static bool open_uploads(struct service *service, const struct service_params *p
                                             .account = service->config->account,
                                             .clock = service->clock,
                                             .log = service->log,
-                                            .engine = service->engine };
+                                            .engine = service->engine,
+                                            .submit = submit_job,
+                                            .submit_self = service };
     return path && uploads_new(&uploads, &service->uploads, err);
 }
 
