@@ -1,5 +1,5 @@
-// pipeline/job_store.h - the database beside the engine's: jobs, events that were seen and what they
-// started, schedules.
+// pipeline/job_store.h - the database beside the engine's: jobs, events that were seen and what
+// they started, schedules.
 #pragma once
 
 #include <stdbool.h>
@@ -52,8 +52,8 @@ SR_MUST_USE bool job_store_put_off_event(struct job_store *store, int64_t id, in
 SR_MUST_USE bool job_store_end_event(struct job_store *store, int64_t id, const char *why,
                                      struct sr_err *err);
 
-// That a rule has started what it starts for an event; once more is no error. `arn` NULL: it never
-// will.
+// That a rule has started what it starts for an event; once more is no error. `arn`: of the
+// execution, or the job's id; NULL: it never will.
 SR_MUST_USE bool job_store_add_start(struct job_store *store, int64_t event, const char *rule,
                                      const char *name, const char *arn, int64_t now_us,
                                      struct sr_err *err);
@@ -97,8 +97,8 @@ static inline bool job_row_has_ended(enum job_row_state state)
     return state == JOB_ROW_SUCCEEDED || state == JOB_ROW_FAILED || state == JOB_ROW_CANCELLED;
 }
 
-// As the table has it (pipeline/migrations/0002_jobs.sql). Texts: NULL: none; of a row that was read
-// they are its own, for job_row_done().
+// As the table has it (pipeline/migrations/0002_jobs.sql). Texts: NULL: none; of a row that was
+// read they are its own, for job_row_done().
 struct job_row {
     // What was submitted: written once.
     char *id, *correlation, *traceparent, *idempotency_key, *manifest, *shown, *workspace;
@@ -157,6 +157,16 @@ SR_MUST_USE bool job_store_stale_jobs(struct job_store *store, int64_t before_us
                                       job_row_fn fn, void *self, struct sr_err *err);
 SR_MUST_USE bool job_store_drop_workspace(struct job_store *store, const char *id,
                                           struct sr_err *err);
+
+// Outputs ----------------------------------------------------------------------------------------
+
+// That jobs write to a place ("s3://bucket/film.mp4", "/srv/out/hls") or below it; once more is no
+// error. "PLACE/*": only files of tracks of an HLS output, in folders in PLACE.
+SR_MUST_USE bool job_store_add_output(struct job_store *store, const char *place,
+                                      struct sr_err *err);
+// Whether a file or object is one of a job's.
+SR_MUST_USE bool job_store_has_output(struct job_store *store, const char *place, bool *ret_has,
+                                      struct sr_err *err);
 
 struct job_store_counts {
     int64_t events, waiting, starts;

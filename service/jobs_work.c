@@ -4,6 +4,7 @@
 
 #include "base/db.h"
 #include "base/str.h"
+#include "service/job_outputs.h"
 #include "service/jobs_priv.h"
 
 enum { IDLE_US_MAX = 60000000, AGAIN_US = 1000000, SWEEP_US = 600000000, SWEEP_MAX = 100 };
@@ -26,7 +27,8 @@ static bool record_row(struct jobs *jobs, struct jobs_message *message, struct j
         return false;
     if (!has) {
         message->new_count++;
-        return job_store_add_job(jobs->work.store, row, err);
+        return job_store_add_job(jobs->work.store, row, err) &&
+               job_outputs_note(jobs->work.store, row, err);
     }
     if (memcmp(known.digest, row->digest, sizeof row->digest) != 0)
         return refuse(message, SR_ERR_CONFLICT,
