@@ -7,10 +7,13 @@
 #include "base/id.h"
 #include "base/str.h"
 #include "net/url.h"
+#include "service/job_log.h"
+#include "service/openapi.h"
 #include "service/problem.h"
 #include "statemachine/asl_time.h"
 
 #define JOBS "/v1/jobs"
+#define OPENAPI "/v1/openapi.json"
 
 enum { LIST_DEFAULT = 100, LIST_MAX = 1000, VALUE_MAX = 1024 };
 
@@ -340,6 +343,16 @@ static bool query_value(const struct server_request *request, const char *name, 
     return true;
 }
 
+static bool read_limit(const char *text, int64_t max, int64_t *ret, struct sr_err *err)
+{
+    char *end;
+    const long value = strtol(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end || value < 1 || value > max)
+        return sr_fail(err, SR_ERR_INVALID, "limit: want a number from 1 to %d", (int)max);
+    *ret = value;
+    return true;
+}
+
 static bool query_bool(const struct server_request *request, const char *name, bool *ret,
                        struct sr_err *err)
 {
@@ -456,6 +469,46 @@ static void retry(struct call *call, const struct server_request *request, const
         refuse_err(call, &err);
 }
 
+// Following one ----------------------------------------------------------------------------------
+
+// The rest is others' affair: in the audit it stands with its beginning.
+static struct server_call *hand_on(struct call *call)
+{
+    struct server_call *const server = call->server;
+    finish(call, 200, true);
+    return server;
+}
+
+static void get_events(struct call *call, const struct server_request *request, const char *id)
+{
+    struct job_follow *const follow = call->api->follow;
+    (void)request;
+    job_follow_events(follow, hand_on(call), id);
+}
+
+static void get_log(struct call *call, const struct server_request *request, const char *id)
+{
+    struct sr_err err = { 0 };
+    struct job_follow *const follow = call->api->follow;
+    char value[VALUE_MAX], page[JOB_LOG_PAGE_MAX];
+    int64_t limit = JOB_LOG_LINES;
+    bool has, has_page;
+    if (!query_value(request, "limit", value, sizeof value, &has, &err) ||
+        (has && !read_limit(value, JOB_LOG_LINES_MAX, &limit, &err)) ||
+        !query_value(request, "page", page, sizeof page, &has_page, &err))
+        refuse_err(call, &err);
+    else
+        job_follow_log(follow, hand_on(call), id, (size_t)limit, has_page ? page : NULL);
+}
+
+static void get_openapi(struct call *call, const struct server_request *request, const char *id)
+{
+    size_t bytes;
+    const char *const text = openapi_text(&bytes);
+    (void)request, (void)id;
+    answer_text(call, 200, text, bytes, NULL);
+}
+
 // Lists ------------------------------------------------------------------------------------------
 
 static bool read_state(const char *text, int *ret, struct sr_err *err)
@@ -481,16 +534,6 @@ static bool read_since(const char *text, char id[SR_ID_TEXT], struct sr_err *err
     return true;
 }
 
-static bool read_limit(const char *text, int64_t *ret, struct sr_err *err)
-{
-    char *end;
-    const long value = strtol(text, &end, 10);
-    if (*text < '0' || *text > '9' || *end || value < 1 || value > LIST_MAX)
-        return sr_fail(err, SR_ERR_INVALID, "limit: want a number from 1 to %d", LIST_MAX);
-    *ret = value;
-    return true;
-}
-
 static bool read_query(const struct server_request *request, struct job_query *query,
                        char from[SR_ID_TEXT], char correlation[VALUE_MAX], char page[SR_ID_TEXT],
                        struct sr_err *err)
@@ -504,7 +547,7 @@ static bool read_query(const struct server_request *request, struct job_query *q
         return false;
     query->from = has ? from : NULL;
     if (!query_value(request, "limit", value, sizeof value, &has, err) ||
-        (has && !read_limit(value, &query->count_max, err)) ||
+        (has && !read_limit(value, LIST_MAX, &query->count_max, err)) ||
         !query_value(request, "correlation", correlation, VALUE_MAX, &has, err))
         return false;
     query->correlation = has ? correlation : NULL;
@@ -532,7 +575,7 @@ static void list(struct call *call, const struct server_request *request, const 
 // Routes -----------------------------------------------------------------------------------------
 
 static const struct verb {
-    const char *method, *below;  // "/v1/jobs" (no id), "/v1/jobs/ID" and what is below
+    const char *method, *below;  // "/v1/jobs" (no id), "/v1/jobs/ID" and what is below; or OPENAPI
     bool has_id;
     const char *operation;
     void (*run)(struct call *call, const struct server_request *request, const char *id);
@@ -542,8 +585,11 @@ static const struct verb {
     { "GET", "", true, "GetJob", get_job },
     { "GET", "/manifest", true, "GetJobManifest", get_manifest },
     { "GET", "/report", true, "GetJobReport", get_report },
+    { "GET", "/log", true, "GetJobLog", get_log },
+    { "GET", "/events", true, "FollowJob", get_events },
     { "POST", "/cancel", true, "CancelJob", cancel },
     { "POST", "/retry", true, "RetryJob", retry },
+    { "GET", OPENAPI, false, "GetOpenApi", get_openapi },
 };
 
 // Takes the path apart; *ret_id is "" where there is none. False: there is no such path.
@@ -551,6 +597,9 @@ static bool split(const char *path, char id[SR_ID_TEXT], const char **ret_below)
 {
     const size_t prefix = strlen(JOBS);
     id[0] = '\0';
+    *ret_below = path;
+    if (strcmp(path, OPENAPI) == 0)
+        return true;
     if (strncmp(path, JOBS, prefix) != 0)
         return false;
     *ret_below = path + prefix;
@@ -632,4 +681,16 @@ void jobs_api_handle(const struct jobs_api *api, struct server_call *server,
     } else {
         refuse(call, 404, "there is nothing at this path");
     }
+}
+
+bool jobs_api_route(size_t index, const char **ret_method, char path[64],
+                    const char **ret_operation)
+{
+    if (index >= sizeof verbs / sizeof *verbs)
+        return false;
+    const struct verb *const verb = &verbs[index];
+    *ret_method = verb->method;
+    *ret_operation = verb->operation;
+    return sr_format(path, 64, "%s%s%s", strcmp(verb->below, OPENAPI) == 0 ? "" : JOBS,
+                     verb->has_id ? "/{id}" : "", verb->below);
 }

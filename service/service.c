@@ -39,6 +39,7 @@ struct service {
     struct blob_config stores;
     struct blob_stores_params places;
     struct jobs *jobs;
+    struct job_follow *follow;
     struct jobs_api jobs_api;
     struct uploads *uploads;
     struct watch *watches[SERVICE_WATCHED_MAX];
@@ -263,6 +264,19 @@ static bool open_engine(struct service *service, const char *folder, struct sr_e
     return states_api_new(&api, &service->api, err);
 }
 
+static bool show_job(void *self, const char *id, json_t **ret_json, struct sr_err *err)
+{
+    const struct service *const service = self;
+    return jobs_document(service->jobs, id, false, ret_json, err);
+}
+
+static char *name_execution(void *self, const char *id, int64_t attempt, bool clean,
+                            struct sr_err *err)
+{
+    const struct service *const service = self;
+    return jobs_execution(service->jobs, id, attempt, clean, err);
+}
+
 static bool open_jobs(struct service *service, const struct service_params *params,
                       struct sr_err *err)
 {
@@ -296,7 +310,16 @@ static bool open_jobs(struct service *service, const struct service_params *para
                                       .engine = service->engine };
     if (!jobs_new(&jobs, &service->jobs, err))
         return sr_err_wrap(err, "jobs");
+    const struct job_follow_params follow = { .database = database,
+                                              .document = show_job,
+                                              .execution = name_execution,
+                                              .self = service,
+                                              .clock = service->clock,
+                                              .log = service->log };
+    if (!job_follow_new(&follow, &service->follow, err))
+        return false;
     service->jobs_api = (struct jobs_api){ .jobs = service->jobs,
+                                           .follow = service->follow,
                                            .config = &config->jobs,
                                            .auth = config->auth,
                                            .audit = service->audit,
@@ -355,7 +378,8 @@ static bool open_watches(struct service *service, const struct service_params *p
 
 static bool start_work(struct service *service, struct sr_err *err)
 {
-    if (!jobs_start(service->jobs, err) || !uploads_start(service->uploads, err))
+    if (!jobs_start(service->jobs, err) || !job_follow_start(service->follow, err) ||
+        !uploads_start(service->uploads, err))
         return false;
     for (size_t i = 0; i < SERVICE_WATCHED_MAX && service->watches[i]; i++) {
         if (!watch_start(service->watches[i], err))
@@ -440,6 +464,8 @@ static void stop_engine(struct service *service)
         watch_free(sr_take(service->watches[i]));
     if (service->uploads)
         uploads_stop(service->uploads);
+    if (service->follow)
+        job_follow_stop(service->follow);
     if (service->jobs)
         jobs_stop(service->jobs);
     if (service->thread) {
@@ -495,6 +521,7 @@ void service_close(struct service *service)
     stop_engine(service);
     server_close(service->server);
     uploads_free(service->uploads);
+    job_follow_free(service->follow);
     jobs_free(service->jobs);
     blob_config_done(&service->stores);
     states_api_free(service->api);

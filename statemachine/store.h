@@ -100,6 +100,7 @@ struct store_task {
     int64_t timeout_at_us;    // 0: none
     int64_t heartbeat_s;      // 0: none
     int64_t heartbeat_at_us;  // 0: not running
+    int64_t priority;         // the larger goes first: engine_turn_us()
     bool taken;
 };
 
