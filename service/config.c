@@ -16,6 +16,7 @@ bool config_init(struct config *config, struct sr_err *err)
     *config = (struct config){ .audit = { .bytes_max = 64 << 20, .kept_count = 8 },
                                .history_days = ENGINE_RETENTION_US / CONFIG_DAY_US };
     config_worker_init(&config->worker);
+    config_jobs_init(&config->jobs);
     config->listen = sr_str_dup("127.0.0.1:8083", err);
     config->region = sr_str_dup("us-east-1", err);
     config->account = sr_str_dup("123456789012", err);
@@ -61,13 +62,14 @@ void config_done(struct config *config)
     free(config->map_places);
     config_events_done(&config->events);
     config_worker_done(&config->worker);
+    config_jobs_done(&config->jobs);
     *config = (struct config){ 0 };
 }
 
 bool config_has_secrets(const struct config *config)
 {
     return auth_has_keys(config->auth) || config->metrics_token || config->connection_count > 0 ||
-           config_events_has_secrets(&config->events);
+           config->jobs.key_count > 0 || config_events_has_secrets(&config->events);
 }
 
 static bool set_text(const struct jx *at, const char *key, char **place, struct sr_err *err)
@@ -312,7 +314,8 @@ static bool read_root(struct config *config, const struct jx *root, struct sr_er
     static const char *const known[] = { "listen",     "region", "account",    "metrics_token",
                                          "keys",       "audit",  "limits",     "lambda",
                                          "lambda_url", "http",   "maps",       "history_days",
-                                         "events",     "worker", "map_places", NULL };
+                                         "events",     "worker", "map_places", "jobs",
+                                         "api_keys",   NULL };
     if (!jx_only(root, known, err) || !set_text(root, "listen", &config->listen, err) ||
         !set_text(root, "region", &config->region, err) ||
         !set_text(root, "account", &config->account, err) ||
@@ -332,7 +335,8 @@ static bool read_root(struct config *config, const struct jx *root, struct sr_er
     return read_keys(config, root, err) && read_audit(config, root, err) &&
            read_limits(config, root, err) && read_lambdas(config, root, err) &&
            read_http(config, root, err) && read_events(config, root, err) &&
-           read_map_places(config, root, err) && config_worker_parse(&config->worker, root, err);
+           read_map_places(config, root, err) && config_worker_parse(&config->worker, root, err) &&
+           config_jobs_parse(&config->jobs, root, err);
 }
 
 bool config_parse(struct config *config, const char *text, size_t bytes, struct sr_err *err)

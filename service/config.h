@@ -5,6 +5,7 @@
 #include "base/jx.h"
 #include "service/auth.h"
 #include "service/config_events.h"
+#include "service/config_jobs.h"
 #include "service/config_worker.h"
 #include "service/server.h"
 
@@ -46,6 +47,7 @@ struct config {
     size_t map_place_count;
     struct config_events events;
     struct config_worker worker;
+    struct config_jobs jobs;
     int64_t history_days;  // how long executions that have ended are kept: 90; 0: for ever
 };
 

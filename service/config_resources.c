@@ -49,7 +49,8 @@ static bool load_stores(const struct config *config, struct config_resources *ma
 static bool choose_places(const struct config *config, const char *folder,
                           struct config_resources *made, struct sr_err *err)
 {
-    made->workspace = sr_strf(err, "%s/jobs", folder);
+    made->workspace = config->jobs.workspace ? sr_str_dup(config->jobs.workspace, err)
+                                             : sr_strf(err, "%s/jobs", folder);
     made->map_places = calloc(config->map_place_count + 2, sizeof *made->map_places);
     if (!made->workspace || !made->map_places)
         return sr_fail(err, SR_ERR_NO_MEMORY, "resources");

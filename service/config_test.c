@@ -26,8 +26,7 @@ static const struct row {
     { "everything about events",
       "{\"events\":{\"secrets\":[\"a-secret-of-the-path\"],\"bearer\":[\"" SECRET
       "\"],\"basic\":[\"user:" SECRET
-      "\"],\"outputs\":[\"b/p\"],\"sns_topics\":[\"arn\"],\"sns_hosts\":[\"h\"],"
-      "\"job_machine\":\"m\"}}",
+      "\"],\"outputs\":[\"b/p\"],\"sns_topics\":[\"arn\"],\"sns_hosts\":[\"h\"]}}",
       SR_OK, NULL },
     { "events of another shape", "{\"events\":[]}", SR_ERR_INVALID, "$.events" },
     { "an unknown key of events", "{\"events\":{\"secret\":[]}}", SR_ERR_INVALID, "secrets" },

@@ -33,17 +33,16 @@ bool map_places_has_object(const char *const *places, const char *bucket, const 
     return false;
 }
 
-// Of the longest beginning of the path that is there.
-static bool real_path(const char *path, char **ret_path, struct sr_err *err)
+bool map_places_resolve(const char *path, char **ret_path, struct sr_err *err)
 {
     sr_auto(char) char *there = sr_str_dup(path, err);
     if (!there)
         return false;
     for (;;) {
-        char *const real = realpath(there, NULL);
+        sr_auto(char) char *real = realpath(there, NULL);
         if (real) {
-            *ret_path = real;
-            return true;
+            *ret_path = sr_strf(err, "%s%s", real, path + strlen(there));
+            return *ret_path != NULL;
         }
         char *const slash = strrchr(there, '/');
         if (errno != ENOENT || !slash || slash == there)
@@ -68,7 +67,7 @@ bool map_places_check_file(const char *const *places, const char *folder, const 
     // ".." behind a folder that is not there yet would lead elsewhere once it is
     if (*folder != '/' || !engine_folder_name_ok(folder + 1) || !engine_folder_name_ok(name))
         return sr_fail(err, SR_ERR_DENIED, "%s is no plain path", path);
-    if (!real_path(path, &real, err))
+    if (!map_places_resolve(path, &real, err))
         return false;
     for (; *places; places++) {
         sr_auto(char) char *place = object_place(*places) ? NULL : realpath(*places, NULL);
