@@ -11,9 +11,7 @@
 #include "base/io.h"
 #include "base/str.h"
 #include "base/test.h"
-#include "cli/cli.h"
-#include "pipeline/child.h"
-#include "transcode/media_log.h"
+#include "tests/child_job.h"
 
 enum { HEAD_BYTES = 2048, TAIL_BYTES = 16384, FILM_BYTES_MAX = 4 << 20, ROUNDS = 2 };
 #define SECOND_US INT64_C(1000000)
@@ -123,74 +121,18 @@ static struct film load(const char *name)
 
 // Jobs --------------------------------------------------------------------------------------------
 struct play {
-    struct child *child;
-    char id[64], workspace[128], input[192], output[128];
-    const char *error;  // NULL: it succeeded
-    struct sr_err err;
-    json_t *planned;
+    struct child_job job;
+    char workspace[128], input[192], output[128];
 };
-
-static bool act(struct play *play, const char *activity, const char *member, size_t number,
-                json_t **ret_result)
-{
-    sr_auto(json) json_t *result = NULL,
-                         *params = json_pack("{s:{s:s, s:s}}", "job", "id", play->id, "workspace",
-                                             play->workspace);
-    if (member)
-        json_object_set_new(params, member, json_integer((json_int_t)number));
-    if (strcmp(activity, "clean") == 0)
-        json_object_set_new(params, "error", json_string(play->error));
-    const struct child_task task = { .activity = activity,
-                                     .params = params,
-                                     .job = play->id,
-                                     .timeout_us = 900 * SECOND_US,  // the machine may be busy
-                                     .cpu_s = 60 };
-    const char *error = NULL;
-    struct sr_err err = { 0 };
-    if (!child_run(play->child, &task, &result, &error, &err)) {
-        play->error = error;
-        play->err = err;
-        return false;
-    }
-    if (ret_result)
-        *ret_result = sr_take(result);
-    return true;
-}
-
-static bool act_each(struct play *play, const char *activity, const char *member, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (!act(play, activity, member, i, NULL))
-            return false;
-    }
-    return true;
-}
-
-static size_t count_of(const json_t *planned, const char *member)
-{
-    return json_array_size(json_object_get(planned, member));
-}
-
-static bool act_all(struct play *play)
-{
-    if (!act(play, "probe", NULL, 0, NULL) || !act(play, "plan", NULL, 0, &play->planned))
-        return false;
-    const json_t *const segments = json_object_get(play->planned, "segments");
-    return act_each(play, "segment", "segment",
-                    (size_t)json_integer_value(json_object_get(segments, "count"))) &&
-           act_each(play, "audio", "audio", count_of(play->planned, "audio")) &&
-           act_each(play, "join", "output", count_of(play->planned, "outputs")) &&
-           act(play, "verify", NULL, 0, NULL) && act(play, "publish", NULL, 0, NULL);
-}
 
 // The job of a film, from its manifest to what is left when it has ended.
 static void play(struct play *ret, struct child *child, const char *name, const struct film *film)
 {
     struct sr_err err = { 0 };
-    *ret = (struct play){ .child = child };
+    *ret = (struct play){ .job = { .child = child, .workspace = ret->workspace } };
     static unsigned number;
-    (void)snprintf(ret->id, sizeof(ret->id), "j%u", ++number);
-    (void)snprintf(ret->workspace, sizeof(ret->workspace), "%s/%s", folder, ret->id);
+    (void)snprintf(ret->job.id, sizeof(ret->job.id), "j%u", ++number);
+    (void)snprintf(ret->workspace, sizeof(ret->workspace), "%s/%s", folder, ret->job.id);
     (void)snprintf(ret->input, sizeof(ret->input), "%s/%s", folder, name);
     (void)snprintf(ret->output, sizeof(ret->output), "%s/out.mp4", folder);
     sr_auto(json) json_t *manifest = json_pack(
@@ -201,19 +143,11 @@ static void play(struct play *ret, struct child *child, const char *name, const 
     sr_assert_ok(jx_dump(manifest, false, &text, &err), err);
     sr_assert_ok(sr_file_store(path, text, strlen(text), &err), err);
     sr_assert_ok(sr_file_store(ret->input, film->data, film->bytes, &err), err);
-    if (!act_all(ret)) {
-        const char *const why = ret->error;
-        const struct sr_err kept = ret->err;
-        if (!act(ret, "clean", NULL, 0, NULL) && strcmp(ret->error, why) != 0)
-            (void)printf("  %s: clean: %s: %s\n", ret->id, ret->error, ret->err.message);
-        ret->error = why;
-        ret->err = kept;
-    }
+    child_job_run(&ret->job);
 }
 
 static void play_done(struct play *play)
 {
-    json_decref(play->planned);
     (void)unlink(play->output);
     sr_test_command("rm -rf -- '%s' '%s' '%s/out.report.json'", play->workspace, play->input,
                     folder);
@@ -224,12 +158,12 @@ static bool is_fair(const struct play *play)
 {
     static const char *const fair[] = { "Splitreel.BadInput", "Splitreel.Unsupported",
                                         "Splitreel.Limit", "Splitreel.TooLarge" };
-    if (!play->error)
+    if (!play->job.error)
         return access(play->output, R_OK) == 0;
-    if (access(play->output, F_OK) == 0 || !strstr(play->err.message, play->input))
+    if (access(play->output, F_OK) == 0 || !strstr(play->job.err.message, play->input))
         return false;
     for (size_t i = 0; i < sizeof(fair) / sizeof(*fair); i++) {
-        if (strcmp(play->error, fair[i]) == 0)
+        if (strcmp(play->job.error, fair[i]) == 0)
             return true;
     }
     return false;
@@ -257,33 +191,21 @@ static void try_one(struct child *child, size_t which, uint64_t number)
     mutate(&film, &random);
     play(&played, child, films[which], &film);
     tried++;
-    succeeded += !played.error;
+    succeeded += !played.job.error;
     if (!is_fair(&played)) {
         found++;
         (void)printf("  MUTANTS_SEED=%llu MUTANTS_ONLY=%s:%llu: %s: %s\n", (unsigned long long)seed,
                      films[which], (unsigned long long)number,
-                     played.error ? played.error : "no output", played.err.message);
+                     played.job.error ? played.job.error : "no output", played.job.err.message);
         (void)fflush(stdout);
         keep(films[which], number, &film);
     } else if (getenv("MUTANTS_VERBOSE")) {
         (void)printf("  %s:%llu: %s %s\n", films[which], (unsigned long long)number,
-                     played.error ? played.error : "SUCCEEDED", played.err.message);
+                     played.job.error ? played.job.error : "SUCCEEDED", played.job.err.message);
         (void)fflush(stdout);
     }
     play_done(&played);
     free(film.data);
-}
-
-static struct child *new_child(void)
-{
-    static const char *const argv[] = { "/proc/self/exe", "child", NULL };
-    struct sr_err err = { 0 };
-    struct child *child = NULL;
-    const struct child_params params = { .argv = argv,
-                                         .memory_bytes = (uint64_t)1 << 30,
-                                         .log_level = SR_LOG_OFF };
-    sr_assert_ok(child_new(&params, &child, &err), err);
-    return child;
 }
 
 // The hash of what a good film becomes.
@@ -296,8 +218,8 @@ static void play_good(struct child *child, char text[SR_SHA256_HEX])
     char *output = NULL;
     size_t bytes;
     play(&played, child, "good.mp4", &film);
-    if (played.error)
-        fail_msg("a good film: %s: %s", played.error, played.err.message);
+    if (played.job.error)
+        fail_msg("a good film: %s: %s", played.job.error, played.job.err.message);
     sr_assert_ok(sr_file_load(played.output, FILM_BYTES_MAX, &output, &bytes, &err), err);
     sr_assert_ok(sr_sha256(output, bytes, digest, &err), err);
     sr_hex(digest, sizeof(digest), text);
@@ -329,7 +251,7 @@ static void mutants_fail_alone(void **state)
     uint64_t number;
     seed = word ? strtoull(word, NULL, 10) : seed;
     const size_t which = only(&number);
-    sr_auto(child) struct child *child = new_child();
+    sr_auto(child) struct child *child = child_job_child(NULL, (uint64_t)1 << 30);
     play_good(child, before);
     if (which < FILM_COUNT) {
         try_one(child, which, number);
@@ -349,10 +271,8 @@ static void mutants_fail_alone(void **state)
 
 int main(int argc, char **argv)
 {
-    if (argc > 1 && strcmp(argv[1], "child") == 0) {
-        media_log_init();
-        return cmd_child(&(const struct cli){ .argc = 0 });
-    }
+    if (argc > 1 && strcmp(argv[1], "child") == 0)
+        return child_job_main();
     const struct CMUnitTest tests[] = { cmocka_unit_test(mutants_fail_alone) };
     sr_test_folder(folder);
     const int failed = sr_test_run(__FILE__, tests, SR_TEST_COUNT(tests));
