@@ -166,12 +166,26 @@ static bool is_result(const char *name)
            (strcmp(name + KEY_LETTERS, ".m4s") == 0 || strcmp(name + KEY_LETTERS, ".json") == 0);
 }
 
+// What the writer of a map's results leaves: "results/7-9/manifest.json".
+static bool is_of_map(const char *name)
+{
+    static const char folder[] = "results/";
+    if (strncmp(name, folder, sizeof(folder) - 1) != 0)
+        return false;
+    const char *const run = name + sizeof(folder) - 1;
+    const char *const file = run + strspn(run, "0123456789-");
+    return file > run &&
+           (strcmp(file, "/manifest.json") == 0 || strcmp(file, "/SUCCEEDED_0.json") == 0);
+}
+
 bool workspace_has_name(const char *name)
 {
     if (is_result(name))
         return true;
     if (strncmp(name, "jobs/", 5) == 0 && strchr(name + 5, '/'))
         name = strchr(name + 5, '/') + 1;
+    if (is_of_map(name))
+        return true;
     for (size_t i = 0; note_names[i]; i++) {
         if (strcmp(name, note_names[i]) == 0)
             return true;

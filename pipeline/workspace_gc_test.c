@@ -30,6 +30,11 @@ static const struct row {
     { "ws/jobs/1f/x/publish.json", 1, false },
     { "ws/jobs/2f/plan.json", 1001, false },
     { "ws/publish.json", 999, true },  // of a folder's
+    { "ws/jobs/1f/results/12-5/manifest.json", 999, true },
+    { "ws/results/12-5/SUCCEEDED_0.json", 999, true },
+    { "ws/results/12-5/film.mp4", 1, false },
+    { "ws/results/manifest.json", 1, false },
+    { "ws/results/x/manifest.json", 1, false },
     { "ws/" KEY ".m4s.77-0.part", 999, true },
     { "ws/plan.json.77-12.part", 1001, false },
     { "ws/film.mov.77-0.part", 1, false },
@@ -107,15 +112,15 @@ static void takes_only_what_is_old_and_ours(void **state)
                                           .each = count,
                                           .self = &scene };
     sr_assert_ok(workspace_gc(&params, &result, &err), err);
-    assert_int_equal(result.stale, 5);
-    assert_int_equal(result.stale_bytes, 35);
+    assert_int_equal(result.stale, 7);
+    assert_int_equal(result.stale_bytes, 49);
     assert_int_equal(result.left, 3);
-    assert_int_equal(scene.told, 5);
+    assert_int_equal(scene.told, 7);
     assert_left(&scene, true);
     params.dry_run = false;
     params.prefix = "ws/";
     sr_assert_ok(workspace_gc(&params, &result, &err), err);
-    assert_int_equal(result.stale, 5);
+    assert_int_equal(result.stale, 7);
     assert_left(&scene, false);
     sr_assert_ok(workspace_gc(&params, &result, &err), err);
     assert_int_equal(result.stale, 0);
