@@ -321,7 +321,7 @@ install: all
 	install -m 755 build/splitreel $(DESTDIR)$(PREFIX)/bin/splitreel
 	@for page in $(wildcard docs/man/*.1 docs/*.1); do \
 	    install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man1/$$(basename $$page); done
-	@for doc in LICENSE $(wildcard README.md docs/*.md); do \
+	@for doc in LICENSE $(wildcard README.md docs/*.md etc/*.json); do \
 	    install -D -m 644 $$doc $(DESTDIR)$(PREFIX)/share/doc/splitreel/$$(basename $$doc); done
 
 # Makes what is missing or has a new recipe.

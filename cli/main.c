@@ -41,6 +41,7 @@ static const struct verb {
     { "rules", cmd_rules, "rules: check them, try them with an event", true },
     { "worker", cmd_worker, "do the tasks of jobs, for a service here or elsewhere", false },
     { "sm", cmd_sm, "state machines: validate, run, replay, and talk to a server", true },
+    { "config", cmd_config, "show and check the configuration of serve and worker", true },
     { "child", cmd_child, NULL, false },
 };
 enum { VERB_COUNT = sizeof(verbs) / sizeof(verbs[0]) };

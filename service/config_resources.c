@@ -48,7 +48,7 @@ bool config_resources_new(const struct config *config, const struct sr_clock *cl
         .lambda_count = config->lambda_count,
         .lambda_url = config->lambda_url,
         .region = config->region,
-        .http_allow = (const char *const *)config->http_allow,
+        .http_allow = (const char *const *)config->http_allow.list,
         .http_plain = config->http_plain,
         .connections = made->connections,
         .connection_count = config->connection_count,
