@@ -42,6 +42,7 @@ static const struct verb {
     { "worker", cmd_worker, "do the tasks of jobs, for a service here or elsewhere", false },
     { "sm", cmd_sm, "state machines: validate, run, replay, and talk to a server", true },
     { "config", cmd_config, "show and check the configuration of serve and worker", true },
+    { "doctor", cmd_doctor, "what is wrong with this machine, and what helps", true },
     { "child", cmd_child, NULL, false },
 };
 enum { VERB_COUNT = sizeof(verbs) / sizeof(verbs[0]) };
@@ -115,14 +116,6 @@ static int run_verb(const struct verb *verb, const struct cli *cli)
     if (!verb->without_media && !begin_media(&err))
         return cli_fail(cli, &err);
     return verb->run(cli);
-}
-
-int cli_fail(const struct cli *cli, const struct sr_err *err)
-{
-    const int number = cli->signal_number();
-    const bool was_stopped = number && err->code == SR_ERR_CANCELLED;
-    (void)fprintf(stderr, "splitreel: %s\n", was_stopped ? "interrupted" : err->message);
-    return was_stopped ? 128 + number : sr_err_row(err->code)->exit_status;
 }
 
 static void help(FILE *file)
