@@ -28,6 +28,7 @@ int cmd_sm(const struct cli *cli);
 int cmd_worker(const struct cli *cli);
 int cmd_config(const struct cli *cli);
 int cmd_doctor(const struct cli *cli);
+int cmd_completion(const struct cli *cli);
 int cmd_child(const struct cli *cli);
 
 // Shows "splitreel: message" on stderr and gives the exit status of the error, or of the signal
