@@ -116,7 +116,8 @@ static bool serve(const struct cli *cli, struct request *request, struct sr_err 
     allow_files(&config);
     struct config_resources *resources = NULL;
     struct service *service = NULL;
-    bool done = config_resources_new(&config, sr_clock_system(), &log, &resources, err);
+    bool done =
+        config_resources_new(&config, config.state, sr_clock_system(), &log, &resources, err);
     if (done) {
         const struct service_params params = {
             .config = &config,
@@ -147,7 +148,7 @@ int cmd_serve(const struct cli *cli)
     if (request.help) {
         (void)printf(
             "splitreel serve [--listen ADDR] [--state DIR] [--config FILE] [--rules DIR] [--watch DIR]... "
-            "[--workers N] - the workflow service: the AWS Step Functions API\n\n");
+            "[--root DIR]... [--workers N] - the workflow service: the AWS Step Functions API, and jobs\n\n");
         options_print(rows, stdout);
         (void)printf("\nSIGTERM and SIGINT end it in order: what was accepted is kept and goes on "
                      "at the next start.\n");

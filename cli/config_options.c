@@ -2,9 +2,10 @@
 
 #include <stdlib.h>
 
+#include "base/str.h"
 #include "pipeline/quantity.h"
 
-enum kind { AS_TEXT, AS_COUNT, AS_BYTES, AS_TIME };
+enum kind { AS_TEXT, AS_FOLDER, AS_COUNT, AS_BYTES, AS_TIME };
 
 // From CONFIG_OPTION_VALUE on, in that order.
 static const struct value {
@@ -15,6 +16,7 @@ static const struct value {
     { "--state", "state", AS_TEXT },
     { "--rules", "rules", AS_TEXT },
     { "--watch", "watch", AS_TEXT },
+    { "--root", "jobs.roots", AS_FOLDER },
     { "--workers", "worker.processes", AS_COUNT },
     { "--log-level", "log_level", AS_TEXT },
     { "--slots", "worker.slots", AS_COUNT },
@@ -44,13 +46,14 @@ bool config_options_set(struct config_options *options, int id, const char *valu
 static json_t *value_json(enum kind kind, const char *text)
 {
     int64_t number;
+    sr_auto(char) char *whole = kind == AS_FOLDER ? realpath(text, NULL) : NULL;
     if (kind == AS_COUNT && quantity_count(text, INT64_MAX, &number))
         return json_integer(number);
     if (kind == AS_BYTES && quantity_bits(text, &number))
         return json_integer(number);
     if (kind == AS_TIME && quantity_us(text, &number))
         return json_real((double)number / 1e6);
-    return jx_string(text);
+    return jx_string(whole ? whole : text);
 }
 
 void config_options_find(struct config_options *options)

@@ -13,6 +13,7 @@ enum {
     CONFIG_OPTION_STATE,
     CONFIG_OPTION_RULES,
     CONFIG_OPTION_WATCH,
+    CONFIG_OPTION_ROOT,
     CONFIG_OPTION_WORKERS,
     CONFIG_OPTION_LOG_LEVEL,
     CONFIG_OPTION_SLOTS,
@@ -39,6 +40,8 @@ enum {
           "what events and times start: a file each; SIGHUP reads them anew" },                    \
         { "watch", "DIR", CONFIG_OPTION_WATCH,                                                     \
           "files that land there are events; may be given several times" },                        \
+        { "root", "DIR", CONFIG_OPTION_ROOT,                                                       \
+          "jobs may read and write below it; may be given several times" },                        \
     {                                                                                              \
         "workers", "N", CONFIG_OPTION_WORKERS, "worker processes on this machine (0)"              \
     }

@@ -117,10 +117,12 @@ bool remote_http(struct remote *remote, struct http **ret_http, struct sr_err *e
 {
     sr_lock(&remote->lock);
     const bool done = need_stores_locked(remote, err);
-    if (done)
-        *ret_http = blob_stores_http(remote->synced.stores);
+    struct http *const http = done ? blob_stores_http(remote->synced.stores) : NULL;
     sr_unlock(&remote->lock);
-    return done;
+    if (!done)
+        return false;
+    *ret_http = http;
+    return http || sr_fail(err, SR_ERR_UNSUPPORTED, "this process has no network");
 }
 
 static bool open_locked(struct remote *remote, const char *url, enum blob_place_use use,

@@ -19,6 +19,7 @@ bool config_init(struct config *config, struct sr_err *err)
         .worker = { .light_slots = 1, .grace_us = 30000000 },
         .history_days = ENGINE_RETENTION_US / CONFIG_DAY_US,
     };
+    config_jobs_init(&config->jobs);
     config->listen = sr_str_dup("127.0.0.1:8083", err);
     config->state = sr_str_dup(".splitreel-state", err);
     config->log_level = sr_str_dup("info", err);
@@ -44,7 +45,7 @@ void config_done(struct config *config)
 bool config_has_secrets(const struct config *config)
 {
     return auth_has_keys(config->auth) || config->metrics_token || config->connection_count > 0 ||
-           config_events_has_secrets(&config->events);
+           config->jobs.key_count > 0 || config_events_has_secrets(&config->events);
 }
 
 // Reads a row's value, if it is there, and notes where it came from.
@@ -166,12 +167,11 @@ bool config_environment(struct config *config, char *(*env)(const char *name), s
     return true;
 }
 
-// What an option said before, and this.
+// What was said before, and this. No list that an option adds to holds secrets.
 static bool add_to_list(const struct config_said *said, json_t *value, json_t **ret_list,
                         struct sr_err *err)
 {
-    sr_auto(json) json_t *list =
-        said->from == CONFIG_OPTION ? json_deep_copy(said->value) : json_array();
+    sr_auto(json) json_t *list = said->value ? json_deep_copy(said->value) : json_array();
     if (!jx_made(list, err) || !jx_append(list, json_incref(value), err))
         return false;
     *ret_list = sr_take(list);

@@ -6,6 +6,7 @@
 #include "base/jx.h"
 #include "service/auth.h"
 #include "service/config_events.h"
+#include "service/config_jobs.h"
 #include "service/server.h"
 
 #define CONFIG_DAY_US ((int64_t)24 * 3600 * 1000000)
@@ -60,8 +61,10 @@ struct config {
     bool http_plain;                 // "http://" too
     size_t connection_count;
     struct config_connection *connections;
-    char *maps;  // the folder of distributed maps' items and results
+    char *maps;                      // the folder of distributed maps' items and results
+    struct config_texts map_places;  // where else these may be (service/map_places.h)
     struct config_events events;
+    struct config_jobs jobs;
     struct {                  // what workers read, those of `serve` and those of `splitreel worker`
         int64_t processes;    // that serve starts; 0: none
         int64_t slots;        // of each, for tasks that encode; 0: one for each processor
@@ -92,7 +95,7 @@ SR_MUST_USE bool config_parse(struct config *config, const char *text, size_t by
 SR_MUST_USE bool config_environment(struct config *config, char *(*env)(const char *name),
                                     struct sr_err *err);
 // Sets the value `name` ("worker.slots") to what an option said, whatever the file says. A list
-// grows with each call. `option`, "--slots", is a literal.
+// grows by it. `option`, "--slots", is a literal.
 // Owns:   takes `value`; NULL is NO_MEMORY.
 // Errors: INVALID, INTERNAL: no such value.
 SR_MUST_USE bool config_override(struct config *config, const char *name, json_t *value,

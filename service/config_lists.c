@@ -35,6 +35,70 @@ bool config_keys_read(struct config *config, const struct jx *at, struct sr_err 
     return true;
 }
 
+static bool is_name(const char *name)
+{
+    const size_t bytes = strlen(name);
+    return bytes > 0 && bytes <= CONFIG_API_KEY_NAME_MAX &&
+           strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.@") ==
+               bytes;
+}
+
+static bool read_api_key(struct config_jobs *jobs, const struct jx *row, struct sr_err *err)
+{
+    static const char *const known[] = { "name", "token", NULL };
+    const char *name, *token = NULL;
+    if (!json_is_object(row->value))
+        return jx_fail(row, err, "want an object with \"name\" and \"token\"");
+    if (!jx_only(row, known, err) || !jx_text(row, "name", &name, err) ||
+        !get_secret(row, "token", &token, err))
+        return false;
+    const struct jx place = jx_get(row, "token");
+    const char *const why = config_events_wrong_secret(token);
+    if (why)
+        return jx_fail(&place, err, "%s", why);
+    if (!is_name(name))
+        return jx_fail(row, err, "want a name of 1 to %d letters, digits and -_.@",
+                       CONFIG_API_KEY_NAME_MAX);
+    struct config_api_key *const key = &jobs->keys[jobs->key_count++];
+    key->name = sr_str_dup(name, err);
+    key->token = key->name ? sr_str_dup(token, err) : NULL;
+    return key->token != NULL;
+}
+
+bool config_api_keys_read(struct config *config, const struct jx *root, struct sr_err *err)
+{
+    struct config_jobs *const jobs = &config->jobs;
+    struct jx list;
+    if (!jx_array(root, "api_keys", &list, err))
+        return false;
+    const size_t count = json_array_size(list.value);
+    if (count > CONFIG_API_KEYS_MAX)
+        return jx_fail(&list, err, "more than %d keys", CONFIG_API_KEYS_MAX);
+    jobs->keys = calloc(count + 1, sizeof *jobs->keys);
+    if (!jobs->keys)
+        return sr_fail(err, SR_ERR_NO_MEMORY, "keys");
+    for (size_t i = 0; i < count; i++) {
+        const struct jx row = jx_at(&list, i);
+        if (!read_api_key(jobs, &row, err))
+            return false;
+    }
+    return true;
+}
+
+void config_api_keys_done(struct config *config)
+{
+    for (size_t i = 0; i < config->jobs.key_count; i++) {
+        struct config_api_key *const key = &config->jobs.keys[i];
+        free(key->name);
+        if (key->token)
+            explicit_bzero(key->token, strlen(key->token));
+        free(key->token);
+    }
+    free(config->jobs.keys);
+    config->jobs.keys = NULL;
+    config->jobs.key_count = 0;
+}
+
 static bool is_url(const char *text)
 {
     return strncasecmp(text, "http://", 7) == 0 || strncasecmp(text, "https://", 8) == 0;

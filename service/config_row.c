@@ -67,9 +67,18 @@ static const char *wrong_folder(const char *text)
     return *text ? NULL : "want the name of a folder";
 }
 
+static const char *wrong_place(const char *text)
+{
+    const bool is_store = strncmp(text, "s3://", 5) == 0 && text[5];
+    return is_store || (text[0] == '/' && text[1])
+               ? NULL
+               : "want an absolute folder, or s3://BUCKET/PREFIX";
+}
+
 // The table
 // ----------------------------------------------------------------------------------------
 static const char *const key_secrets[] = { "secret", NULL };
+static const char *const api_key_secrets[] = { "token", NULL };
 static const char *const connection_secrets[] = { "value", NULL };
 
 #define AT(member) .place = offsetof(struct config, member)
@@ -85,9 +94,13 @@ const struct config_row config_rows[] = {
     { NULL, "account", CONFIG_TEXT, AT(account), .wrong = wrong_account },
     { NULL, "keys", CONFIG_OWN, .read = config_keys_read, .secrets = key_secrets,
       .unsaid = "none: only this machine may call" },
+    { NULL, "api_keys", CONFIG_OWN, .read = config_api_keys_read, .done = config_api_keys_done,
+      .secrets = api_key_secrets, .unsaid = "none" },
     { NULL, "metrics_token", CONFIG_SECRET, AT(metrics_token), .wrong = wrong_token },
     { NULL, "history_days", CONFIG_INT, AT(history_days), FROM_TO(0, 36500) },
     { NULL, "maps", CONFIG_TEXT, AT(maps), .wrong = wrong_folder, .unsaid = "none" },
+    { NULL, "map_places", CONFIG_TEXTS, AT(map_places), .wrong = wrong_place,
+      .unsaid = "the jobs' workspace" },
     { NULL, "lambda", CONFIG_OWN, .read = config_lambdas_read, .done = config_lambdas_done,
       .unsaid = "none" },
     { NULL, "lambda_url", CONFIG_TEXT, AT(lambda_url), .wrong = wrong_url, .unsaid = "none" },
@@ -120,8 +133,13 @@ const struct config_row config_rows[] = {
       .wrong = config_events_wrong_text, .unsaid = "any" },
     { "events", "sns_hosts", CONFIG_TEXTS, AT(events.hosts), FROM_TO(0, CONFIG_EVENTS_ROWS_MAX),
       .wrong = config_events_wrong_text, .unsaid = "Amazon's" },
-    { "events", "job_machine", CONFIG_TEXT, AT(events.job_machine),
-      .unsaid = "none: no rule may start a job" },
+    { "jobs", "workspace", CONFIG_TEXT, AT(jobs.workspace), .wrong = config_jobs_wrong_workspace,
+      .unsaid = "STATE/jobs" },
+    { "jobs", "keep_days", CONFIG_INT, AT(jobs.keep_days), FROM_TO(0, CONFIG_JOBS_KEEP_DAYS_MAX) },
+    { "jobs", "roots", CONFIG_TEXTS, AT(jobs.roots), FROM_TO(0, CONFIG_EVENTS_ROWS_MAX),
+      .wrong = config_jobs_wrong_root, .unsaid = "none: jobs may use no local path" },
+    { "jobs", "allow", CONFIG_TEXTS, AT(jobs.allow), FROM_TO(0, CONFIG_EVENTS_ROWS_MAX),
+      .wrong = config_jobs_wrong_address, .unsaid = "none: jobs may use no store" },
     { "worker", "processes", CONFIG_INT, AT(worker.processes),
       FROM_TO(0, CONFIG_WORKER_PROCESSES_MAX) },
     { "worker", "slots", CONFIG_INT, AT(worker.slots), FROM_TO(0, CONFIG_WORKER_SLOTS_MAX),

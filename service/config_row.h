@@ -49,6 +49,8 @@ SR_MUST_USE bool config_row_mask(const struct config_row *row, const json_t *val
                                  json_t **ret_masked, struct sr_err *err);
 
 // The rows that read for themselves (config_lists.c).
+bool config_api_keys_read(struct config *config, const struct jx *at, struct sr_err *err);
+void config_api_keys_done(struct config *config);
 bool config_keys_read(struct config *config, const struct jx *at, struct sr_err *err);
 bool config_lambdas_read(struct config *config, const struct jx *at, struct sr_err *err);
 void config_lambdas_done(struct config *config);

@@ -28,8 +28,7 @@ static const struct row {
     { "everything about events",
       "{\"events\":{\"secrets\":[\"a-secret-of-the-path\"],\"bearer\":[\"" SECRET
       "\"],\"basic\":[\"user:" SECRET
-      "\"],\"outputs\":[\"b/p\"],\"sns_topics\":[\"arn\"],\"sns_hosts\":[\"h\"],"
-      "\"job_machine\":\"m\"}}",
+      "\"],\"outputs\":[\"b/p\"],\"sns_topics\":[\"arn\"],\"sns_hosts\":[\"h\"]}}",
       SR_OK, NULL },
     { "events of another shape", "{\"events\":[]}", SR_ERR_INVALID, "$.events" },
     { "an unknown key of events", "{\"events\":{\"secret\":[]}}", SR_ERR_INVALID, "secrets" },
@@ -52,6 +51,25 @@ static const struct row {
     { "a limit out of bounds", "{\"limits\":{\"threads\":65}}", SR_ERR_INVALID, "1..64" },
     { "less than no history", "{\"history_days\":-1}", SR_ERR_INVALID, "history_days" },
     { "a region with a colon", "{\"region\":\"eu:1\"}", SR_ERR_INVALID, "region" },
+    { "everything about jobs",
+      "{\"api_keys\":[{\"name\":\"a@b\",\"token\":\"" SECRET
+      "\"}],\"jobs\":{\"workspace\":\"s3://b/w\",\"keep_days\":0,\"roots\":[\"/r\"],\"allow\":["
+      "\"s3://b/p\",\"https://h\",\"http://*\"]}}",
+      SR_OK, NULL },
+    { "a key for jobs without a token", "{\"api_keys\":[{\"name\":\"a\"}]}", SR_ERR_INVALID,
+      "$.api_keys[0].token" },
+    { "a short token for jobs", "{\"api_keys\":[{\"name\":\"a\",\"token\":\"short\"}]}",
+      SR_ERR_INVALID, "$.api_keys[0].token" },
+    { "a token that is a number", "{\"api_keys\":[{\"name\":\"a\",\"token\":314159265358979}]}",
+      SR_ERR_INVALID, "token" },
+    { "a key for jobs of nobody", "{\"api_keys\":[{\"name\":\"a b\",\"token\":\"" SECRET "\"}]}",
+      SR_ERR_INVALID, "$.api_keys[0]" },
+    { "a root that is no whole path", "{\"jobs\":{\"roots\":[\"r\"]}}", SR_ERR_INVALID,
+      "$.jobs.roots[0]" },
+    { "an address of another kind", "{\"jobs\":{\"allow\":[\"ftp://h\"]}}", SR_ERR_INVALID,
+      "$.jobs.allow[0]" },
+    { "a workspace in no bucket", "{\"jobs\":{\"workspace\":\"s3://\"}}", SR_ERR_INVALID,
+      "$.jobs.workspace" },
     { "an address of nowhere", "{\"listen\":\"host:1\"}", SR_ERR_INVALID, "$.listen" },
     { "a level that is none", "{\"log_level\":\"off\"}", SR_ERR_INVALID, "$.log_level" },
     { "a folder without a name", "{\"watch\":[\"/a\",\"\"]}", SR_ERR_INVALID, "$.watch[1]" },
@@ -79,6 +97,12 @@ static const struct row {
     { "a function elsewhere", "{\"lambda\":{\"f\":\"file:///etc\"}}", SR_ERR_INVALID, "http" },
     { "a function without a place", "{\"lambda\":{\"f\":1}}", SR_ERR_INVALID, "$.lambda.f" },
     { "a small audit log", "{\"audit\":{\"bytes_max\":1}}", SR_ERR_INVALID, "bytes_max" },
+    { "places of maps", "{\"map_places\":[\"/srv/work\",\"s3://b/work/\"]}", SR_OK, NULL },
+    { "a place of maps that is no path", "{\"map_places\":[\"/a\",\"work\"]}", SR_ERR_INVALID,
+      "map_places[1]" },
+    { "all of the machine for maps", "{\"map_places\":[\"/\"]}", SR_ERR_INVALID, "map_places[0]" },
+    { "every bucket for maps", "{\"map_places\":[\"s3://\"]}", SR_ERR_INVALID, "map_places[0]" },
+    { "a place of maps that is a number", "{\"map_places\":[1]}", SR_ERR_INVALID, "map_places[0]" },
     { "functions elsewhere", "{\"lambda_url\":\"h:1\"}", SR_ERR_INVALID, "lambda_url" },
     { "hosts that are numbers", "{\"http\":{\"allow\":[1]}}", SR_ERR_INVALID, "http.allow[0]" },
     { "a connection without a value",
@@ -325,8 +349,8 @@ static void what_is_said_first_counts(void **state)
     sr_assert_ok(config_environment(&config, fake_env, &err), err);
     assert_string_equal(config.worker.stores, "/file.json");
     sr_assert_ok(config_override(&config, "watch", json_string("/x"), "--watch", &err), err);
-    assert_int_equal(config.watch.count, 1);
-    assert_string_equal(config.watch.list[0], "/x");
+    assert_int_equal(config.watch.count, 2);
+    assert_string_equal(config.watch.list[1], "/x");
     sr_assert_fails(config_override(&config, "worker.slots", json_integer(257), "--slots", &err),
                     SR_ERR_INVALID, err);
     sr_assert_contains(err.message, "--slots: $.worker.slots: want");

@@ -446,7 +446,7 @@ static void undo(struct engine *engine, struct round *round, const struct sr_err
         if (act->kind != ACT_MATCH)
             continue;
         engine_must(engine, engine_activities_offer(engine->activities, act->match.arn,
-                                                    act->match.ref, true, &ignored) &&
+                                                    act->match.ref, act->match.turn_us, &ignored) &&
                                 engine_activities_ask(engine->activities, act->match.arn,
                                                       &act->match.poll, &ignored));
         engine_match_done(&act->match);

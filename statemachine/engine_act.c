@@ -107,6 +107,13 @@ static void set_deadlines(struct engine *engine, const struct store_task *task)
         engine_must(engine, engine_timers_add(&engine->timers, heartbeat, &ignored));
 }
 
+static bool offer(struct engine *engine, const struct store_task *task, struct sr_err *err)
+{
+    return engine_activities_offer(engine->activities, task->resource,
+                                   (struct engine_ref){ task->execution, task->op },
+                                   engine_turn_us(task->created_us, task->priority), err);
+}
+
 static void forget(struct engine *engine, const struct engine_act *act)
 {
     struct store_task *task =
@@ -135,8 +142,9 @@ static void answer_worker(struct engine *engine, struct engine_act *act)
                                                     .op = task->op,
                                                     .heartbeat_at_us = task->heartbeat_at_us });
         if (!act->match.poll.answer(act->match.poll.self, &shown))
-            engine_must(engine, engine_activities_offer(engine->activities, act->match.arn,
-                                                        act->match.ref, true, &ignored));
+            engine_must(engine,
+                        engine_activities_offer(engine->activities, act->match.arn, act->match.ref,
+                                                act->match.turn_us, &ignored));
     }
     engine_match_done(&act->match);
 }
@@ -219,10 +227,7 @@ void engine_acts_do(struct engine *engine)
             if (act->kind == ACT_START)
                 start(engine, task);
             else
-                engine_must(engine,
-                            engine_activities_offer(
-                                engine->activities, task->resource,
-                                (struct engine_ref){ task->execution, task->op }, false, &ignored));
+                engine_must(engine, offer(engine, task, &ignored));
             break;
         case ACT_CANCEL:
         case ACT_SETTLED: forget(engine, act); break;

@@ -3,11 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct offer {
-    struct offer *next;
-    struct engine_ref ref;
-};
-
 struct ask {
     struct ask *next;
     struct engine_poll poll;
@@ -17,9 +12,8 @@ struct ask {
 struct activity {
     struct activity *next;
     char *arn;
-    struct offer *first_offer, *last_offer;
+    struct engine_timers offers;  // at their turns
     struct ask *first_ask, *last_ask;
-    size_t offer_count;
 };
 
 struct engine_activities {
@@ -48,10 +42,7 @@ void engine_activities_free(struct engine_activities *activities)
     while (activities->first) {
         struct activity *activity = activities->first;
         activities->first = activity->next;
-        for (struct offer *offer; (offer = activity->first_offer);) {
-            activity->first_offer = offer->next;
-            free(offer);
-        }
+        engine_timers_done(&activity->offers);
         for (struct ask *ask; (ask = activity->first_ask);) {
             activity->first_ask = ask->next;
             (void)ask->poll.answer(ask->poll.self, NULL);  // nothing was promised
@@ -88,25 +79,19 @@ static struct activity *find_or_make(struct engine_activities *activities, const
     return activity;
 }
 
+int64_t engine_turn_us(int64_t created_us, int64_t priority)
+{
+    return created_us - priority * ENGINE_PRIORITY_STEP_US;
+}
+
 bool engine_activities_offer(struct engine_activities *activities, const char *arn,
-                             struct engine_ref ref, bool at_head, struct sr_err *err)
+                             struct engine_ref ref, int64_t turn_us, struct sr_err *err)
 {
     struct activity *activity = find_or_make(activities, arn, err);
-    struct offer *offer = activity ? calloc(1, sizeof *offer) : NULL;
-    if (!offer)
-        return sr_fail(err, SR_ERR_NO_MEMORY, "activity %s", arn);
-    offer->ref = ref;
-    activity->offer_count++;
-    if (!activity->first_offer) {
-        activity->first_offer = activity->last_offer = offer;
-    } else if (at_head) {
-        offer->next = activity->first_offer;
-        activity->first_offer = offer;
-    } else {
-        activity->last_offer->next = offer;
-        activity->last_offer = offer;
-    }
-    return true;
+    return activity &&
+           engine_timers_add(
+               &activity->offers,
+               (struct engine_timer){ turn_us, ref.execution, ref.op, ENGINE_DUE_TIMER }, err);
 }
 
 bool engine_activities_ask(struct engine_activities *activities, const char *arn,
@@ -138,18 +123,17 @@ void engine_match_done(struct engine_match *match)
 bool engine_activities_match(struct engine_activities *activities, struct engine_match *ret_match)
 {
     for (struct activity *activity = activities->first; activity; activity = activity->next) {
-        struct offer *offer = activity->first_offer;
         struct ask *ask = activity->first_ask;
-        char *arn = offer && ask ? strdup(activity->arn) : NULL;
+        struct engine_timer offer = { 0 };
+        char *arn = activity->offers.count && ask ? strdup(activity->arn) : NULL;
         if (!arn)
             continue;
-        activity->first_offer = offer->next;
-        activity->last_offer = offer->next ? activity->last_offer : NULL;
+        (void)engine_timers_take(&activity->offers, INT64_MAX, &offer);  // there is one
         activity->first_ask = ask->next;
         activity->last_ask = ask->next ? activity->last_ask : NULL;
-        activity->offer_count--;
-        *ret_match = (struct engine_match){ offer->ref, ask->poll, ask->worker, arn };
-        free(offer);
+        *ret_match = (struct engine_match){
+            { offer.execution, offer.op }, offer.at_us, ask->poll, ask->worker, arn
+        };
         free(ask);
         return true;
     }
@@ -159,7 +143,7 @@ bool engine_activities_match(struct engine_activities *activities, struct engine
 bool engine_activities_ready(const struct engine_activities *activities)
 {
     for (const struct activity *activity = activities->first; activity; activity = activity->next) {
-        if (activity->first_offer && activity->first_ask)
+        if (activity->offers.count && activity->first_ask)
             return true;
     }
     return false;
@@ -189,21 +173,19 @@ int64_t engine_activities_expire(struct engine_activities *activities, int64_t n
 size_t engine_activities_waiting(const struct engine_activities *activities, const char *arn)
 {
     const struct activity *activity = find(activities, arn);
-    return activity ? activity->offer_count : 0;
+    return activity ? activity->offers.count : 0;
 }
 
 void engine_activities_each(const struct engine_activities *activities,
-                            bool (*fn)(void *self, const char *arn, size_t tasks, size_t polls,
-                                       struct engine_ref oldest),
+                            bool (*fn)(void *self, const char *arn,
+                                       const struct engine_timers *tasks, size_t polls),
                             void *self)
 {
     for (const struct activity *activity = activities->first; activity; activity = activity->next) {
         size_t polls = 0;
         for (const struct ask *ask = activity->first_ask; ask; ask = ask->next)
             polls++;
-        const struct engine_ref oldest =
-            activity->first_offer ? activity->first_offer->ref : (struct engine_ref){ 0 };
-        if (!fn(self, activity->arn, activity->offer_count, polls, oldest))
+        if (!fn(self, activity->arn, &activity->offers, polls))
             return;
     }
 }

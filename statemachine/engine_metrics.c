@@ -80,14 +80,17 @@ struct looking {
     void *self;
 };
 
-static bool look(void *self, const char *arn, size_t tasks, size_t polls, struct engine_ref oldest)
+static bool look(void *self, const char *arn, const struct engine_timers *tasks, size_t polls)
 {
     const struct looking *const looking = self;
-    const struct store_task *const task =
-        tasks ? engine_table_get(&looking->engine->tasks, oldest.execution, oldest.op) : NULL;
-    const struct engine_queue queue = {
-        .arn = arn, .tasks = tasks, .polls = polls, .oldest_us = task ? task->created_us : 0
-    };
+    struct engine_queue queue = { .arn = arn, .tasks = tasks->count, .polls = polls };
+    for (size_t i = 0; i < tasks->count; i++) {
+        const struct engine_timer *const at = &tasks->items[i];
+        const struct store_task *const task =
+            engine_table_get(&looking->engine->tasks, at->execution, at->op);
+        if (task && (!queue.oldest_us || task->created_us < queue.oldest_us))
+            queue.oldest_us = task->created_us;
+    }
     return looking->fn(looking->self, &queue);
 }
 

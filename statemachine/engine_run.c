@@ -199,6 +199,18 @@ static json_t *task_payload(const struct asl_command *command)
                      "Results", command->results);
 }
 
+// The protocol knows no priority: a task has that of the job in its input, which a flow hands on to
+// the children of its maps like all else that they need.
+static int64_t task_priority(const struct asl_command *command)
+{
+    const json_t *const job = json_object_get(command->payload, "job");
+    const json_t *const priority = json_object_get(job, "priority");
+    const json_int_t value = json_integer_value(priority);
+    return json_is_integer(priority) && value >= 0 && value <= ENGINE_PRIORITY_MAX
+               ? value
+               : ENGINE_PRIORITY_DEFAULT;
+}
+
 static bool put_task(struct engine *engine, struct engine_run *run,
                      const struct asl_command *command, struct sr_err *err)
 {
@@ -206,7 +218,8 @@ static bool put_task(struct engine *engine, struct engine_run *run,
                                .op = command->op,
                                .created_us = engine->now_us,
                                .token = command->token ? command->token : "",
-                               .heartbeat_s = command->heartbeat_s };
+                               .heartbeat_s = command->heartbeat_s,
+                               .priority = task_priority(command) };
     sr_auto(json) json_t *payload = task_payload(command);
     sr_auto(char) char *text = NULL;
     task.resource = task_resource(command, &task.kind);

@@ -9,6 +9,7 @@
 SR_EMBED(store_sqlite_0001, "statemachine/migrations/0001_init.sql");
 SR_EMBED(store_sqlite_0002, "statemachine/migrations/0002_registry.sql");
 SR_EMBED(store_sqlite_0003, "statemachine/migrations/0003_history.sql");
+SR_EMBED(store_sqlite_0004, "statemachine/migrations/0004_priority.sql");
 
 enum { STORE_BUSY_US_MAX = 10000000 };
 
@@ -393,6 +394,7 @@ static const struct store_ops sqlite_ops = {
     .task_set = store_sqlite_task_set,
     .task_drop = store_sqlite_task_drop,
     .task_each = store_sqlite_task_each,
+    .task_each_of = store_sqlite_task_each_of,
     .timer_put = store_sqlite_timer_put,
     .timer_drop = store_sqlite_timer_drop,
     .timer_each = store_sqlite_timer_each,
@@ -424,6 +426,7 @@ static bool open_store(const char *path, bool read_only, struct store *ret_store
         { "0001_init", store_sqlite_0001, strlen(store_sqlite_0001) },
         { "0002_registry", store_sqlite_0002, strlen(store_sqlite_0002) },
         { "0003_history", store_sqlite_0003, strlen(store_sqlite_0003) },
+        { "0004_priority", store_sqlite_0004, strlen(store_sqlite_0004) },
     };
     const struct sr_db_params params = { .path = path,
                                          .migrations = migrations,

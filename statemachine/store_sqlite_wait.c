@@ -6,14 +6,14 @@ bool store_sqlite_task_put(void *self, const struct store_task *task, struct sr_
     return sqlite_change(
         self,
         "INSERT OR REPLACE INTO task(execution, op, kind, resource, payload, token, created_us, "
-        "timeout_at_us, heartbeat_s, heartbeat_at_us, taken) "
-        "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        "timeout_at_us, heartbeat_s, heartbeat_at_us, taken, priority) "
+        "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         SQLITE_VALUES(sqlite_i64(task->execution), sqlite_i64((int64_t)task->op),
                       sqlite_i64(task->kind), sqlite_text(task->resource),
                       sqlite_text(task->payload), sqlite_text(task->token),
                       sqlite_i64(task->created_us), sqlite_some(task->timeout_at_us),
                       sqlite_i64(task->heartbeat_s), sqlite_some(task->heartbeat_at_us),
-                      sqlite_i64(task->taken)),
+                      sqlite_i64(task->taken), sqlite_i64(task->priority)),
         err);
 }
 
@@ -71,21 +71,32 @@ static bool task_here(struct sr_db_stmt *stmt, const void *fn, void *fn_self, st
         .heartbeat_s = sr_db_i64(stmt, 8),
         .heartbeat_at_us = sr_db_i64(stmt, 9),
         .taken = sr_db_i64(stmt, 10) != 0,
+        .priority = sr_db_i64(stmt, 11),
     };
     return sr_db_text(stmt, 3, &task.resource, err) && sr_db_text(stmt, 4, &task.payload, err) &&
            sr_db_text(stmt, 5, &task.token, err) &&
            (*(const store_task_fn *)fn)(fn_self, &task, err);
 }
 
+#define TASK_COLUMNS                                                                               \
+    "SELECT execution, op, kind, resource, payload, token, created_us, timeout_at_us, "            \
+    "heartbeat_s, heartbeat_at_us, taken, priority FROM task "
+
 bool store_sqlite_task_each(void *self, store_task_fn fn, void *fn_self, struct sr_err *err)
 {
     struct sqlite *sqlite = self;
     sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
-    return sr_db_prepare(
-               sqlite->db,
-               "SELECT execution, op, kind, resource, payload, token, created_us, timeout_at_us, "
-               "heartbeat_s, heartbeat_at_us, taken FROM task ORDER BY created_us, execution, op",
-               &stmt, err) &&
+    return sr_db_prepare(sqlite->db, TASK_COLUMNS "ORDER BY created_us, execution, op", &stmt,
+                         err) &&
+           sqlite_each_row(stmt, task_here, &fn, fn_self, NULL, err);
+}
+
+bool store_sqlite_task_each_of(void *self, int64_t execution, store_task_fn fn, void *fn_self,
+                               struct sr_err *err)
+{
+    sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
+    return sqlite_query(self, TASK_COLUMNS "WHERE execution = ?1 ORDER BY op",
+                        SQLITE_VALUES(sqlite_i64(execution)), &stmt, err) &&
            sqlite_each_row(stmt, task_here, &fn, fn_self, NULL, err);
 }
 

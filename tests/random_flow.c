@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "statemachine/engine_activity.h"
+
 enum { NAME_BYTES = 32, NAMES_SOFT_MAX = 60, UNITS_MAX = 5 };
 
 uint64_t random_flow_draw(struct random_flow *flow, uint64_t below)
@@ -280,9 +282,13 @@ static void unit_lambda(struct random_flow *flow, const struct place *place)
 // A worker may have had the task and vanished, so a retry says nothing of how often it failed.
 static void unit_activity(struct random_flow *flow, const struct place *place)
 {
+    json_t *wanted = payload(flow, true);
     json_t *state =
         json_pack("{s:s, s:s, s:o, s:s}", "Type", "Task", "Resource", RANDOM_FLOW_ACTIVITY,
-                  "Parameters", payload(flow, true), "ResultPath", "$.r");
+                  "Parameters", wanted, "ResultPath", "$.r");
+    if (flow->settled)
+        put(wanted, "job",
+            json_pack("{s:i}", "priority", (int)random_flow_draw(flow, ENGINE_PRIORITY_MAX + 1)));
     if (flow->settled) {
         put_number(state, "HeartbeatSeconds", 5);
         put_settled_handling(flow, state, place, true, false);

@@ -200,12 +200,42 @@ static void call_back(struct sim_world *world)
 
 // --- workers ---
 
+struct turns {
+    struct engine_ref ref;
+    int64_t now_us, its_us, first_us;  // its own, and the first of those that still wait
+};
+
+static bool note_turn(void *self, const struct store_task *task, struct sr_err *err)
+{
+    struct turns *turns = self;
+    const int64_t turn_us = engine_turn_us(task->created_us, task->priority);
+    (void)err;
+    if (task->execution == turns->ref.execution && task->op == turns->ref.op)
+        turns->its_us = turn_us;
+    else if (task->kind == STORE_TASK_ACTIVITY && !task->taken &&
+             task->created_us < turns->now_us && turn_us < turns->first_us)
+        turns->first_us = turn_us;
+    return true;
+}
+
+// Nothing that was there before is left waiting when it was its turn, whatever happened meanwhile.
+static void check_turn(struct sim_world *world, struct engine_ref ref)
+{
+    struct sr_err err = { 0 };
+    struct turns turns = { ref, sr_clock_wall_us(&world->clock.clock), INT64_MAX, INT64_MAX };
+    sr_assert_ok(world->store.ops->task_each(world->store.self, note_turn, &turns, &err), err);
+    if (turns.its_us == INT64_MAX || turns.its_us > turns.first_us)
+        sim_fail(world, "a task is handed out at %" PRId64 ", it was the turn of one at %" PRId64,
+                 turns.its_us, turns.first_us);
+}
+
 static bool on_task(void *self, const struct engine_task *task)
 {
     struct sim_worker *worker = self;
     worker->asks = false;
     if (!task)
         return true;
+    check_turn(the_world, task->ref);
     if (happens(the_world, 20))
         return false;  // the answer does not reach it
     worker->token = copy(task->token);
