@@ -315,8 +315,7 @@ bool jobs_new(const struct jobs_params *params, struct jobs **ret_jobs, struct s
         !find_workspace(jobs,
                         params->config->workspace ? params->config->workspace : params->workspace,
                         err) ||
-        !job_places_new(&params->config->roots, params->roots, &params->config->allow,
-                        &jobs->places, err) ||
+        !job_places_new(&params->config->roots, &params->config->allow, &jobs->places, err) ||
         !remote_new(&remote, &jobs->remote, err) ||
         !sr_queue_new(JOBS_FILES_MAX, jobs_file_drop, &jobs->files, err) ||
         !job_store_open(params->path, &jobs->work.store, err) ||
