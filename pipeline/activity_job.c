@@ -56,6 +56,8 @@ static bool open_own(struct activity_job *open, const struct activity_env *env, 
         .stores = env->stores,
         .cancel = env->cancel,
         .log = env->log,
+        .job = open->id,
+        .correlation = open->correlation,
     };
     if (!remote_new(&remote, &open->remote, err))
         return false;
@@ -71,11 +73,32 @@ static bool open_own(struct activity_job *open, const struct activity_env *env, 
            (!env->memory_bytes || sr_budget_new(env->memory_bytes, &open->budget, err));
 }
 
+bool activity_job_correlate(struct activity_job *open, const struct jx *ref, struct sr_err *err)
+{
+    const char *correlation = open->manifest->correlation;
+    const char *traceparent = open->manifest->traceparent;
+    if (ref && (!jx_text_opt(ref, "correlation", &correlation, err) ||
+                !jx_text_opt(ref, "traceparent", &traceparent, err)))
+        return false;
+    if (correlation && !correlation_is_id(correlation))
+        return jx_fail(ref, err, "\"correlation\": want 1..%d visible characters of ASCII",
+                       CORRELATION_BYTES_MAX);
+    if (traceparent && !traceparent_is_one(traceparent))
+        return jx_fail(ref, err, "\"traceparent\": want one as W3C Trace Context has it");
+    // What is well-formed is no longer than its place.
+    if (correlation)
+        memcpy(open->correlation, correlation, strlen(correlation) + 1);
+    if (traceparent)
+        memcpy(open->traceparent, traceparent, strlen(traceparent) + 1);
+    return true;
+}
+
 bool activity_job_open(const struct activity_env *env, const struct jx *ref,
                        struct activity_job **ret_open, struct sr_err *err)
 {
-    static const char *const known[] = { "id",        "workspace", "manifest", "correlation",
-                                         "overwrite", "strict",    NULL };
+    static const char *const known[] = { "id",          "workspace",   "manifest",
+                                         "correlation", "traceparent", "priority",
+                                         "overwrite",   "strict",      NULL };
     const char *id, *folder, *manifest = "manifest.json";
     sr_auto(activity_job) struct activity_job *open = calloc(1, sizeof(*open));
     if (!open)
@@ -95,7 +118,7 @@ bool activity_job_open(const struct activity_env *env, const struct jx *ref,
     if (!*folder)
         return jx_fail(ref, err, "want a workspace");
     memcpy(open->id, id, strlen(id) + 1);
-    if (!open_own(open, env, folder, manifest, err))
+    if (!open_own(open, env, folder, manifest, err) || !activity_job_correlate(open, ref, err))
         return sr_err_wrap(err, "job %s", id);
     *ret_open = sr_take(open);
     return true;
@@ -138,6 +161,7 @@ static bool begin(struct activity_job *open, struct sr_err *err)
         .workspace = open->workspace,
         .budget = open->budget,
         .sends_late = !open->is_shared,
+        .correlation = *open->correlation ? open->correlation : NULL,
         .cancel = open->cancel,
         .log = open->log,
     };
