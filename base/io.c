@@ -1,4 +1,4 @@
-// Reading: files, memory, whole small files; and folders. Writing is in io_write.c.
+// Reading: files, memory, whole small files; and folders. Writing is in io_write.c, io_left.c.
 #include "base/io.h"
 
 #include <errno.h>

@@ -82,6 +82,12 @@ SR_MUST_USE bool sr_memory_reader_open(const void *data, size_t bytes, struct sr
 // folder. Nothing of a crash is ever mistaken for output. Missing parent folders are made.
 SR_MUST_USE bool sr_file_writer_open(const char *path, struct sr_writer *ret_writer,
                                      struct sr_err *err);
+// Removes a ".part" whose writer is gone: a writer keeps its file locked until it has its name, and
+// the kernel unlocks it when the process ends. One that is locked, or cannot be, stays.
+// *ret_removed: whether it was removed here. Errors: STORAGE, DENIED.
+SR_MUST_USE bool sr_file_left_remove(const char *part_path, bool *ret_removed, struct sr_err *err);
+// All that writers of `path` have left beside it. Errors: also NO_MEMORY.
+SR_MUST_USE bool sr_file_left_remove_of(const char *path, size_t *ret_count, struct sr_err *err);
 // A descriptor that cannot seek (a pipe): rewrite_head fails with UNSUPPORTED; publish and discard
 // do not close it.
 SR_MUST_USE bool sr_fd_writer_open(int fd, struct sr_writer *ret_writer, struct sr_err *err);

@@ -2,7 +2,9 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/str.h"
@@ -190,6 +192,57 @@ static void publish_may_fail(void **state)
     sr_assert_fails(publish(&writer, &err), SR_ERR_NOT_FOUND, err);
 }
 
+// A process that is killed while it writes.
+static void leave_part(const char *path)
+{
+    const pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        struct sr_err err = { 0 };
+        struct sr_writer writer = { 0 };
+        if (sr_file_writer_open(path, &writer, &err) && sr_write(&writer, "half", 4, &err))
+            (void)kill(getpid(), SIGKILL);
+        _exit(1);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status));
+}
+
+static void what_the_dead_leave_is_removed(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+    size_t count = 9;
+    bool removed = true;
+    sr_auto(char) char *parent = in_folder("left");
+    sr_auto(char) char *path = in_folder("left/out.mp4");
+    sr_auto(char) char *other = in_folder("left/out.mp4.txt");
+    sr_auto(char) char *words = in_folder("left/out.mp4.my-notes.part");
+    sr_auto(sr_writer) struct sr_writer alive = { 0 };
+    sr_assert_ok(sr_file_left_remove_of(path, &count, &err), err);  // there is no folder yet
+    assert_int_equal(count, 0);
+    leave_part(path);
+    leave_part(path);
+    leave_part(other);
+    sr_assert_ok(sr_file_store(words, "", 0, &err), err);  // somebody's
+    sr_assert_ok(sr_file_writer_open(path, &alive, &err), err);
+    assert_int_equal(entries_of(parent), 5);
+    sr_assert_ok(sr_file_left_remove_of(path, &count, &err), err);
+    assert_int_equal(count, 2);
+    assert_int_equal(entries_of(parent), 3);
+    sr_assert_ok(sr_write(&alive, "all", 3, &err), err);
+    sr_assert_ok(publish(&alive, &err), err);
+    sr_assert_ok(sr_file_left_remove_of(path, &count, &err), err);
+    assert_int_equal(count, 0);
+    sr_assert_ok(sr_file_left_remove_of(other, &count, &err), err);
+    assert_int_equal(count, 1);
+    sr_assert_ok(sr_file_left_remove("/nowhere/x.1-0.part", &removed, &err), err);
+    assert_false(removed);
+    sr_assert_fails(sr_file_left_remove(parent, &removed, &err), SR_ERR_STORAGE, err);
+    assert_int_equal(entries_of(parent), 2);
+}
+
 static void a_full_disk_is_storage(void **state)
 {
     (void)state;
@@ -281,6 +334,7 @@ int main(void)
         cmocka_unit_test(discard_leaves_no_trace),
         cmocka_unit_test(writing_where_one_cannot),
         cmocka_unit_test(publish_may_fail),
+        cmocka_unit_test(what_the_dead_leave_is_removed),
         cmocka_unit_test(a_full_disk_is_storage),
         cmocka_unit_test(a_pipe_writes_but_does_not_rewrite),
         cmocka_unit_test(memory_writer),

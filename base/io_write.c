@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -79,13 +80,12 @@ static bool file_publish(void *self, struct sr_err *err)
     assert(!file->published);
     if (fsync(file->fd) < 0)
         return sr_fail_errno(err, errno, "sync %s", file->path);
-    const int fd = file->fd;
-    file->fd = -1;
-    if (close(fd) < 0)
-        return sr_fail_errno(err, errno, "close %s", file->path);
+    // Closed after that: until it has its name, the lock says that its writer lives.
     if (rename(file->part_path, file->path) < 0)
         return sr_fail_errno(err, errno, "rename to %s", file->path);
     file->published = true;
+    (void)close(file->fd);  // fsync has told what could be told
+    file->fd = -1;
     return sr_sync_folder_of(file->path, err);
 }
 
@@ -104,6 +104,16 @@ static void file_discard(void *self)
 static const struct sr_writer_ops file_ops = { file_write, file_rewrite_head, file_publish,
                                                file_discard };
 
+// Locks the file while it is written, so that sr_file_left_remove() finds no dead writer. Where
+// there are no locks it finds none either. False: it was faster, and takes the file away.
+static bool lock_part(int fd)
+{
+    struct stat info;
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+        return errno != EWOULDBLOCK;
+    return fstat(fd, &info) != 0 || info.st_nlink > 0;
+}
+
 // The first free name: another writer of this process, or a crash under the same pid, may have
 // some.
 static bool open_part(struct file_writer *file, struct sr_err *err)
@@ -113,12 +123,15 @@ static bool open_part(struct file_writer *file, struct sr_err *err)
         if (!name)
             return false;
         file->fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (file->fd >= 0) {
+        if (file->fd >= 0 && lock_part(file->fd)) {
             file->part_path = sr_take(name);
             return true;
         }
-        if (errno != EEXIST)
+        if (file->fd < 0 && errno != EEXIST)
             return sr_fail_errno(err, errno, "create %s", name);
+        if (file->fd >= 0)
+            (void)close(file->fd);  // nothing was written
+        file->fd = -1;
     }
     return sr_fail(err, SR_ERR_LIMIT, "%s has %d unfinished files beside it", file->path,
                    PART_NAMES_MAX);

@@ -78,6 +78,19 @@ static inline size_t sr_test_add_rows(struct CMUnitTest *tests, const void *rows
             fail_msg("\"%s\" does not contain \"%s\"", text_, part);                               \
     } while (0)
 
+// Runs a command of the shell, which must succeed.
+static inline void sr_test_command(const char *format, ...) SR_PRINTF(1, 2);
+static inline void sr_test_command(const char *format, ...)
+{
+    char text[4096];
+    va_list args;
+    va_start(args, format);
+    assert_true(vsnprintf(text, sizeof(text), format, args) < (int)sizeof(text));
+    va_end(args);
+    if (system(text) != 0)
+        fail_msg("%s", text);
+}
+
 // A folder of the test's own under /tmp; `path` has room for 64 bytes. Removed by
 // sr_test_folder_done().
 static inline void sr_test_folder(char path[64])
@@ -88,8 +101,6 @@ static inline void sr_test_folder(char path[64])
 }
 static inline void sr_test_folder_done(const char *path)
 {
-    char command[128];
     assert_true(strncmp(path, "/tmp/splitreel-test-", 20) == 0);
-    snprintf(command, sizeof(command), "rm -rf -- '%s'", path);
-    assert_int_equal(system(command), 0);
+    sr_test_command("rm -rf -- '%s'", path);
 }

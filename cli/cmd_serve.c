@@ -18,6 +18,7 @@ enum {
     ID_CONFIG,
     ID_RULES,
     ID_WATCH,
+    ID_ROOT,
     ID_WORKERS,
     ID_LOG_LEVEL,
     ID_JSON,
@@ -31,6 +32,7 @@ static const struct option_row rows[] = {
     { "rules", "DIR", ID_RULES,
       "what events and times start: a file each; SIGHUP reads them anew" },
     { "watch", "DIR", ID_WATCH, "files that land there are events; may be given several times" },
+    { "root", "DIR", ID_ROOT, "jobs may read and write below it; may be given several times" },
     { "workers", "N", ID_WORKERS, "worker processes on this machine (0)" },
     { "log-level", "LEVEL", ID_LOG_LEVEL, "debug, info, warn or error (info)" },
     { "json", NULL, ID_JSON, "say where it listens as JSON" },
@@ -43,6 +45,8 @@ struct request {
     const char *listen, *folder, *config, *rules;
     const char *watched[SERVICE_WATCHED_MAX];
     size_t watched_count;
+    const char *roots[SERVICE_ROOTS_MAX + 1];  // ends with NULL
+    size_t root_count;
     int64_t workers;  // -1: not said
     enum sr_log_level level;
     bool json, help;
@@ -84,6 +88,11 @@ static bool parse(const struct cli *cli, struct request *ret, struct sr_err *err
                 return sr_fail(err, SR_ERR_INVALID, "more than %d folders to watch",
                                SERVICE_WATCHED_MAX);
             ret->watched[ret->watched_count++] = value;
+            break;
+        case ID_ROOT:
+            if (ret->root_count == SERVICE_ROOTS_MAX)
+                return sr_fail(err, SR_ERR_INVALID, "more than %d roots", SERVICE_ROOTS_MAX);
+            ret->roots[ret->root_count++] = value;
             break;
         case ID_WORKERS:
             if (!quantity_count(value, LOCAL_WORKERS_MAX, &ret->workers))
@@ -176,7 +185,8 @@ static bool serve(const struct cli *cli, const struct request *request, struct s
         return false;
     struct config_resources *resources = NULL;
     struct service *service = NULL;
-    bool done = config_resources_new(&config, sr_clock_system(), &log, &resources, err);
+    bool done =
+        config_resources_new(&config, request->folder, sr_clock_system(), &log, &resources, err);
     if (done) {
         const struct service_params params = {
             .config = &config,
@@ -187,6 +197,7 @@ static bool serve(const struct cli *cli, const struct request *request, struct s
             .rules = request->rules,
             .watched = request->watched,
             .watched_count = request->watched_count,
+            .roots = request->roots,
             .reload_asked = cli->hung_up,
         };
         done = service_open(&params, &service, err) && say_address(service, request->json, err) &&
@@ -207,7 +218,7 @@ int cmd_serve(const struct cli *cli)
     if (request.help) {
         (void)printf(
             "splitreel serve [--listen ADDR] [--state DIR] [--config FILE] [--rules DIR] [--watch DIR]... "
-            "[--workers N] - the workflow service: the AWS Step Functions API\n\n");
+            "[--root DIR]... [--workers N] - the workflow service: the AWS Step Functions API, and jobs\n\n");
         options_print(rows, stdout);
         (void)printf("\nSIGTERM and SIGINT end it in order: what was accepted is kept and goes on "
                      "at the next start.\n");

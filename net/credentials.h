@@ -24,6 +24,8 @@ struct credentials_params {
     const char *ca_file;  // NULL: AWS_CA_BUNDLE, else the system's
     const char *(*env)(void *self, const char *name);  // NULL: the process's environment
     void *env_self;
+    const char *container_url;     // what a relative URI is behind; NULL: http://169.254.170.2.
+                                   // Tests have another
     const struct sr_clock *clock;  // NULL: the system's
     const struct sr_log *log;
 };

@@ -244,7 +244,7 @@ static bool check_container_url(const char *text, struct sr_err *err)
     }
     return strcmp(url.scheme, "https") == 0 ||
            sr_fail(err, SR_ERR_DENIED,
-                   "AWS_CONTAINER_CREDENTIALS_FULL_URI must be https or on this host");
+                   "AWS_CONTAINER_CREDENTIALS_*_URI must be https or on this host");
 }
 
 enum credentials_found credentials_from_container(struct credentials *c,
@@ -255,8 +255,9 @@ enum credentials_found credentials_from_container(struct credentials *c,
     const char *token_file = credentials_env(c, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
     if (!relative && !full)
         return CREDENTIALS_NONE;
+    const char *const base = c->params.container_url ? c->params.container_url : CONTAINER_URL;
     sr_auto(char) char *url =
-        relative ? sr_strf(err, CONTAINER_URL "%s", relative) : sr_str_dup(full, err);
+        relative ? sr_strf(err, "%s%s", base, relative) : sr_str_dup(full, err);
     if (!url || !check_container_url(url, err))
         return CREDENTIALS_FAILED;
     sr_auto(char) char *token = NULL;

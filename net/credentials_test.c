@@ -22,6 +22,7 @@ struct scene {
     unsigned age;  // which keys the service gives
     bool broken;
     bool roleless;
+    const char *container_url;  // of the client that asks
 };
 
 static const char *env(void *self, const char *name)
@@ -178,7 +179,11 @@ static struct credentials *make(struct scene *scene, const char *profile)
     struct sr_err err = { 0 };
     struct credentials *c = NULL;
     const struct credentials_params params = {
-        .profile = profile, .env = env, .env_self = scene, .clock = &scene->clock.clock
+        .profile = profile,
+        .env = env,
+        .env_self = scene,
+        .container_url = scene->container_url,
+        .clock = &scene->clock.clock,
     };
     sr_assert_ok(credentials_new(&params, &c, &err), err);
     return c;
@@ -416,6 +421,38 @@ static void container(void **state)
     end(&scene);
 }
 
+// Spec: AWS SDK "Container credential provider": a relative URI is behind http://169.254.170.2 and
+//       goes before a full one
+static void container_by_relative_uri(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+    struct scene scene;
+    begin(&scene);
+    scene.container_url = http_fake_url(scene.fake);
+    set_env(&scene, "AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1/nobody");
+    set_env(&scene, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/container");
+    assert_failure(&scene, NULL, SR_ERR_DENIED);  // it wants the pass
+    set_env(&scene, "AWS_CONTAINER_AUTHORIZATION_TOKEN", "pass");
+    assert_keys(&scene, NULL, "AK6", "secret6", "token", "container");
+    set_env(&scene, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/elsewhere");
+    assert_failure(&scene, NULL, SR_ERR_DENIED);
+    // no way to make another host of it
+    static const char *const tricks[] = { "@example.com/keys", ".example.com/keys", "keys" };
+    scene.container_url = NULL;
+    const unsigned before = scene.requests;
+    for (size_t i = 0; i < SR_TEST_COUNT(tricks); i++) {
+        set_env(&scene, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", tricks[i]);
+        sr_auto(credentials) struct credentials *credentials = make(&scene, NULL);
+        struct credentials_keys keys;
+        assert_false(credentials_get(credentials, &keys, &err));
+        print_message("%s: %s\n", tricks[i], err.message);
+        assert_true(err.code == SR_ERR_DENIED || err.code == SR_ERR_INVALID);
+    }
+    assert_int_equal(scene.requests, before);
+    end(&scene);
+}
+
 static void instance(void **state)
 {
     (void)state;
@@ -501,6 +538,7 @@ int main(void)
         cmocka_unit_test(process_is_run_again),
         cmocka_unit_test(container),
         cmocka_unit_test(container_with_a_file),
+        cmocka_unit_test(container_by_relative_uri),
         cmocka_unit_test(instance),
         cmocka_unit_test(refreshed_in_time),
         cmocka_unit_test(given),

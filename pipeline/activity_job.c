@@ -93,13 +93,31 @@ bool activity_job_correlate(struct activity_job *open, const struct jx *ref, str
     return true;
 }
 
-bool activity_job_open(const struct activity_env *env, const struct jx *ref,
-                       struct activity_job **ret_open, struct sr_err *err)
+bool activity_ref_read(const struct jx *at, struct activity_ref *ret, struct sr_err *err)
 {
     static const char *const known[] = { "id",          "workspace",   "manifest",
                                          "correlation", "traceparent", "priority",
                                          "overwrite",   "strict",      NULL };
-    const char *id, *folder, *manifest = "manifest.json";
+    struct activity_ref ref = { .manifest = "manifest.json" };
+    if (!jx_only(at, known, err) || !jx_text(at, "id", &ref.id, err) ||
+        !jx_text(at, "workspace", &ref.workspace, err) ||
+        !jx_text_opt(at, "manifest", &ref.manifest, err) ||
+        !jx_bool_opt(at, "overwrite", &ref.overwrite, err) ||
+        !jx_bool_opt(at, "strict", &ref.strict, err))
+        return false;
+    if (!is_name(ref.id) || !is_name(ref.manifest))
+        return jx_fail(at, err, "want id and manifest of 1..%d letters, digits, - _ and .",
+                       ACTIVITY_ID_MAX);
+    if (!*ref.workspace)
+        return jx_fail(at, err, "want a workspace");
+    *ret = ref;
+    return true;
+}
+
+bool activity_job_open(const struct activity_env *env, const struct jx *at,
+                       struct activity_job **ret_open, struct sr_err *err)
+{
+    struct activity_ref ref;
     sr_auto(activity_job) struct activity_job *open = calloc(1, sizeof(*open));
     if (!open)
         return sr_fail(err, SR_ERR_NO_MEMORY, "a job");
@@ -107,19 +125,14 @@ bool activity_job_open(const struct activity_env *env, const struct jx *ref,
     open->pipe_fd = -1;
     open->cancel = env->cancel;
     open->log = env->log;
-    if (!jx_only(ref, known, err) || !jx_text(ref, "id", &id, err) ||
-        !jx_text(ref, "workspace", &folder, err) || !jx_text_opt(ref, "manifest", &manifest, err) ||
-        !jx_bool_opt(ref, "overwrite", &open->overwrite, err) ||
-        !jx_bool_opt(ref, "strict", &open->strict, err))
+    if (!activity_ref_read(at, &ref, err))
         return false;
-    if (!is_name(id) || !is_name(manifest))
-        return jx_fail(ref, err, "want id and manifest of 1..%d letters, digits, - _ and .",
-                       ACTIVITY_ID_MAX);
-    if (!*folder)
-        return jx_fail(ref, err, "want a workspace");
-    memcpy(open->id, id, strlen(id) + 1);
-    if (!open_own(open, env, folder, manifest, err) || !activity_job_correlate(open, ref, err))
-        return sr_err_wrap(err, "job %s", id);
+    open->overwrite = ref.overwrite;
+    open->strict = ref.strict;
+    memcpy(open->id, ref.id, strlen(ref.id) + 1);
+    if (!open_own(open, env, ref.workspace, ref.manifest, err) ||
+        !activity_job_correlate(open, at, err))
+        return sr_err_wrap(err, "job %s", ref.id);
     *ret_open = sr_take(open);
     return true;
 }
@@ -186,6 +199,23 @@ static bool check_strict(const struct activity_job *open, struct sr_err *err)
                    open->manifest->input_shown, table->damaged_count);
 }
 
+// What was being written at these places when its process was killed.
+static void remove_left(const struct activity_job *open)
+{
+    const struct job *const job = open->job;
+    for (size_t f = 0; f <= job->file_count; f++) {
+        const char *const path = f < job->file_count ? job->files[f].temporary : open->report_path;
+        struct sr_err err;
+        size_t count;
+        if (!path || remote_is_url(path))
+            continue;
+        if (!sr_file_left_remove_of(path, &count, &err))
+            sr_warn(open->log, "what a killed writer left stays", SR_ERR(&err));
+        else if (count > 0)
+            sr_info(open->log, "what a killed writer left is removed", SR_TEXT("path", path));
+    }
+}
+
 // The outputs' places, and the report's: before hours of work, not after.
 static bool place(struct activity_job *open, bool overwrite, struct sr_err *err)
 {
@@ -202,6 +232,7 @@ static bool place(struct activity_job *open, bool overwrite, struct sr_err *err)
             return sr_fail(err, SR_ERR_UNSUPPORTED,
                            "an output \"-\" has no reader here; name a file");
     }
+    remove_left(open);
     open->is_placed = true;
     return true;
 }

@@ -11,6 +11,15 @@
 
 enum { ACTIVITY_ID_MAX = 64 };
 
+// What a task's "job" says; the texts are the document's.
+struct activity_ref {
+    const char *id, *workspace, *manifest;
+    bool overwrite, strict;
+};
+// Errors: INVALID. Threads: pure; any thread.
+SR_MUST_USE bool activity_ref_read(const struct jx *at, struct activity_ref *ret,
+                                   struct sr_err *err);
+
 // Fields with a step beside them are filled by it. Between probe and plan, and from verify on, one
 // activity at a time; segments, tracks and outputs may be worked on at once, each by one.
 struct activity_job {
@@ -45,7 +54,7 @@ SR_MUST_USE bool activity_job_correlate(struct activity_job *open, const struct 
 // Opens what a task's "job" names. Nothing is read but the manifest.
 // Owns:    *ret_open is the caller's, for activity_job_free().
 // Errors:  INVALID, NOT_FOUND (no manifest), those of workspaces and stores.
-SR_MUST_USE bool activity_job_open(const struct activity_env *env, const struct jx *ref,
+SR_MUST_USE bool activity_job_open(const struct activity_env *env, const struct jx *at,
                                    struct activity_job **ret_open, struct sr_err *err);
 void activity_job_free(struct activity_job *open);
 SR_DEFINE_AUTO(activity_job, struct activity_job, activity_job_free);

@@ -15,26 +15,15 @@ enum { SEGMENTS = 4 };
 
 static char folder[64];  // of this program, with the source
 
-static void command(const char *format, ...) SR_PRINTF(1, 2);
-static void command(const char *format, ...)
-{
-    char text[1024];
-    va_list args;
-    va_start(args, format);
-    assert_true(vsnprintf(text, sizeof(text), format, args) < (int)sizeof(text));
-    va_end(args);
-    if (system(text) != 0)
-        fail_msg("%s", text);
-}
-
 static int make_source(void **state)
 {
     (void)state;
     media_log_init();
     sr_test_folder(folder);
-    command("ffmpeg -v error -nostdin -f lavfi -i testsrc2=s=96x64:r=25:d=4 -f lavfi -i "
-            "sine=d=4 -c:v libx264 -preset ultrafast -g 25 -bf 2 -threads 1 -c:a aac '%s/in.mp4'",
-            folder);
+    sr_test_command(
+        "ffmpeg -v error -nostdin -f lavfi -i testsrc2=s=96x64:r=25:d=4 -f lavfi -i "
+        "sine=d=4 -c:v libx264 -preset ultrafast -g 25 -bf 2 -threads 1 -c:a aac '%s/in.mp4'",
+        folder);
     return 0;
 }
 
@@ -245,14 +234,14 @@ static void a_job_by_references(void **state)
     assert_int_equal(number_at(first, "files"), row->outputs);
     close_world(&world);
     if (strstr(row->more, "correlation"))
-        command("grep -q '\"correlation\": \"c-7\"' '%s/known.report.json'", folder);
-    command("cd '%s' && mkdir mine && mv '%s' *report.json mine 2>/dev/null; "
-            "! find . -name '.splitreel*' | grep .",
-            folder, row->output);
+        sr_test_command("grep -q '\"correlation\": \"c-7\"' '%s/known.report.json'", folder);
+    sr_test_command("cd '%s' && mkdir mine && mv '%s' *report.json mine 2>/dev/null; "
+                    "! find . -name '.splitreel*' | grep .",
+                    folder, row->output);
     run_it(row->output, row->more);
-    command("cd '%s' && mkdir theirs && mv '%s' *report.json theirs 2>/dev/null; "
-            "test -e theirs/'%s' && diff -r mine theirs && rm -rf mine theirs",
-            folder, row->output, row->output);
+    sr_test_command("cd '%s' && mkdir theirs && mv '%s' *report.json theirs 2>/dev/null; "
+                    "test -e theirs/'%s' && diff -r mine theirs && rm -rf mine theirs",
+                    folder, row->output, row->output);
 }
 
 static void a_slot_forgets_another_job(void **state)
@@ -318,16 +307,16 @@ static void a_source_that_changes(void **state)
     (void)state;
     struct world world;
     open_world(&world, "changed.mp4", "");
-    command("cp '%s/in.mp4' '%s/keep.mp4'", folder, folder);
+    sr_test_command("cp '%s/in.mp4' '%s/keep.mp4'", folder, folder);
     begin(&world);
     act_done(&world, "segment", "'segment':0");
     world.next--;  // the slot that has the job open
-    command("touch -d '2001-01-01' '%s/in.mp4'", folder);
+    sr_test_command("touch -d '2001-01-01' '%s/in.mp4'", folder);
     act_fails(&world, "segment", "'segment':1", SR_ERR_INPUT, "was changed");
     close_world(&world);
     open_world(&world, "changed.mp4", "");
     act_fails(&world, "segment", "'segment':1", SR_ERR_CONFLICT, "not the file any more");
-    command("mv '%s/keep.mp4' '%s/in.mp4'", folder, folder);
+    sr_test_command("mv '%s/keep.mp4' '%s/in.mp4'", folder, folder);
     close_world(&world);
 }
 
@@ -350,12 +339,13 @@ static void bad_input_is_told_as_such(void **state)
     (void)state;
     struct world world;
     open_world(&world, "bad.mp4", "");
-    command("mv '%s/in.mp4' '%s/keep.mp4' && echo not media > '%s/in.mp4'", folder, folder, folder);
+    sr_test_command("mv '%s/in.mp4' '%s/keep.mp4' && echo not media > '%s/in.mp4'", folder, folder,
+                    folder);
     act_fails(&world, "probe", "", SR_ERR_INPUT, "in.mp4");
     sr_auto(json) json_t *cleaned =
         act_ok(&world, "clean", "'error':'Splitreel.BadInput','cause':'x'");
     assert_string_equal(json_string_value(json_object_get(cleaned, "error")), "Splitreel.BadInput");
-    command("mv '%s/keep.mp4' '%s/in.mp4'", folder, folder);
+    sr_test_command("mv '%s/keep.mp4' '%s/in.mp4'", folder, folder);
     close_world(&world);
 }
 
@@ -368,14 +358,14 @@ static void cleaning_up(void **state)
     begin(&world);
     encode(&world, false);
     act_done(&world, "join", "'output':0");
-    command("ls -a '%s' | grep -q '^.splitreel-'", folder);
+    sr_test_command("ls -a '%s' | grep -q '^.splitreel-'", folder);
     act_done(&world, "note", "'segment':2,'error':'Splitreel.WorkerDied','cause':'signal 11'");
     sr_auto(json) json_t *told =
         act_ok(&world, "clean", "'error':'States.ExceedToleratedFailureThreshold','cause':'x'");
     assert_string_equal(json_string_value(json_object_get(told, "error")), "Splitreel.WorkerDied");
     assert_string_equal(json_string_value(json_object_get(told, "cause")), "signal 11");
-    command("! ls -a '%s' | grep '^.splitreel-'", folder);
-    command("test $(ls '%s' | grep -c 'm4s$') = %d", world.workspace, SEGMENTS + 1);
+    sr_test_command("! ls -a '%s' | grep '^.splitreel-'", folder);
+    sr_test_command("test $(ls '%s' | grep -c 'm4s$') = %d", world.workspace, SEGMENTS + 1);
     sr_auto(json) json_t *again = act_ok(&world, "clean", "'error':'Splitreel.Verify','cause':'y'");
     assert_string_equal(json_string_value(json_object_get(again, "cause")), "y");
     // And the job can still be done.
@@ -497,10 +487,10 @@ static void an_output_that_is_there(void **state)
     (void)state;
     struct world world;
     open_world(&world, "there.mp4", "");
-    command("echo precious > '%s/there.mp4'", folder);
+    sr_test_command("echo precious > '%s/there.mp4'", folder);
     act_done(&world, "probe", "");
     act_fails(&world, "plan", "", SR_ERR_EXISTS, "is there already");
-    command("grep -q precious '%s/there.mp4'", folder);
+    sr_test_command("grep -q precious '%s/there.mp4'", folder);
     close_world(&world);
     open_world(&world, "-", "");
     act_fails(&world, "plan", "", SR_ERR_UNSUPPORTED, "\"-\"");

@@ -37,7 +37,8 @@ struct child {
     struct sr_mutex send_lock;  // held while a whole frame goes out
     struct sr_cancel dead;      // ends sending to a process that does not read
     char *job;
-    uint32_t number;  // of the last task
+    json_t *reference;  // the tasks' "job": what it names may be reached; NULL: they have none
+    uint32_t number;    // of the last task
 };
 
 // Answers of stores, on their threads.
@@ -161,6 +162,7 @@ static bool start(struct child *child, struct sr_err *err)
     child->fd = fds[0];
     sr_cancel_init(&child->dead, NULL, NULL, INT64_MAX);
     const struct child_store_params store = { .stores = child->params.stores,
+                                              .job = child->reference,
                                               .clock = child->params.clock,
                                               .log = child->params.log,
                                               .answer = send_answer,
@@ -210,6 +212,8 @@ static int end(struct child *child, int64_t wait_us)
     child_frame_reader_done(&child->reader);
     free(child->job);
     child->job = NULL;
+    json_decref(child->reference);
+    child->reference = NULL;
     return status;
 }
 
@@ -375,7 +379,9 @@ static bool send_task(struct child *child, const struct child_task *task, struct
 static bool prepare(struct child *child, const struct child_task *task, bool *ret_fresh,
                     struct sr_err *err)
 {
-    const bool is_same = child->job && *child->job && strcmp(child->job, task->job) == 0;
+    const json_t *const reference = json_object_get(task->params, "job");
+    const bool is_same = child->job && *child->job && strcmp(child->job, task->job) == 0 &&
+                         (reference ? json_equal(child->reference, reference) : !child->reference);
     siginfo_t ended = { 0 };
     if (child->pid != 0 && !is_same)
         (void)child_stop(child);
@@ -388,7 +394,8 @@ static bool prepare(struct child *child, const struct child_task *task, bool *re
     if (child->pid != 0)
         return true;
     child->job = sr_str_dup(task->job, err);
-    return child->job && start(child, err);
+    child->reference = json_deep_copy(reference);
+    return child->job && (!reference || jx_made(child->reference, err)) && start(child, err);
 }
 
 static bool take_result(const json_t *answer, json_t **ret_result, const char **ret_error,
@@ -415,6 +422,7 @@ bool child_run(struct child *child, const struct child_task *task, json_t **ret_
     if (!prepare(child, task, &is_fresh, err)) {
         (void)end(child, 0);
         free(sr_take(child->job));
+        json_decref(sr_take(child->reference));
         return false;
     }
     enum killed killed = KILLED_NOT;

@@ -34,8 +34,9 @@ SR_DEFINE_AUTO(child, struct child, child_free);
 
 struct child_task {
     const char *activity;
-    const json_t *params;
-    const char *job;       // another than the last one's gets a new process; "": always
+    const json_t *params;  // in stores, what its "job" names may be reached, and nothing else
+    const char *job;       // another than the last one's, or another "job" in `params`, gets a new
+                           // process; "": always
     const json_t *fields;  // texts that each line of its log has: {"job": ...}; NULL: none
     int64_t timeout_us;    // by the clock on the wall; 0: none
     int64_t cpu_s;         // of the processors; 0: none

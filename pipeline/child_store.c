@@ -7,7 +7,15 @@
 #include "base/pool.h"
 #include "base/str.h"
 #include "pipeline/child_json.h"
+#include "pipeline/child_reach.h"
 #include "pipeline/remote.h"
+
+// What a child has open. Its keys are the URL's that begins with `base`.
+struct opened {
+    const struct blob_place *place;
+    char *base;
+    bool has_keys;  // else only the place's own key, and `base` is the whole URL
+};
 
 struct child_store {
     struct child_store_params params;
@@ -16,8 +24,9 @@ struct child_store {
     struct sr_pool *pool;  // NULL: nothing was asked yet
     struct sr_mutex lock;
     struct {
-        const struct blob_place *places[CHILD_STORE_OPEN_MAX];
-        size_t place_count;
+        struct child_reach *reach;  // NULL: nothing was opened yet; what is set stays
+        struct opened opened[CHILD_STORE_OPEN_MAX];
+        size_t opened_count;
         size_t waiting, waiting_bytes;
     } synced;  // under `lock`
 };
@@ -27,7 +36,8 @@ struct visit {
     struct child_store *store;
     struct child_frame asked;
     struct jx at;                    // of asked.json
-    const struct blob_place *place;  // NULL: open
+    const struct opened *opened;     // NULL: open
+    const struct blob_place *place;  // its
     const char *key;
     json_t *answer;
     uint8_t *data;
@@ -41,11 +51,68 @@ static bool text(const struct visit *visit, const char *key, const char **ret, s
     return jx_text_opt(&visit->at, key, ret, err);
 }
 
+// The manifest is read when the first place is opened: before a child has written anything to a
+// store.
+static bool find_reach(struct child_store *store, const struct child_reach **ret,
+                       struct sr_err *err)
+{
+    sr_lock(&store->lock);
+    *ret = store->synced.reach;
+    sr_unlock(&store->lock);
+    if (*ret)
+        return true;
+    if (!store->params.job)
+        return sr_fail(err, SR_ERR_DENIED, "the task has no job");
+    struct jx job = jx_root(store->params.job);
+    sr_auto(child_reach) struct child_reach *fresh = NULL;
+    if (!child_reach_new(&job, store->remote, &fresh, err))
+        return false;
+    sr_lock(&store->lock);
+    if (!store->synced.reach)  // another thread may have been faster
+        store->synced.reach = sr_take(fresh);
+    *ret = store->synced.reach;
+    sr_unlock(&store->lock);
+    return true;
+}
+
+static bool may(const struct child_store *store, const struct opened *opened, const char *key,
+                enum child_reach_use use, struct sr_err *err)
+{
+    if (!opened->has_keys && strcmp(key, opened->place->key) != 0)
+        return sr_fail(err, SR_ERR_DENIED, "the job does not name this");
+    sr_auto(char) char *url = sr_strf(err, "%s%s", opened->base, opened->has_keys ? key : "");
+    // Set before anything could be opened.
+    return url && child_reach_check(store->synced.reach, url, use, err);
+}
+
+static bool keep(struct child_store *store, const struct blob_place *place, const char *url,
+                 size_t *ret_number, struct sr_err *err)
+{
+    const size_t bytes = strlen(url), key_bytes = strlen(place->key);
+    const bool has_keys = bytes >= key_bytes && strcmp(url + bytes - key_bytes, place->key) == 0;
+    char *const base = sr_strf(err, "%.*s", (int)(has_keys ? bytes - key_bytes : bytes), url);
+    if (!base)
+        return false;
+    sr_lock(&store->lock);
+    const size_t number = store->synced.opened_count;
+    const bool fits = number < CHILD_STORE_OPEN_MAX;
+    if (fits)
+        store->synced.opened[store->synced.opened_count++] =
+            (struct opened){ place, base, has_keys };
+    sr_unlock(&store->lock);
+    if (!fits)
+        free(base);
+    *ret_number = number;
+    return fits || sr_fail(err, SR_ERR_LIMIT, "more than %d places", CHILD_STORE_OPEN_MAX);
+}
+
 static bool do_open(struct visit *visit, struct sr_err *err)
 {
     struct child_store *const store = visit->store;
     const struct blob_place *place;
+    const struct child_reach *reach;
     const char *url, *use;
+    size_t number;
     if (!jx_text(&visit->at, "url", &url, err) || !jx_text(&visit->at, "use", &use, err))
         return false;
     if (!remote_is_url(url))  // files are the child's own business
@@ -53,16 +120,13 @@ static bool do_open(struct visit *visit, struct sr_err *err)
     const enum blob_place_use how = strcmp(use, "read") == 0    ? BLOB_PLACE_READ
                                     : strcmp(use, "write") == 0 ? BLOB_PLACE_WRITE
                                                                 : BLOB_PLACE_LIST;
-    if (!remote_open(store->remote, url, how, &place, err))
+    const enum child_reach_use wanted = how == BLOB_PLACE_LIST    ? CHILD_REACH_LIST
+                                        : how == BLOB_PLACE_WRITE ? CHILD_REACH_WRITE
+                                                                  : CHILD_REACH_READ;
+    if (!find_reach(store, &reach, err) || !child_reach_check(reach, url, wanted, err) ||
+        !remote_open(store->remote, url, how, &place, err) ||
+        !keep(store, place, url, &number, err))
         return false;
-    sr_lock(&store->lock);
-    const size_t number = store->synced.place_count;
-    const bool fits = number < CHILD_STORE_OPEN_MAX;
-    if (fits)
-        store->synced.places[store->synced.place_count++] = place;
-    sr_unlock(&store->lock);
-    if (!fits)
-        return sr_fail(err, SR_ERR_LIMIT, "more than %d places", CHILD_STORE_OPEN_MAX);
     return child_json_number(visit->answer, "place", number, err) &&
            child_json_text(visit->answer, "key", place->key, err) &&
            jx_put(visit->answer, "writable", json_boolean(place->blob.ops->put != NULL), err);
@@ -103,12 +167,17 @@ static bool do_get(struct visit *visit, struct sr_err *err)
            child_json_info(visit->answer, &info, err);
 }
 
+static bool may_list(const struct visit *visit, const char *prefix, struct sr_err *err)
+{
+    return may(visit->store, visit->opened, prefix ? prefix : "", CHILD_REACH_LIST, err);
+}
+
 static bool do_list(struct visit *visit, struct sr_err *err)
 {
     sr_auto(blob_page) struct blob_page page = { 0 };
     struct blob_list list = { 0 };
     uint64_t count_max;
-    if (!text(visit, "prefix", &list.prefix, err) ||
+    if (!text(visit, "prefix", &list.prefix, err) || !may_list(visit, list.prefix, err) ||
         !text(visit, "delimiter", &list.delimiter, err) ||
         !text(visit, "after", &list.after, err) || !text(visit, "token", &list.token, err) ||
         !child_json_get_number(&visit->at, "count_max", &count_max, err))
@@ -179,6 +248,7 @@ static bool do_upload_copy(struct visit *visit, struct sr_err *err)
     uint32_t number;
     return get_upload(visit, &upload, err) && get_part_number(visit, &number, err) &&
            jx_text(&visit->at, "from", &from.key, err) &&
+           may(visit->store, visit->opened, from.key, CHILD_REACH_READ, err) &&
            child_json_get_number(&visit->at, "offset", &from.offset, err) &&
            child_json_get_number(&visit->at, "bytes", &from.bytes, err) &&
            text(visit, "if_match", &from.if_match, err) &&
@@ -222,6 +292,7 @@ static bool do_uploads(struct visit *visit, struct sr_err *err)
     sr_auto(blob_uploads) struct blob_uploads uploads = { 0 };
     const char *prefix;
     return (!visit->key || get_upload(visit, &after, err)) && text(visit, "prefix", &prefix, err) &&
+           may_list(visit, prefix, err) &&
            blob_uploads_after(&visit->place->blob, prefix, visit->key ? &after : NULL, &uploads,
                               err) &&
            child_json_uploads(visit->answer, &uploads, err);
@@ -240,33 +311,36 @@ static bool do_remove(struct visit *visit, struct sr_err *err)
         keys[i] = json_string_value(json_array_get(list.value, i));
         if (!keys[i])
             return jx_fail(&list, err, "want texts");
+        if (!may(visit->store, visit->opened, keys[i], CHILD_REACH_WRITE, err))
+            return false;
     }
     return blob_remove(&visit->place->blob, keys, count, err);
 }
 
-static const struct blob_place *find_place(struct visit *visit, const char *key, struct sr_err *err)
+static const struct opened *find_place(struct visit *visit, const char *key, struct sr_err *err)
 {
     struct child_store *const store = visit->store;
     uint64_t number = UINT64_MAX;
     if (!child_json_get_number(&visit->at, key, &number, err))
         return NULL;
     sr_lock(&store->lock);
-    const struct blob_place *const place =
-        number < store->synced.place_count ? store->synced.places[number] : NULL;
+    const struct opened *const opened =
+        number < store->synced.opened_count ? &store->synced.opened[number] : NULL;
     sr_unlock(&store->lock);
-    if (!place)
+    if (!opened)
         (void)sr_fail(err, SR_ERR_INVALID, "no such place");
-    return place;
+    return opened;
 }
 
 static bool do_copy(struct visit *visit, struct sr_err *err)
 {
     sr_auto(blob_pairs) struct blob_pairs meta = { 0 };
     struct blob_attrs attrs;
-    const struct blob_place *const source = find_place(visit, "from_place", err);
+    const struct opened *const source = find_place(visit, "from_place", err);
     const char *from, *if_match;
     bool has_attrs;
     if (!source || !jx_text(&visit->at, "from", &from, err) ||
+        !may(visit->store, source, from, CHILD_REACH_READ, err) ||
         !text(visit, "if_match", &if_match, err) ||
         !jx_bool(&visit->at, "has_attrs", &has_attrs, err) ||
         !child_json_get_attrs(&visit->at, &meta, &attrs, err))
@@ -274,8 +348,8 @@ static bool do_copy(struct visit *visit, struct sr_err *err)
     const struct blob_attrs *const wanted = has_attrs ? &attrs : NULL;
     return strcmp(json_string_value(json_object_get(visit->asked.json, "op")), "copy") == 0
                ? blob_copy(&visit->place->blob, from, if_match, visit->key, wanted, err)
-               : blob_copy_across(&source->blob, from, if_match, &visit->place->blob, visit->key,
-                                  wanted, err);
+               : blob_copy_across(&source->place->blob, from, if_match, &visit->place->blob,
+                                  visit->key, wanted, err);
 }
 
 static bool do_tags_get(struct visit *visit, struct sr_err *err)
@@ -295,24 +369,25 @@ static bool do_tags_set(struct visit *visit, struct sr_err *err)
 static const struct operation {
     const char *name;
     bool needs_key;
+    enum child_reach_use use;  // of that key
     bool (*run)(struct visit *visit, struct sr_err *err);
 } operations[] = {
-    { "head", true, do_head },
-    { "get", true, do_get },
-    { "list", false, do_list },
-    { "put", true, do_put },
-    { "upload_begin", true, do_upload_begin },
-    { "upload_part", true, do_upload_part },
-    { "upload_copy", true, do_upload_copy },
-    { "upload_parts", true, do_upload_parts },
-    { "upload_finish", true, do_upload_finish },
-    { "upload_abort", true, do_upload_abort },
-    { "uploads", false, do_uploads },
-    { "remove", false, do_remove },
-    { "copy", true, do_copy },
-    { "copy_across", true, do_copy },
-    { "tags_get", true, do_tags_get },
-    { "tags_set", true, do_tags_set },
+    { "head", true, CHILD_REACH_READ, do_head },
+    { "get", true, CHILD_REACH_READ, do_get },
+    { "list", false, CHILD_REACH_LIST, do_list },
+    { "put", true, CHILD_REACH_WRITE, do_put },
+    { "upload_begin", true, CHILD_REACH_WRITE, do_upload_begin },
+    { "upload_part", true, CHILD_REACH_WRITE, do_upload_part },
+    { "upload_copy", true, CHILD_REACH_WRITE, do_upload_copy },
+    { "upload_parts", true, CHILD_REACH_WRITE, do_upload_parts },
+    { "upload_finish", true, CHILD_REACH_WRITE, do_upload_finish },
+    { "upload_abort", true, CHILD_REACH_WRITE, do_upload_abort },
+    { "uploads", false, CHILD_REACH_LIST, do_uploads },
+    { "remove", false, CHILD_REACH_WRITE, do_remove },
+    { "copy", true, CHILD_REACH_WRITE, do_copy },
+    { "copy_across", true, CHILD_REACH_WRITE, do_copy },
+    { "tags_get", true, CHILD_REACH_READ, do_tags_get },
+    { "tags_set", true, CHILD_REACH_WRITE, do_tags_set },
 };
 
 // Visits -----------------------------------------------------------------------------------------
@@ -326,15 +401,18 @@ static bool run(struct visit *visit, struct sr_err *err)
         return false;
     if (strcmp(op, "open") == 0)
         return do_open(visit, err);
-    visit->place = find_place(visit, "place", err);
-    if (!visit->place || !text(visit, "key", &visit->key, err))
+    visit->opened = find_place(visit, "place", err);
+    if (!visit->opened || !text(visit, "key", &visit->key, err))
         return false;
+    visit->place = visit->opened->place;
     for (size_t i = 0; i < sizeof(operations) / sizeof(*operations); i++) {
         if (strcmp(operations[i].name, op) != 0)
             continue;
         if (operations[i].needs_key && !visit->key)
             return sr_fail(err, SR_ERR_INVALID, "%s: want a key", op);
-        return operations[i].run(visit, err);
+        return (!operations[i].needs_key ||
+                may(visit->store, visit->opened, visit->key, operations[i].use, err)) &&
+               operations[i].run(visit, err);
     }
     return sr_fail(err, SR_ERR_INVALID, "no such operation: \"%.40s\"", op);
 }
@@ -438,6 +516,9 @@ void child_store_free(struct child_store *store)
     if (store->pool)
         sr_pool_wait(store->pool);  // what has not begun fails at once, and is freed
     sr_pool_free(store->pool);
+    for (size_t i = 0; i < store->synced.opened_count; i++)
+        free(store->synced.opened[i].base);
+    child_reach_free(store->synced.reach);
     remote_free(store->remote);
     sr_mutex_done(&store->lock);
     free(store);

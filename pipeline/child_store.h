@@ -2,6 +2,7 @@
 // its operations, several at once.
 #pragma once
 
+#include "base/jx.h"
 #include "base/thread.h"
 #include "pipeline/child_frame.h"
 #include "storage/blob_stores.h"
@@ -17,6 +18,7 @@ enum {
 
 struct child_store_params {
     const struct blob_stores_params *stores;  // NULL: as the environment says; borrowed
+    const json_t *job;  // a task's "job": what it names may be reached; NULL: nothing. Borrowed
     const struct sr_clock *clock;
     const struct sr_log *log;
     // Sends an answer to the child; any thread. One that cannot be sent is nobody's loss.
@@ -32,7 +34,8 @@ SR_MUST_USE bool child_store_new(const struct child_store_params *params,
 void child_store_free(struct child_store *store);
 SR_DEFINE_AUTO(child_store, struct child_store, child_store_free);
 
-// Takes the frame. What an operation meets goes into its answer.
+// Takes the frame. What an operation meets goes into its answer; of one that the job does not name
+// that is DENIED.
 // Errors: LIMIT (more requests at once than a child of ours makes), NO_MEMORY.
 SR_MUST_USE bool child_store_request(struct child_store *store, struct child_frame *frame,
                                      struct sr_err *err);

@@ -228,6 +228,17 @@ static bool copy_object(const json_t *params, json_t **ret, struct sr_err *err)
     return jx_made(*ret, err);
 }
 
+// What tells others how a job ended: it cannot from here.
+static bool call_out(const json_t *params, json_t **ret, struct sr_err *err)
+{
+    const struct remote_params with = { .stores = world.stores };
+    sr_auto(remote) struct remote *remote = NULL;
+    struct http *http;
+    (void)params;
+    (void)ret;
+    return remote_new(&with, &remote, err) && remote_http(remote, &http, err);
+}
+
 static const struct {
     const char *name;
     bool (*run)(const json_t *params, json_t **ret, struct sr_err *err);
@@ -237,7 +248,7 @@ static const struct {
     { "eat", eat },          { "end", end_here },        { "hang up", hang_up },
     { "garbage", garbage },  { "oversized", oversized }, { "stall", stall },
     { "flood", flood },      { "great", great_result },  { "look", look_around },
-    { "copy", copy_object },
+    { "copy", copy_object }, { "call out", call_out },
 };
 
 static bool run_here(void *self, const char *activity, const json_t *params, json_t **ret_result,
@@ -337,6 +348,8 @@ static const struct failure {
     { "no such activity", "none", 0, 0, "Splitreel.NotFound", SR_ERR_NOT_FOUND, "no activity none",
       true },
     { "a great result", "great", 0, 0, "Splitreel.TooLarge", SR_ERR_TOO_LARGE, "a message of",
+      true },
+    { "an address", "call out", 0, 0, "Splitreel.Unsupported", SR_ERR_UNSUPPORTED, "no network",
       true },
     { "a segmentation fault", "segfault", 0, 0, "Splitreel.WorkerDied", SR_ERR_INTERNAL,
       "died of SIGSEGV", false },
@@ -484,6 +497,52 @@ static bool open_folder(void *self, const char *url, enum blob_place_use use,
     return true;
 }
 
+// Of a job that names these two.
+static json_t *copy_params(const char *folder, const char *from, const char *to)
+{
+    static const char manifest[] =
+        "{\"version\": 1, \"input\": \"s3://b/one.mov\", \"output\": \"s3://c/two.mp4\"}";
+    struct sr_err err = { 0 };
+    sr_auto(char) char *path = sr_strf(&err, "%s/manifest.json", folder);
+    sr_assert_ok(sr_file_store(path, manifest, strlen(manifest), &err), err);
+    return json_pack("{s:s, s:s, s:{s:s, s:s}}", "from", from, "to", to, "job", "id", "j",
+                     "workspace", folder);
+}
+
+static void reaches_only_what_its_job_names(void **state)
+{
+    (void)state;
+    static const char *const pairs[][2] = { { "s3://b/two.mov", "s3://c/two.mp4" },
+                                            { "s3://b/one.mov", "s3://c/three.mp4" },
+                                            { "s3://b/one.mov", "s3://b/one.mov" } };
+    struct sr_err err = { 0 };
+    const char *error;
+    char folder[64];
+    sr_test_folder(folder);
+    const struct blob_stores_params stores = { .open = open_folder, .open_self = folder };
+    sr_auto(char) char *one = sr_strf(&err, "%s/one.mov", folder);
+    sr_auto(char) char *two = sr_strf(&err, "%s/two.mov", folder);
+    sr_assert_ok(sr_file_store(one, "a", 1, &err), err);
+    sr_assert_ok(sr_file_store(two, "b", 1, &err), err);
+    sr_auto(child) struct child *child = new_child(&stores);
+    struct child_task task = task_of("copy");
+    for (size_t i = 0; i < SR_TEST_COUNT(pairs); i++) {
+        sr_auto(json) json_t *result = NULL,
+                             *params = copy_params(folder, pairs[i][0], pairs[i][1]);
+        task.params = params;
+        sr_assert_fails(child_run(child, &task, &result, &error, &err), SR_ERR_DENIED, err);
+        assert_string_equal(error, "Splitreel.Denied");
+        sr_assert_contains(err.message, "the job does not name");
+    }
+    // One that has no job may reach nothing, also when a process is there that might.
+    sr_auto(json) json_t *result = NULL,
+                         *params = copy_params(folder, "s3://b/one.mov", "s3://c/two.mp4");
+    assert_int_equal(json_object_del(params, "job"), 0);
+    task.params = params;
+    sr_assert_fails(child_run(child, &task, &result, &error, &err), SR_ERR_DENIED, err);
+    sr_test_folder_done(folder);
+}
+
 static void reads_and_writes_stores_through_its_parent(void **state)
 {
     (void)state;
@@ -494,14 +553,13 @@ static void reads_and_writes_stores_through_its_parent(void **state)
     sr_test_folder(folder);
     const struct blob_stores_params stores = { .open = open_folder, .open_self = folder };
     sr_auto(json) json_t *result = NULL, *again = NULL,
-                         *params = json_pack("{s:s, s:s}", "from", "s3://b/one.bin", "to",
-                                             "s3://c/two.bin");
+                         *params = copy_params(folder, "s3://b/one.mov", "s3://c/two.mp4");
     sr_auto(char) char *data = malloc(BYTES);
     assert_non_null(data);
     for (size_t i = 0; i < BYTES; i++)
         data[i] = (char)(i * 2654435761U >> 13);
-    sr_auto(char) char *one = sr_strf(&err, "%s/one.bin", folder);
-    sr_auto(char) char *two = sr_strf(&err, "%s/two.bin", folder);
+    sr_auto(char) char *one = sr_strf(&err, "%s/one.mov", folder);
+    sr_auto(char) char *two = sr_strf(&err, "%s/two.mp4", folder);
     sr_assert_ok(sr_file_store(one, data, BYTES, &err), err);
     sr_auto(child) struct child *child = new_child(&stores);
     struct child_task task = task_of("copy");
@@ -535,13 +593,14 @@ int main(int argc, char **argv)
     (void)snprintf(options, sizeof(options), "%s:handle_segv=0:detect_leaks=1", given ? given : "");
     (void)setenv("ASAN_OPTIONS", options, 1);
     (void)setenv("AWS_SECRET_ACCESS_KEY", "secret", 1);
-    static struct CMUnitTest tests[SR_TEST_COUNT(failures) + 6];
+    static struct CMUnitTest tests[SR_TEST_COUNT(failures) + 7];
     size_t count = SR_TEST_ADD(tests, failures, each_failure);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(runs_tasks_of_a_job_in_one_process);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(is_replaced_when_it_died_between_tasks);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_cancelled_task_ends);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(is_confined);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_program_that_is_not_there);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(reaches_only_what_its_job_names);
     tests[count++] =
         (struct CMUnitTest)cmocka_unit_test(reads_and_writes_stores_through_its_parent);
     return sr_test_run(__FILE__, tests, count);

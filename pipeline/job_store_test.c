@@ -204,9 +204,58 @@ static void schedules_of_rules_that_are_gone(void **state)
     world_close(&world);
 }
 
+static void outputs(void **state)
+{
+    (void)state;
+    static const char *const places[] = { "s3://b/a/film.mp4", "s3://b/hls", "s3://mixed/in/*",
+                                          "/srv/out/x" };
+    static const struct {
+        const char *place;
+        bool has;
+    } asked[] = {
+        { "s3://b/a/film.mp4", true },
+        { "s3://b/a/film.mp4.txt", false },
+        { "s3://b/a", false },
+        { "s3://b/hls/720p/init.mp4", true },
+        { "s3://b/hls2/720p/init.mp4", false },
+        { "s3://b", false },
+        { "s3://c/a/film.mp4", false },
+        { "s3://mixed/in/720p/init.mp4", true },
+        { "s3://mixed/in/720p/media.m3u8", true },
+        { "s3://mixed/in/aac_1/seg_00012.m4s", true },
+        { "s3://mixed/in/aac_1/seg_0001x.m4s", false },
+        { "s3://mixed/in/720p/film.mp4", false },
+        { "s3://mixed/in/init.mp4", false },
+        { "s3://mixed/in/a/b/init.mp4", false },
+        { "s3://mixed/in/film.mp4", false },
+        { "/srv/out/x", true },
+        { "/srv/out/x/y/z", true },
+        { "/srv/out", false },
+        { "/", false },
+        { "", false },
+        { "no path", false },
+    };
+    struct sr_err err = { 0 };
+    struct world world = { 0 };
+    world_open(&world);
+    for (size_t i = 0; i < SR_TEST_COUNT(places); i++) {
+        sr_assert_ok(job_store_add_output(world.store, places[i], &err), err);
+        sr_assert_ok(job_store_add_output(world.store, places[i], &err), err);
+    }
+    world_reopen(&world);
+    for (size_t i = 0; i < SR_TEST_COUNT(asked); i++) {
+        bool has;
+        sr_assert_ok(job_store_has_output(world.store, asked[i].place, &has, &err), err);
+        if (has != asked[i].has)
+            fail_msg("%s", asked[i].place);
+    }
+    world_close(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(outputs),
         cmocka_unit_test(the_same_event_twice),
         cmocka_unit_test(put_off),
         cmocka_unit_test(whole_or_not),

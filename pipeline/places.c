@@ -20,8 +20,7 @@
 enum { TREE_DEPTH_MAX = 8, REPORT_HEAD_BYTES = 4096 };
 
 // Paths ------------------------------------------------------------------------------------------
-// Without slashes at the end, but for the root itself.
-static size_t trimmed(const char *path)
+size_t places_trimmed(const char *path)
 {
     size_t bytes = strlen(path);
     while (bytes > 1 && path[bytes - 1] == '/')
@@ -31,7 +30,7 @@ static size_t trimmed(const char *path)
 
 char *places_parent(const char *path, struct sr_err *err)
 {
-    size_t bytes = trimmed(path);
+    size_t bytes = places_trimmed(path);
     while (bytes > 0 && path[bytes - 1] != '/')
         bytes--;
     if (bytes == 0)
@@ -68,7 +67,7 @@ static char *final_path(const struct job *job, const struct manifest_output *out
     sr_auto(char) char *below = NULL;
     if (!manifest_path(output->path, job->name, id, &below, err))
         return NULL;
-    const int bytes = (int)trimmed(job->manifest->output);
+    const int bytes = (int)places_trimmed(job->manifest->output);
     if (strcmp(below, ".") == 0)
         return sr_strf(err, "%.*s", bytes, job->manifest->output);
     return sr_strf(err, "%.*s/%s", bytes, job->manifest->output, below);
@@ -234,21 +233,26 @@ static bool check_report(const char *path, struct sr_err *err)
                    path);
 }
 
-bool places_report(const struct job *job, char **ret_path, struct sr_err *err)
+bool places_report_name(const struct manifest *manifest, char **ret_path, struct sr_err *err)
 {
-    const char *const output = job->manifest->output;
-    sr_auto(char) char *path = NULL;
-    if (strcmp(output, "-") == 0 && !job->manifest->output_is_folder)
-        return true;
-    if (job->manifest->output_is_folder) {
-        path = sr_strf(err, "%.*s/report.json", (int)trimmed(output), output);
+    const char *const output = manifest->output;
+    if (manifest->output_is_folder) {
+        *ret_path = sr_strf(err, "%.*s/report.json", (int)places_trimmed(output), output);
     } else {
         const char *const slash = strrchr(output, '/');
         const char *const dot = strrchr(slash ? slash : output, '.');
-        path = sr_strf(err, "%.*s.report.json", dot ? (int)(dot - output) : (int)strlen(output),
-                       output);
+        *ret_path = sr_strf(err, "%.*s.report.json",
+                            dot ? (int)(dot - output) : (int)strlen(output), output);
     }
-    if (!path ||
+    return *ret_path != NULL;
+}
+
+bool places_report(const struct job *job, char **ret_path, struct sr_err *err)
+{
+    sr_auto(char) char *path = NULL;
+    if (strcmp(job->manifest->output, "-") == 0 && !job->manifest->output_is_folder)
+        return true;
+    if (!places_report_name(job->manifest, &path, err) ||
         (remote_is_url(path) ? !objects_check_report(job, path, err) : !check_report(path, err)))
         return false;
     *ret_path = sr_take(path);

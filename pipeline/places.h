@@ -13,6 +13,11 @@ SR_MUST_USE bool places_choose(struct job *job, bool overwrite, struct sr_err *e
 // true: there is none (standard output).
 // Errors: EXISTS (a file of somebody else has that name), NO_MEMORY.
 SR_MUST_USE bool places_report(const struct job *job, char **ret_path, struct sr_err *err);
+// That name, of what has an output but standard output. Errors: NO_MEMORY.
+SR_MUST_USE bool places_report_name(const struct manifest *manifest, char **ret_path,
+                                    struct sr_err *err);
+// Bytes without slashes at the end, but for the root itself.
+size_t places_trimmed(const char *path);
 
 // The parent folder of `path`; the caller frees it.
 char *places_parent(const char *path, struct sr_err *err);

@@ -118,10 +118,12 @@ bool remote_http(struct remote *remote, struct http **ret_http, struct sr_err *e
 {
     sr_lock(&remote->lock);
     const bool done = need_stores_locked(remote, err);
-    if (done)
-        *ret_http = blob_stores_http(remote->synced.stores);
+    struct http *const http = done ? blob_stores_http(remote->synced.stores) : NULL;
     sr_unlock(&remote->lock);
-    return done;
+    if (!done)
+        return false;
+    *ret_http = http;
+    return http || sr_fail(err, SR_ERR_UNSUPPORTED, "this process has no network");
 }
 
 static bool open_locked(struct remote *remote, const char *url, enum blob_place_use use,
@@ -211,7 +213,8 @@ static void add_mark(struct remote_mark *mark, const char *name, const char *val
 
 const struct blob_pairs *remote_mark(const struct remote *remote, struct remote_mark *mark)
 {
-    const char *const job = remote->params.job, *const correlation = remote->params.correlation;
+    const char *const job = remote ? remote->params.job : NULL;
+    const char *const correlation = remote ? remote->params.correlation : NULL;
     *mark = (struct remote_mark){ .pairs = { .item = mark->pair } };
     add_mark(mark, S3_EVENT_MARK, job && *job ? job : "splitreel");
     if (correlation && *correlation)

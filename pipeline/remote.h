@@ -36,7 +36,7 @@ SR_MUST_USE bool remote_open(struct remote *remote, const char *url, enum blob_p
                              const struct blob_place **ret_place, struct sr_err *err);
 // The client that reads http(s) inputs, for what else goes to addresses that a job names. It is the
 // remote's.
-// Errors: NO_MEMORY.
+// Errors: NO_MEMORY, UNSUPPORTED (a process that reaches stores through another).
 SR_MUST_USE bool remote_http(struct remote *remote, struct http **ret_http, struct sr_err *err);
 // An object to read by range, through the cache. `known`: what blob_head() told; NULL: it is asked.
 // Errors: as blob_read_open().
@@ -56,7 +56,7 @@ struct remote_mark {
     struct blob_pair pair[2];
     struct blob_pairs pairs;
 };
-// Lives as long as `mark`.
+// Lives as long as `mark`. `remote` NULL: no job's in particular.
 const struct blob_pairs *remote_mark(const struct remote *remote, struct remote_mark *mark);
 
 // {"requests", "retries", "received_bytes", "sent_bytes", "cache": {"requests", "bytes", "hits",

@@ -5,9 +5,11 @@
 
 #include "base/thread.h"
 
+enum slot_kind { SLOT_LIGHT, SLOT_TRACK, SLOT_HEAVY };  // the index of the first of each
+
 struct slot {
     struct run_slots *slots;
-    bool is_heavy;
+    enum slot_kind kind;
     struct activity_slot *activities;
     struct sr_thread *thread;
     struct run_task *task;  // its thread only
@@ -19,10 +21,11 @@ struct run_slots {
     struct sr_cond changed;
     bool has_lock, has_cond;
     size_t heavy_started;  // the owner's thread only, as all of `list`'s thread handles
-    struct slot *list;     // [0]: the light one
+    struct slot *list;     // by kind
     struct {
         struct run_task *first;
         size_t heavy_waiting, heavy_running, running;
+        bool track_is_free;  // the slot for tracks is there, and waits
         bool drains, ends;
     } synced;  // under `lock`
 };
@@ -50,28 +53,36 @@ static bool is_beside(const struct run_task *task)
     return !task->activity || strcmp(task->activity->name, "note") == 0;
 }
 
+static bool fits_locked(const struct run_slots *slots, const struct slot *slot,
+                        const struct run_task *task) SR_REQUIRES(slots->lock)
+{
+    switch (slot->kind) {
+    case SLOT_LIGHT:
+        return !is_heavy(task) && (is_beside(task) || slots->synced.heavy_running == 0);
+    case SLOT_TRACK: return is_track(task);
+    case SLOT_HEAVY: break;
+    }
+    return is_heavy(task) && !(is_track(task) && slots->synced.track_is_free);
+}
+
 // NULL: nothing for this slot now.
 static struct run_task *take_locked(struct run_slots *slots, const struct slot *slot)
     SR_REQUIRES(slots->lock)
 {
     struct run_task **best = NULL;
     for (struct run_task **at = &slots->synced.first; *at; at = &(*at)->next) {
-        if (is_heavy(*at) != slot->is_heavy)
-            continue;
-        if (!slot->is_heavy && !is_beside(*at) && slots->synced.heavy_running > 0)
-            continue;
-        if (!best || (is_track(*at) && !is_track(*best)))
+        if (fits_locked(slots, slot, *at) && (!best || (is_track(*at) && !is_track(*best))))
             best = at;
-        if (!slot->is_heavy || is_track(*best))
-            break;
     }
     if (!best || slots->synced.drains)
         return NULL;
     struct run_task *const task = *best;
     *best = task->next;
     slots->synced.running++;
-    slots->synced.heavy_running += slot->is_heavy;
-    slots->synced.heavy_waiting -= slot->is_heavy;
+    slots->synced.heavy_running += is_heavy(task);
+    slots->synced.heavy_waiting -= is_heavy(task);
+    if (slot->kind == SLOT_TRACK)
+        slots->synced.track_is_free = false;
     return task;
 }
 
@@ -107,11 +118,14 @@ static void run(void *arg)
             sr_cond_wait(&slots->changed, &slots->lock);
             continue;
         }
+        const bool was_heavy = is_heavy(task);
         sr_unlock(&slots->lock);
         work(slot, task);
         sr_lock(&slots->lock);
         slots->synced.running--;
-        slots->synced.heavy_running -= slot->is_heavy;
+        slots->synced.heavy_running -= was_heavy;
+        if (slot->kind == SLOT_TRACK)
+            slots->synced.track_is_free = true;
         sr_cond_broadcast(&slots->changed);
     }
     sr_unlock(&slots->lock);
@@ -129,9 +143,14 @@ static bool start(struct run_slots *slots, size_t index, struct sr_err *err)
         .job = slots->params.open,
     };
     slot->slots = slots;
-    slot->is_heavy = index > 0;
-    return activity_slot_new(&env, &slot->activities, err) &&
-           sr_thread_start(index > 0 ? "encode" : "job", run, slot, &slot->thread, err);
+    slot->kind = index < SLOT_HEAVY ? (enum slot_kind)index : SLOT_HEAVY;
+    static const char *const names[] = { "job", "track", "encode" };
+    if (activity_slot_new(&env, &slot->activities, err) &&
+        sr_thread_start(names[slot->kind], run, slot, &slot->thread, err))
+        return true;
+    activity_slot_free(slot->activities);
+    *slot = (struct slot){ 0 };
+    return false;
 }
 
 bool run_slots_new(const struct run_slots_params *params, struct run_slots **ret_slots,
@@ -141,12 +160,12 @@ bool run_slots_new(const struct run_slots_params *params, struct run_slots **ret
     if (!slots)
         return sr_fail(err, SR_ERR_NO_MEMORY, "slots");
     slots->params = *params;
-    slots->list = calloc(params->heavy_count + 1, sizeof(*slots->list));
+    slots->list = calloc(SLOT_HEAVY + params->heavy_count, sizeof(*slots->list));
     if (!slots->list)
         return sr_fail(err, SR_ERR_NO_MEMORY, "%zu slots", params->heavy_count);
     slots->has_lock = sr_mutex_init(&slots->lock, err);
     slots->has_cond = slots->has_lock && sr_cond_init(&slots->changed, err);
-    if (!slots->has_cond || !start(slots, 0, err))
+    if (!slots->has_cond || !start(slots, SLOT_LIGHT, err))
         return false;
     *ret_slots = sr_take(slots);
     return true;
@@ -158,7 +177,7 @@ static void end_threads(struct run_slots *slots)
     slots->synced.ends = true;
     sr_cond_broadcast(&slots->changed);
     sr_unlock(&slots->lock);
-    for (size_t i = 0; i <= slots->params.heavy_count; i++) {
+    for (size_t i = 0; i < SLOT_HEAVY + slots->params.heavy_count; i++) {
         sr_thread_join(slots->list[i].thread);
         activity_slot_free(slots->list[i].activities);
     }
@@ -183,9 +202,26 @@ void run_slots_free(struct run_slots *slots)
     free(slots);
 }
 
+// A thread for tracks, once there is one to encode.
+static void want_track_slot(struct run_slots *slots)
+{
+    if (slots->params.heavy_count < 2 || slots->list[SLOT_TRACK].thread)
+        return;
+    struct sr_err why = { 0 };
+    if (!start(slots, SLOT_TRACK, &why)) {
+        sr_warn(slots->params.log, "no thread for tracks", SR_ERR(&why));
+        return;
+    }
+    sr_lock(&slots->lock);
+    slots->synced.track_is_free = true;
+    sr_unlock(&slots->lock);
+}
+
 bool run_slots_add(struct run_slots *slots, struct run_task *task, struct sr_err *err)
 {
     task->next = NULL;
+    if (is_track(task))
+        want_track_slot(slots);
     sr_lock(&slots->lock);
     struct run_task **at = &slots->synced.first;
     while (*at)
@@ -200,12 +236,10 @@ bool run_slots_add(struct run_slots *slots, struct run_task *task, struct sr_err
     if (!wants_thread)
         return true;
     struct sr_err why = { 0 };
-    if (start(slots, slots->heavy_started + 1, &why)) {
+    if (start(slots, SLOT_HEAVY + slots->heavy_started, &why)) {
         slots->heavy_started++;
         return true;
     }
-    activity_slot_free(slots->list[slots->heavy_started + 1].activities);
-    slots->list[slots->heavy_started + 1] = (struct slot){ 0 };
     if (slots->heavy_started == 0) {
         *err = why;
         return false;

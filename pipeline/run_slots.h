@@ -1,5 +1,6 @@
 // pipeline/run_slots.h - threads that run the activities of one job: what encodes on as many as
-// were asked for, all else on one of its own.
+// were asked for, all else on one of its own. Where more than one encodes, one more encodes tracks
+// beside them: a track lasts as long as the title, so cores would be left without work at the end.
 #pragma once
 
 #include "base/auto.h"
@@ -39,8 +40,7 @@ void run_slots_free(struct run_slots *slots);
 SR_DEFINE_AUTO(run_slots, struct run_slots, run_slots_free);
 
 // Takes `task`, from malloc, also when it fails. In the order they come, but tracks before
-// segments: a track lasts as long as the title and cannot be divided. What is neither a part nor an
-// output waits until nothing of these runs. Errors: NO_MEMORY (no thread can be started).
+// segments. What is neither a part nor an output waits until nothing of these runs. Errors: NO_MEMORY (no thread can be started).
 SR_MUST_USE bool run_slots_add(struct run_slots *slots, struct run_task *task, struct sr_err *err);
 void run_slots_drop(struct run_slots *slots, struct engine_ref ref);  // if it has not begun
 void run_slots_drain(struct run_slots *slots);                        // nothing more begins

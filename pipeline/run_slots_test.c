@@ -151,6 +151,28 @@ static void as_many_at_once_as_were_asked_for(void **state)
     close_world(&world);
 }
 
+// A track has a thread of its own beside the others, further tracks have not.
+static void a_track_beside_parts(void **state)
+{
+    (void)state;
+    struct world world;
+    open_world(&world, 2);
+    add(&world, &heavy, "part 1", false);
+    add(&world, &heavy, "part 2", false);
+    wait_for(&world, &world.began_count, 2);
+    add(&world, &heavy, "part 3", false);
+    add(&world, &heavy, "track 1", true);
+    wait_for(&world, &world.began_count, 3);
+    assert_string_equal(world.began[2], "track 1");
+    add(&world, &heavy, "track 2", true);
+    assert_int_equal(world.ended_count, 0);
+    release(&world);
+    wait_for(&world, &world.ended_count, 5);
+    close_world(&world);
+    assert_string_equal(world.began[3], "track 2");
+    assert_string_equal(world.began[4], "part 3");
+}
+
 // What looks at all parts waits until none is made; what looks at none does not.
 static void who_waits_for_parts(void **state)
 {
@@ -194,6 +216,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tracks_first_then_as_they_come),
         cmocka_unit_test(as_many_at_once_as_were_asked_for),
+        cmocka_unit_test(a_track_beside_parts),
         cmocka_unit_test(who_waits_for_parts),
         cmocka_unit_test(a_drain_begins_nothing),
     };

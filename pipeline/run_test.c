@@ -16,28 +16,17 @@
 
 static char folder[64];  // of this program, with the sources
 
-static void command(const char *format, ...) SR_PRINTF(1, 2);
-static void command(const char *format, ...)
-{
-    char text[1024];
-    va_list args;
-    va_start(args, format);
-    assert_true(vsnprintf(text, sizeof(text), format, args) < (int)sizeof(text));
-    va_end(args);
-    if (system(text) != 0)
-        fail_msg("%s", text);
-}
-
 static int make_sources(void **state)
 {
     (void)state;
     media_log_init();
     sr_test_folder(folder);
-    command(
+    sr_test_command(
         "ffmpeg -v error -nostdin -f lavfi -i testsrc2=s=96x64:r=25:d=4 -f lavfi -i sine=d=4 -c:v libx264 -preset "
         "ultrafast -g 25 -bf 2 -threads 1 -c:a aac '%s/in.mp4'",
         folder);
-    command("ffmpeg -v error -nostdin -i '%s/in.mp4' -vn -c copy '%s/sound.m4a'", folder, folder);
+    sr_test_command("ffmpeg -v error -nostdin -i '%s/in.mp4' -vn -c copy '%s/sound.m4a'", folder,
+                    folder);
     return 0;
 }
 
@@ -213,8 +202,9 @@ static void the_same_bytes_however_it_is_run(void **state)
                               .overwrite = true },
                &result);
         if (i == 0)
-            command("cp '%s/way.mp4' '%s/first.mp4' && cp '%s/way.report.json' '%s/first.json'",
-                    folder, folder, folder, folder);
+            sr_test_command(
+                "cp '%s/way.mp4' '%s/first.mp4' && cp '%s/way.report.json' '%s/first.json'", folder,
+                folder, folder, folder);
         same_file("way.mp4", "first.mp4");
         same_file("way.report.json", "first.json");
     }
@@ -227,16 +217,16 @@ static void nothing_is_encoded_twice(void **state)
     run_ok(&(struct how){ .output = "once.mp4", .workspace = "ws", .keep = true }, &first);
     assert_true(first.workspace_kept);
     assert_int_equal(count_ending("ws", ".m4s"), 5);  // four segments, one track
-    command(
+    sr_test_command(
         "cp '%s/once.mp4' '%s/before.mp4' && mkdir '%s/times' && cp -p '%s'/ws/*.m4s '%s/times'",
         folder, folder, folder, folder, folder);
     // One part is lost and one cut short: these two are made again, the others are not touched.
-    command("cd '%s/ws' && set -- *.m4s && rm \"$1\" && truncate -s -1 \"$2\"", folder);
+    sr_test_command("cd '%s/ws' && set -- *.m4s && rm \"$1\" && truncate -s -1 \"$2\"", folder);
     run_ok(
         &(struct how){ .output = "once.mp4", .workspace = "ws", .keep = true, .overwrite = true },
         &second);
     same_file("once.mp4", "before.mp4");
-    command(
+    sr_test_command(
         "cd '%s/ws' && n=0; for f in *.m4s; do cmp -s $f ../times/$f || exit 1; [ $f -nt ../times/$f ] && n=$((n+1)); "
         "done; [ $n = 2 ]",
         folder);
@@ -258,8 +248,8 @@ static void one_more_rendition_alone_is_encoded(void **state)
                 "'renditions':[{'id':'a','codec':'h264'}],'outputs':[{'type':'mp4','path':'{id}.mp4','use':['a']}]" },
         &first);
     assert_int_equal(count_ending("ws2", ".m4s"), 4);
-    command("mkdir '%s/times2' && cp -p '%s'/ws2/*.m4s '%s/times2' && rm -r '%s/ladder'", folder,
-            folder, folder, folder);
+    sr_test_command("mkdir '%s/times2' && cp -p '%s'/ws2/*.m4s '%s/times2' && rm -r '%s/ladder'",
+                    folder, folder, folder, folder);
     run_ok(
         &(struct how){
             .output = "ladder/",
@@ -270,7 +260,7 @@ static void one_more_rendition_alone_is_encoded(void **state)
                 "'outputs':[{'type':'mp4','path':'{id}.mp4','use':['a','b']}]" },
         &second);
     assert_int_equal(count_ending("ws2", ".m4s"), 8);
-    command(
+    sr_test_command(
         "cd '%s/times2' && for f in *.m4s; do [ ../ws2/$f -nt $f ] && exit 1; cmp $f ../ws2/$f || exit 1; done; true",
         folder);
     assert_true(is_there("ladder/a.mp4"));
@@ -281,8 +271,8 @@ static void one_more_rendition_alone_is_encoded(void **state)
 static void an_output_that_is_there_stays(void **state)
 {
     (void)state;
-    command("echo precious > '%s/old.mp4' && cp '%s/old.mp4' '%s/old.copy'", folder, folder,
-            folder);
+    sr_test_command("echo precious > '%s/old.mp4' && cp '%s/old.mp4' '%s/old.copy'", folder, folder,
+                    folder);
     run_fails(&(struct how){ .output = "old.mp4" }, SR_ERR_EXISTS, "-y");
     same_file("old.mp4", "old.copy");
     assert_false(is_there("old.report.json"));
@@ -290,7 +280,7 @@ static void an_output_that_is_there_stays(void **state)
     sr_auto(run_result) struct run_result result = { 0 };
     run_ok(&(struct how){ .output = "old.mp4", .overwrite = true }, &result);
     assert_true(is_there("old.report.json"));
-    command("echo mine > '%s/mine.report.json'", folder);
+    sr_test_command("echo mine > '%s/mine.report.json'", folder);
     run_fails(&(struct how){ .output = "mine.mp4" }, SR_ERR_EXISTS, "is not a report");
     assert_false(is_there("mine.mp4"));
 }
@@ -309,7 +299,8 @@ static void a_second_run_is_refused_too(void **state)
 static void the_input_is_never_the_output(void **state)
 {
     (void)state;
-    command("cp '%s/in.mp4' '%s/self.mp4' && ln -s self.mp4 '%s/link.mp4'", folder, folder, folder);
+    sr_test_command("cp '%s/in.mp4' '%s/self.mp4' && ln -s self.mp4 '%s/link.mp4'", folder, folder,
+                    folder);
     run_fails(&(struct how){ .input = "self.mp4", .output = "self.mp4", .overwrite = true },
               SR_ERR_INVALID, "input itself");
     run_fails(&(struct how){ .input = "self.mp4", .output = "link.mp4", .overwrite = true },
@@ -327,9 +318,9 @@ static void a_damaged_part_is_caught(void **state)
                           .keep = true,
                           .extra = "'input':{'url':'x','streams':{'audio':'none'}}" },
            &first);
-    command("rm '%s/bad.mp4' '%s/bad.report.json'", folder, folder);
+    sr_test_command("rm '%s/bad.mp4' '%s/bad.report.json'", folder, folder);
     // One bit of the last byte of each part: sizes and headers stay.
-    command(
+    sr_test_command(
         "cd '%s/ws3' && for f in *.m4s; do printf '\\377' | dd of=$f bs=1 seek=$(($(stat -c %%s $f) - 9)) conv=notrunc "
         "2>/dev/null; done",
         folder);
@@ -394,12 +385,12 @@ static void hls_in_a_new_folder(void **state)
         if (!is_there(names[i]))
             fail_msg("%s is not there", names[i]);
     }
-    command(
+    sr_test_command(
         "test \"$(ffprobe -v error -count_frames -select_streams v -show_entries stream=nb_read_frames -of csv=p=0 "
         "'%s/hls/master.m3u8' | sort -u | tr -d '\\n')\" = 100",
         folder);
     assert_int_equal(count_ending(".", ".part"), 0);
-    command("test -z \"$(find '%s' -name '.splitreel*')\"", folder);
+    sr_test_command("test -z \"$(find '%s' -name '.splitreel*')\"", folder);
     run_fails(&(struct how){ .output = "hls/", .extra = "'template':'hls-1080p'" }, SR_ERR_EXISTS,
               "-y");
 }
@@ -408,18 +399,18 @@ static void hls_in_a_folder_that_is_there(void **state)
 {
     (void)state;
     sr_auto(run_result) struct run_result first = { 0 }, second = { 0 };
-    command("mkdir '%s/site' && echo hello > '%s/site/index.html'", folder, folder);
+    sr_test_command("mkdir '%s/site' && echo hello > '%s/site/index.html'", folder, folder);
     run_ok(&(struct how){ .output = "site", .extra = "'template':'hls-720p'" }, &first);
     assert_true(is_there("site/index.html"));
     assert_true(is_there("site/master.m3u8"));
-    command("touch '%s/site/360p/seg_00002.m4s' '%s/site/360p/seg_00003.m4s'", folder,
-            folder);  // of a longer one
+    sr_test_command("touch '%s/site/360p/seg_00002.m4s' '%s/site/360p/seg_00003.m4s'", folder,
+                    folder);  // of a longer one
     run_ok(&(struct how){ .output = "site", .extra = "'template':'hls-720p'", .overwrite = true },
            &second);
     assert_false(is_there("site/360p/seg_00002.m4s"));
     assert_false(is_there("site/360p/seg_00003.m4s"));
     assert_true(is_there("site/360p/seg_00001.m4s"));
-    command("test -z \"$(find '%s' -name '.splitreel*')\"", folder);
+    sr_test_command("test -z \"$(find '%s' -name '.splitreel*')\"", folder);
 }
 
 static void to_a_pipe(void **state)
@@ -433,7 +424,7 @@ static void to_a_pipe(void **state)
     assert_int_equal(fclose(file), 0);
     assert_null(result.report_path);
     assert_int_not_equal(access(result.workspace, F_OK), 0);
-    command(
+    sr_test_command(
         "test \"$(ffprobe -v error -count_frames -select_streams v -show_entries stream=nb_read_frames -of csv=p=0 '%s')\" "
         "= 100",
         path);
@@ -444,14 +435,14 @@ static void damage_is_told_or_refused(void **state)
     (void)state;
     sr_auto(run_result) struct run_result result = { 0 };
     // Noise over some packets in the middle.
-    command(
+    sr_test_command(
         "cp '%s/in.mp4' '%s/torn.mp4' && head -c 6000 /dev/zero | tr '\\0' '\\125' | dd "
         "of='%s/torn.mp4' bs=1 seek=$(($(stat -c %%s '%s/in.mp4') / 2)) conv=notrunc 2>/dev/null",
         folder, folder, folder, folder);
     run_fails(&(struct how){ .input = "torn.mp4", .output = "mended.mp4", .strict = true },
               SR_ERR_INPUT, "--strict");
     assert_false(is_there("mended.mp4"));
-    command("rm -rf '%s/.splitreel'", folder);
+    sr_test_command("rm -rf '%s/.splitreel'", folder);
     run_ok(&(struct how){ .input = "torn.mp4", .output = "mended.mp4" }, &result);
     assert_true(result.damaged > 0);
     assert_true(json_array_size(json_object_get(result.report, "damage")) > 0);
@@ -461,7 +452,7 @@ static void damage_is_told_or_refused(void **state)
 static void what_cannot_be_read_leaves_nothing(void **state)
 {
     (void)state;
-    command("echo not media > '%s/words.mp4' && : > '%s/empty.mp4'", folder, folder);
+    sr_test_command("echo not media > '%s/words.mp4' && : > '%s/empty.mp4'", folder, folder);
     run_fails(&(struct how){ .input = "none.mp4", .output = "n.mp4" }, SR_ERR_NOT_FOUND,
               "no such file");
     run_fails(&(struct how){ .input = "words.mp4", .output = "n.mp4" }, SR_ERR_INPUT, "words.mp4");
@@ -526,7 +517,7 @@ static void notifications(void **state)
     assert_int_equal(told.count, 1);
     how.input = "text.mp4";
     how.stores = &stores;
-    command("echo this is no media >'%s/text.mp4'", folder);
+    sr_test_command("echo this is no media >'%s/text.mp4'", folder);
     run_fails(&how, SR_ERR_INPUT, "text.mp4");
     assert_int_equal(told.count, 3);
     assert_true(told.is_signed[1]);

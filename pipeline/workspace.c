@@ -168,12 +168,26 @@ static bool is_result(const char *name)
            (strcmp(name + KEY_LETTERS, ".m4s") == 0 || strcmp(name + KEY_LETTERS, ".json") == 0);
 }
 
+// What the writer of a map's results leaves: "results/7-9/manifest.json".
+static bool is_of_map(const char *name)
+{
+    static const char folder[] = "results/";
+    if (strncmp(name, folder, sizeof(folder) - 1) != 0)
+        return false;
+    const char *const run = name + sizeof(folder) - 1;
+    const char *const file = run + strspn(run, "0123456789-");
+    return file > run &&
+           (strcmp(file, "/manifest.json") == 0 || strcmp(file, "/SUCCEEDED_0.json") == 0);
+}
+
 bool workspace_has_name(const char *name)
 {
     if (is_result(name))
         return true;
     if (strncmp(name, "jobs/", 5) == 0 && strchr(name + 5, '/'))
         name = strchr(name + 5, '/') + 1;
+    if (is_of_map(name))
+        return true;
     for (size_t i = 0; note_names[i]; i++) {
         if (strcmp(name, note_names[i]) == 0)
             return true;
@@ -181,8 +195,7 @@ bool workspace_has_name(const char *name)
     return false;
 }
 
-// What a writer left when its process was killed. We hold the lock, so nobody is writing it.
-static bool is_stale(const char *name)
+bool workspace_is_left(const char *name)
 {
     const size_t bytes = strlen(name);
     if (bytes < 5 || strcmp(name + bytes - 5, ".part") != 0)
@@ -207,7 +220,20 @@ static void remove_file(const struct workspace *workspace, const char *name)
     sr_warn(workspace->log, "a file of the workspace stays", SR_ERR(&err));
 }
 
+// Where others may be at work, only when its writer is gone.
+static void remove_left(const struct workspace *workspace, const char *name)
+{
+    struct sr_err err;
+    bool removed = false;
+    sr_auto(char) char *path = path_of(workspace, name, "", &err);
+    if (!path || !sr_file_left_remove(path, &removed, &err))
+        sr_warn(workspace->log, "a file of the workspace stays", SR_ERR(&err));
+    else if (removed)
+        sr_info(workspace->log, "what a killed writer left is removed", SR_TEXT("file", name));
+}
+
 static bool remove_matching(const struct workspace *workspace, bool (*matches)(const char *name),
+                            void (*remove)(const struct workspace *workspace, const char *name),
                             struct sr_err *err)
 {
     DIR *const folder = opendir(workspace->folder);
@@ -215,7 +241,7 @@ static bool remove_matching(const struct workspace *workspace, bool (*matches)(c
         return sr_fail_errno(err, errno, "%s", workspace->folder);
     for (const struct dirent *entry; (entry = readdir(folder));) {
         if (matches(entry->d_name))
-            remove_file(workspace, entry->d_name);
+            remove(workspace, entry->d_name);
     }
     (void)closedir(folder);  // only read
     return true;
@@ -244,21 +270,27 @@ static void abort_stale(const struct workspace *workspace, int64_t us_max)
         sr_warn(workspace->log, "what a crash may have left open is not looked for", SR_ERR(&err));
 }
 
-static bool open_store(struct workspace *workspace, const struct workspace_params *params,
+// Where it is and what its names begin with; nothing is done there.
+static bool find_place(struct workspace *workspace, const struct workspace_params *params,
                        struct sr_err *err)
 {
     const size_t bytes = strlen(params->folder);
+    workspace->lock_fd = -1;
+    workspace->is_ours = params->is_ours;
+    workspace->log = params->log;
+    if (!remote_is_url(params->folder)) {
+        workspace->folder = sr_str_dup(params->folder, err);
+        workspace->notes = workspace->folder ? sr_str_dup("", err) : NULL;
+        return workspace->notes != NULL;
+    }
     if (!params->remote)
         return sr_fail(err, SR_ERR_UNSUPPORTED, "%s: want a folder", params->folder);
     workspace->remote = params->remote;
     workspace->folder =
         sr_strf(err, "%s%s", params->folder, params->folder[bytes - 1] == '/' ? "" : "/");
     workspace->notes = sr_strf(err, "jobs/%s/", params->job ? params->job : "");
-    if (!workspace->folder || !workspace->notes ||
-        !remote_open(params->remote, workspace->folder, BLOB_PLACE_LIST, &workspace->place, err))
-        return false;
-    abort_stale(workspace, params->upload_us_max);
-    return true;
+    return workspace->folder && workspace->notes &&
+           remote_open(params->remote, workspace->folder, BLOB_PLACE_LIST, &workspace->place, err);
 }
 
 bool workspace_open(const struct workspace_params *params, struct workspace **ret_workspace,
@@ -267,21 +299,13 @@ bool workspace_open(const struct workspace_params *params, struct workspace **re
     sr_auto(workspace) struct workspace *workspace = calloc(1, sizeof(*workspace));
     if (!workspace)
         return sr_fail(err, SR_ERR_NO_MEMORY, "a workspace");
-    workspace->lock_fd = -1;
-    workspace->is_ours = params->is_ours;
-    workspace->log = params->log;
-    if (remote_is_url(params->folder)) {
-        if (!open_store(workspace, params, err))
-            return sr_err_wrap(err, "workspace");
-        *ret_workspace = sr_take(workspace);
-        return true;
-    }
-    workspace->folder = sr_str_dup(params->folder, err);
-    workspace->notes = workspace->folder ? sr_str_dup("", err) : NULL;
-    if (!workspace->notes || !sr_make_folders(params->folder, err) ||
-        !take_lock(workspace, params->is_shared, err) ||
-        (!params->is_shared && !remove_matching(workspace, is_stale, err)))
+    if (!find_place(workspace, params, err) ||
+        (!workspace->place &&
+         (!sr_make_folders(params->folder, err) || !take_lock(workspace, params->is_shared, err) ||
+          !remove_matching(workspace, workspace_is_left, remove_left, err))))
         return sr_err_wrap(err, "workspace");
+    if (workspace->place)
+        abort_stale(workspace, params->upload_us_max);
     *ret_workspace = sr_take(workspace);
     return true;
 }
@@ -359,6 +383,16 @@ bool workspace_note_load(struct workspace *workspace, const char *name, size_t b
 {
     sr_auto(char) char *path = path_of(workspace, workspace->notes, name, err);
     return path && load_file(workspace, path, bytes_max, ret_text, ret_bytes, err);
+}
+
+bool workspace_note_peek(const struct workspace_params *params, const char *name, size_t bytes_max,
+                         char **ret_text, size_t *ret_bytes, struct sr_err *err)
+{
+    sr_auto(workspace) struct workspace *workspace = calloc(1, sizeof(*workspace));
+    if (!workspace)
+        return sr_fail(err, SR_ERR_NO_MEMORY, "a workspace");
+    return find_place(workspace, params, err) &&
+           workspace_note_load(workspace, name, bytes_max, ret_text, ret_bytes, err);
 }
 
 bool workspace_note_remove(struct workspace *workspace, const char *name, struct sr_err *err)
@@ -504,7 +538,7 @@ void workspace_remove(struct workspace *workspace, const struct workspace_key *k
         (void)snprintf(name, sizeof(name), "%s.m4s", keys[i].text);
         remove_file(workspace, name);
     }
-    if (workspace->is_ours && !remove_matching(workspace, is_result, &err))
+    if (workspace->is_ours && !remove_matching(workspace, is_result, remove_file, &err))
         sr_warn(workspace->log, "results of the workspace stay", SR_ERR(&err));
     workspace_abandon(workspace);
 }

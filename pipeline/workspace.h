@@ -26,10 +26,10 @@ struct workspace_params {
     const struct sr_log *log;  // NULL: silent
 };
 
-// Takes the folder's lock and removes what a crash left half-written. A store is shared: there is
-// no lock, results that two jobs make at once are the same, and none is removed here; uploads of
-// parts that began too long ago to be anybody's are aborted. A folder that is opened as shared
-// keeps away only who wants it alone.
+// Takes the folder's lock and removes what writers that were killed left half-written. A store is
+// shared: there is no lock, results that two jobs make at once are the same, and none is removed
+// here; uploads of parts that began too long ago to be anybody's are aborted. A folder that is
+// opened as shared keeps away only who wants it alone.
 // Owns:    *ret_workspace is the caller's, for workspace_free(), which gives the lock back. `params` is read during the call only.
 // Errors:  BUSY (another process works there, with its number), STORAGE, DENIED, NO_MEMORY.
 // Threads: open and free by one; all else by any number at once, for different keys.
@@ -63,6 +63,10 @@ SR_MUST_USE bool workspace_read(struct workspace *workspace, const struct worksp
 SR_MUST_USE bool workspace_note_load(struct workspace *workspace, const char *name,
                                      size_t bytes_max, char **ret_text, size_t *ret_bytes,
                                      struct sr_err *err);
+// The same of a workspace that is not opened for it: no lock is taken, nothing is made or removed.
+SR_MUST_USE bool workspace_note_peek(const struct workspace_params *params, const char *name,
+                                     size_t bytes_max, char **ret_text, size_t *ret_bytes,
+                                     struct sr_err *err);
 // Where a note is, in the words of a flow: the bucket of a store and a key in it, or the folder's
 // absolute path and a file's name. The caller frees both.
 SR_MUST_USE bool workspace_note_place(const struct workspace *workspace, const char *name,
@@ -77,6 +81,9 @@ char *workspace_object(const struct workspace *workspace, const struct workspace
 
 // Whether a name below a workspace is one of those it gives: a part, its document, a note of a job.
 bool workspace_has_name(const char *name);
+// Whether it is what a writer of one of these has while it is at work, and leaves when it is
+// killed.
+bool workspace_is_left(const char *name);
 
 // A document of the job (probe.json, plan.json), for people and for the next step. Errors: STORAGE,
 // NO_MEMORY.

@@ -3,8 +3,32 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/io.h"
 #include "base/str.h"
 #include "pipeline/workspace.h"
+#include "storage/blob_dir.h"
+
+static bool is_young(const struct workspace_gc_params *params, const struct blob_entry *entry)
+{
+    // one whose age is not known may be somebody's who is at work
+    return params->before_us != INT64_MAX &&
+           (entry->modified_us == 0 || entry->modified_us >= params->before_us);
+}
+
+// What a writer may have left when it was killed: whether it lives, its file says.
+static bool collect_left(const struct workspace_gc_params *params, const struct blob_entry *entry,
+                         struct workspace_gc_result *result, struct sr_err *err)
+{
+    sr_auto(char) char *path = NULL;
+    if (!blob_dir_file(params->blob, entry->key, &path, err))
+        return false;
+    bool removed = path && params->dry_run;
+    if (path && !params->dry_run && !sr_file_left_remove(path, &removed, err))
+        return false;
+    result->stale += removed;
+    result->stale_bytes += removed ? entry->bytes : 0;
+    return !removed || !params->each || params->each(params->self, entry, err);
+}
 
 // One page: removed in one call, then told.
 static bool collect(const struct workspace_gc_params *params, const struct blob_page *page,
@@ -15,12 +39,16 @@ static bool collect(const struct workspace_gc_params *params, const struct blob_
     size_t count = 0;
     for (size_t i = 0; i < page->count && count < BLOB_PAGE_MAX; i++) {
         const struct blob_entry *const entry = &page->item[i];
-        if (!workspace_has_name(entry->key + prefix_bytes))
+        const bool is_left = workspace_is_left(entry->key + prefix_bytes);
+        if (!is_left && !workspace_has_name(entry->key + prefix_bytes))
             continue;
-        // one whose age is not known may be somebody's who is at work
-        if (params->before_us != INT64_MAX &&
-            (entry->modified_us == 0 || entry->modified_us >= params->before_us)) {
+        if (is_young(params, entry)) {
             result->left++;
+            continue;
+        }
+        if (is_left) {
+            if (!collect_left(params, entry, result, err))
+                return false;
             continue;
         }
         stale[count] = entry;

@@ -22,9 +22,10 @@ struct workspace_gc_result {
     uint64_t stale_bytes;
     uint64_t left;  // younger ones
 };
-// Takes only what has a workspace's names: parts, their documents, notes of jobs; whatever else
-// lies below the prefix stays. A job that was about to use a part makes it again, or fails and does
-// so when it is tried again: choose an age that no job reaches.
+// Takes only what has a workspace's names: parts, their documents, notes of jobs, and in a folder
+// what their writers left when they were killed; whatever else lies below the prefix stays. A job
+// that was about to use a part makes it again, or fails and does so when it is tried again: choose
+// an age that no job reaches.
 // Errors: as blob_list() and blob_remove().
 SR_MUST_USE bool workspace_gc(const struct workspace_gc_params *params,
                               struct workspace_gc_result *ret, struct sr_err *err);

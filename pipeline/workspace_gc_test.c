@@ -30,6 +30,14 @@ static const struct row {
     { "ws/jobs/1f/x/publish.json", 1, false },
     { "ws/jobs/2f/plan.json", 1001, false },
     { "ws/publish.json", 999, true },  // of a folder's
+    { "ws/jobs/1f/results/12-5/manifest.json", 999, true },
+    { "ws/results/12-5/SUCCEEDED_0.json", 999, true },
+    { "ws/results/12-5/film.mp4", 1, false },
+    { "ws/results/manifest.json", 1, false },
+    { "ws/results/x/manifest.json", 1, false },
+    { "ws/" KEY ".m4s.77-0.part", 999, true },
+    { "ws/plan.json.77-12.part", 1001, false },
+    { "ws/film.mov.77-0.part", 1, false },
     { "ws/deep/" KEY ".m4s", 1, false },
     { "ws/film.mov", 1, false },
     { "ws2/" KEY ".m4s", 1, false },  // another workspace
@@ -104,21 +112,42 @@ static void takes_only_what_is_old_and_ours(void **state)
                                           .each = count,
                                           .self = &scene };
     sr_assert_ok(workspace_gc(&params, &result, &err), err);
-    assert_int_equal(result.stale, 4);
-    assert_int_equal(result.stale_bytes, 28);
-    assert_int_equal(result.left, 2);
-    assert_int_equal(scene.told, 4);
+    assert_int_equal(result.stale, 7);
+    assert_int_equal(result.stale_bytes, 49);
+    assert_int_equal(result.left, 3);
+    assert_int_equal(scene.told, 7);
     assert_left(&scene, true);
     params.dry_run = false;
     params.prefix = "ws/";
     sr_assert_ok(workspace_gc(&params, &result, &err), err);
-    assert_int_equal(result.stale, 4);
+    assert_int_equal(result.stale, 7);
     assert_left(&scene, false);
     sr_assert_ok(workspace_gc(&params, &result, &err), err);
     assert_int_equal(result.stale, 0);
     params.before_us = INT64_MAX;
     sr_assert_ok(workspace_gc(&params, &result, &err), err);
-    assert_int_equal(result.stale, 2);
+    assert_int_equal(result.stale, 3);
+    end(&scene);
+}
+
+// However old: a writer that is at work keeps its file.
+static void a_live_writer_keeps_its_file(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+    struct scene scene = { 0 };
+    struct workspace_gc_result result;
+    sr_test_folder(scene.folder);
+    sr_assert_ok(blob_dir_open(scene.folder, &scene.blob, &err), err);
+    sr_auto(char) char *path = path_of(&scene, KEY ".m4s");
+    sr_auto(sr_writer) struct sr_writer writer = { 0 };
+    sr_assert_ok(sr_file_writer_open(path, &writer, &err), err);
+    const struct workspace_gc_params params = { .blob = &scene.blob,
+                                                .prefix = "",
+                                                .before_us = INT64_MAX };
+    sr_assert_ok(workspace_gc(&params, &result, &err), err);
+    assert_int_equal(result.stale, 0);
+    sr_assert_ok(writer.ops->publish(writer.self, &err), err);
     end(&scene);
 }
 
@@ -157,6 +186,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(takes_only_what_is_old_and_ours),
+        cmocka_unit_test(a_live_writer_keeps_its_file),
         cmocka_unit_test(many_pages),
     };
     return sr_test_run(__FILE__, tests, SR_TEST_COUNT(tests));

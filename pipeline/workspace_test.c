@@ -240,6 +240,34 @@ static void opening_collects_what_crashes_left(void **state)
     sr_test_folder_done(folder);
 }
 
+// Where others are at work, only what nobody writes any more.
+static void opening_a_shared_one_leaves_who_is_at_work(void **state)
+{
+    (void)state;
+    char folder[64], half[128], live[128];
+    struct sr_err err = { 0 };
+    struct workspace *workspace = NULL, *another = NULL;
+    const struct workspace_params params = { .folder = folder, .is_shared = true };
+    sr_test_folder(folder);
+    const struct workspace_key one = key_of(1);
+    (void)snprintf(half, sizeof(half), "%s.m4s.123-0.part", one.text);
+    (void)snprintf(live, sizeof(live), "%s.m4s.%ld-0.part", one.text, (long)getpid());
+    touch(folder, half);
+    touch(folder, "notes.txt.1-0.part");  // somebody else's
+    sr_assert_ok(workspace_open(&params, &workspace, &err), err);
+    assert_false(exists(folder, half));
+    assert_true(exists(folder, "notes.txt.1-0.part"));
+    sr_auto(sr_writer) struct sr_writer writer = { 0 };
+    sr_assert_ok(workspace_write(workspace, &one, &writer, &err), err);
+    assert_true(exists(folder, live));
+    sr_assert_ok(workspace_open(&params, &another, &err), err);
+    workspace_free(another);
+    assert_true(exists(folder, live));
+    sr_assert_ok(writer.ops->publish(writer.self, &err), err);
+    workspace_free(workspace);
+    sr_test_folder_done(folder);
+}
+
 static void removal_takes_only_what_is_ours(void **state)
 {
     (void)state;
@@ -300,12 +328,14 @@ static void a_source_is_known_by_more_than_its_name(void **state)
 
 int main(void)
 {
-    static struct CMUnitTest tests[SR_TEST_COUNT(rows) + 6];
+    static struct CMUnitTest tests[SR_TEST_COUNT(rows) + 7];
     size_t count = SR_TEST_ADD(tests, rows, a_damaged_result_is_absent);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_result_is_found_again);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(two_do_not_clash);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(the_lock_ends_with_its_process);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(opening_collects_what_crashes_left);
+    tests[count++] =
+        (struct CMUnitTest)cmocka_unit_test(opening_a_shared_one_leaves_who_is_at_work);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(removal_takes_only_what_is_ours);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_source_is_known_by_more_than_its_name);
     return sr_test_run(__FILE__, tests, count);

@@ -16,6 +16,7 @@ bool config_init(struct config *config, struct sr_err *err)
     *config = (struct config){ .audit = { .bytes_max = 64 << 20, .kept_count = 8 },
                                .history_days = ENGINE_RETENTION_US / CONFIG_DAY_US };
     config_worker_init(&config->worker);
+    config_jobs_init(&config->jobs);
     config->listen = sr_str_dup("127.0.0.1:8083", err);
     config->region = sr_str_dup("us-east-1", err);
     config->account = sr_str_dup("123456789012", err);
@@ -56,15 +57,19 @@ void config_done(struct config *config)
     }
     free(config->connections);
     free(config->maps);
+    for (size_t i = 0; i < config->map_place_count; i++)
+        free(config->map_places[i]);
+    free(config->map_places);
     config_events_done(&config->events);
     config_worker_done(&config->worker);
+    config_jobs_done(&config->jobs);
     *config = (struct config){ 0 };
 }
 
 bool config_has_secrets(const struct config *config)
 {
     return auth_has_keys(config->auth) || config->metrics_token || config->connection_count > 0 ||
-           config_events_has_secrets(&config->events);
+           config->jobs.key_count > 0 || config_events_has_secrets(&config->events);
 }
 
 static bool set_text(const struct jx *at, const char *key, char **place, struct sr_err *err)
@@ -209,27 +214,41 @@ static bool read_lambdas(struct config *config, const struct jx *root, struct sr
     return true;
 }
 
-static bool read_allow(struct config *config, const struct jx *http, struct sr_err *err)
+static bool read_texts(const struct jx *at, const char *key, char ***list, size_t *count,
+                       struct sr_err *err)
 {
-    struct jx list;
-    if (!jx_has(http, "allow"))
+    struct jx rows;
+    if (!jx_has(at, key))
         return true;
-    if (!jx_array(http, "allow", &list, err))
+    if (!jx_array(at, key, &rows, err))
         return false;
-    const size_t count = json_array_size(list.value);
-    if (count > CONFIG_ROWS_MAX)
-        return jx_fail(&list, err, "more than %d hosts", CONFIG_ROWS_MAX);
-    config->http_allow = calloc(count + 1, sizeof *config->http_allow);
-    if (!config->http_allow)
-        return sr_fail(err, SR_ERR_NO_MEMORY, "hosts");
-    for (size_t i = 0; i < count; i++) {
-        const struct jx row = jx_at(&list, i);
+    const size_t row_count = json_array_size(rows.value);
+    if (row_count > CONFIG_ROWS_MAX)
+        return jx_fail(&rows, err, "more than %d", CONFIG_ROWS_MAX);
+    *list = calloc(row_count + 1, sizeof **list);
+    if (!*list)
+        return sr_fail(err, SR_ERR_NO_MEMORY, "%s", key);
+    for (size_t i = 0; i < row_count; i++) {
+        const struct jx row = jx_at(&rows, i);
         if (!json_is_string(row.value))
             return jx_fail(&row, err, "want a string");
-        config->http_allow[i] = sr_str_dup(json_string_value(row.value), err);
-        if (!config->http_allow[i])
+        (*list)[i] = sr_str_dup(json_string_value(row.value), err);
+        if (!(*list)[i])
             return false;
-        config->http_allow_count++;
+        (*count)++;
+    }
+    return true;
+}
+
+static bool read_map_places(struct config *config, const struct jx *root, struct sr_err *err)
+{
+    if (!read_texts(root, "map_places", &config->map_places, &config->map_place_count, err))
+        return false;
+    for (size_t i = 0; i < config->map_place_count; i++) {
+        const char *const place = config->map_places[i];
+        if (place[0] == '/' ? !place[1] : strncmp(place, "s3://", 5) != 0 || !place[5])
+            return jx_fail(root, err,
+                           "map_places[%zu]: want an absolute folder, or s3://BUCKET/PREFIX", i);
     }
     return true;
 }
@@ -273,7 +292,8 @@ static bool read_http(struct config *config, const struct jx *root, struct sr_er
         return true;
     return jx_object(root, "http", &http, err) && jx_only(&http, known, err) &&
            jx_bool_opt(&http, "plain", &config->http_plain, err) &&
-           read_allow(config, &http, err) && read_connections(config, &http, err);
+           read_texts(&http, "allow", &config->http_allow, &config->http_allow_count, err) &&
+           read_connections(config, &http, err);
 }
 
 static bool read_events(struct config *config, const struct jx *root, struct sr_err *err)
@@ -291,10 +311,11 @@ static bool is_letters(const char *text, const char *letters, size_t min, size_t
 
 static bool read_root(struct config *config, const struct jx *root, struct sr_err *err)
 {
-    static const char *const known[] = { "listen",     "region", "account", "metrics_token",
-                                         "keys",       "audit",  "limits",  "lambda",
-                                         "lambda_url", "http",   "maps",    "history_days",
-                                         "events",     "worker", NULL };
+    static const char *const known[] = { "listen",     "region", "account",    "metrics_token",
+                                         "keys",       "audit",  "limits",     "lambda",
+                                         "lambda_url", "http",   "maps",       "history_days",
+                                         "events",     "worker", "map_places", "jobs",
+                                         "api_keys",   NULL };
     if (!jx_only(root, known, err) || !set_text(root, "listen", &config->listen, err) ||
         !set_text(root, "region", &config->region, err) ||
         !set_text(root, "account", &config->account, err) ||
@@ -314,7 +335,8 @@ static bool read_root(struct config *config, const struct jx *root, struct sr_er
     return read_keys(config, root, err) && read_audit(config, root, err) &&
            read_limits(config, root, err) && read_lambdas(config, root, err) &&
            read_http(config, root, err) && read_events(config, root, err) &&
-           config_worker_parse(&config->worker, root, err);
+           read_map_places(config, root, err) && config_worker_parse(&config->worker, root, err) &&
+           config_jobs_parse(&config->jobs, root, err);
 }
 
 bool config_parse(struct config *config, const char *text, size_t bytes, struct sr_err *err)

@@ -5,6 +5,7 @@
 #include "base/jx.h"
 #include "service/auth.h"
 #include "service/config_events.h"
+#include "service/config_jobs.h"
 #include "service/config_worker.h"
 #include "service/server.h"
 
@@ -41,9 +42,12 @@ struct config {
     bool http_plain;  // "http://" too
     size_t connection_count;
     struct config_connection *connections;
-    char *maps;  // the folder of distributed maps' items and results
+    char *maps;         // the folder of distributed maps' items and results
+    char **map_places;  // where else these may be (service/map_places.h); ends with NULL
+    size_t map_place_count;
     struct config_events events;
     struct config_worker worker;
+    struct config_jobs jobs;
     int64_t history_days;  // how long executions that have ended are kept: 90; 0: for ever
 };
 

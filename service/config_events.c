@@ -23,7 +23,6 @@ void config_events_done(struct config_events *events)
     texts_done(&events->outputs);
     texts_done(&events->topics);
     texts_done(&events->hosts);
-    free(events->job_machine);
     *events = (struct config_events){ 0 };
 }
 
@@ -86,17 +85,13 @@ static bool read_texts(const struct jx *at, const char *key, enum kind kind,
 
 bool config_events_read(struct config_events *events, const struct jx *at, struct sr_err *err)
 {
-    static const char *const known[] = { "secrets",    "bearer",    "basic",       "outputs",
-                                         "sns_topics", "sns_hosts", "job_machine", NULL };
-    const char *machine = NULL;
-    if (!jx_only(at, known, err) || !jx_text_opt(at, "job_machine", &machine, err) ||
-        !read_texts(at, "secrets", KIND_PATH_SECRET, &events->secrets, err) ||
-        !read_texts(at, "bearer", KIND_SECRET, &events->bearers, err) ||
-        !read_texts(at, "basic", KIND_BASIC, &events->basics, err) ||
-        !read_texts(at, "outputs", KIND_TEXT, &events->outputs, err) ||
-        !read_texts(at, "sns_topics", KIND_TEXT, &events->topics, err) ||
-        !read_texts(at, "sns_hosts", KIND_TEXT, &events->hosts, err))
-        return false;
-    events->job_machine = machine ? sr_str_dup(machine, err) : NULL;
-    return !machine || events->job_machine;
+    static const char *const known[] = { "secrets",    "bearer",    "basic", "outputs",
+                                         "sns_topics", "sns_hosts", NULL };
+    return jx_only(at, known, err) &&
+           read_texts(at, "secrets", KIND_PATH_SECRET, &events->secrets, err) &&
+           read_texts(at, "bearer", KIND_SECRET, &events->bearers, err) &&
+           read_texts(at, "basic", KIND_BASIC, &events->basics, err) &&
+           read_texts(at, "outputs", KIND_TEXT, &events->outputs, err) &&
+           read_texts(at, "sns_topics", KIND_TEXT, &events->topics, err) &&
+           read_texts(at, "sns_hosts", KIND_TEXT, &events->hosts, err);
 }

@@ -23,7 +23,6 @@ struct config_events {
     struct config_texts outputs;  // "bucket/prefix": what is written there starts nothing
     struct config_texts topics;   // ARNs of SNS topics that may send; none: any
     struct config_texts hosts;    // of SNS's certificates and confirmations; none: Amazon's
-    char *job_machine;            // the state machine of jobs; NULL: no rule may start one
 };
 
 // Reads {"secrets": [...], ...}. Errors: INVALID with the place, never with a secret; NO_MEMORY.

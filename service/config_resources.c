@@ -2,14 +2,19 @@
 
 #include <stdlib.h>
 
+#include "base/str.h"
 #include "service/resources.h"
 #include "statemachine/engine_folder.h"
+#include "storage/blob_config.h"
 
 struct config_resources {
     struct resources *resources;
     struct engine_folder *folder;  // NULL: none
     struct resources_lambda *lambdas;
     struct resources_connection *connections;
+    struct blob_config stores;
+    char *workspace;          // of jobs
+    const char **map_places;  // it, and the configuration's
     struct engine_resource rows[RESOURCES_ROWS + ENGINE_FOLDER_RESOURCES];
     size_t row_count;
 };
@@ -32,15 +37,54 @@ static bool copy_tables(const struct config *config, struct config_resources *ma
     return true;
 }
 
-bool config_resources_new(const struct config *config, const struct sr_clock *clock,
-                          const struct sr_log *log, struct config_resources **ret,
-                          struct sr_err *err)
+// Stores are reached as workers of this configuration reach them.
+static bool load_stores(const struct config *config, struct config_resources *made,
+                        struct sr_err *err)
+{
+    const char *const path =
+        config->worker.stores ? config->worker.stores : getenv("SPLITREEL_STORES");
+    return !path || !*path || blob_config_load(path, &made->stores, err);
+}
+
+static bool choose_places(const struct config *config, const char *folder,
+                          struct config_resources *made, struct sr_err *err)
+{
+    made->workspace = config->jobs.workspace ? sr_str_dup(config->jobs.workspace, err)
+                                             : sr_strf(err, "%s/jobs", folder);
+    made->map_places = calloc(config->map_place_count + 2, sizeof *made->map_places);
+    if (!made->workspace || !made->map_places)
+        return sr_fail(err, SR_ERR_NO_MEMORY, "resources");
+    made->map_places[0] = made->workspace;
+    for (size_t i = 0; i < config->map_place_count; i++)
+        made->map_places[i + 1] = config->map_places[i];
+    return true;
+}
+
+static bool open_folder(const struct config *config, struct config_resources *made,
+                        struct sr_err *err)
+{
+    if (!config->maps)
+        return true;
+    if (!engine_folder_new(config->maps, &made->folder, err))
+        return sr_err_wrap(err, "maps");
+    engine_folder_resources(made->folder, made->rows + RESOURCES_ROWS);
+    made->row_count += ENGINE_FOLDER_RESOURCES;
+    return true;
+}
+
+bool config_resources_new(const struct config *config, const char *folder,
+                          const struct sr_clock *clock, const struct sr_log *log,
+                          struct config_resources **ret, struct sr_err *err)
 {
     sr_auto(config_resources) struct config_resources *made = calloc(1, sizeof *made);
     if (!made)
         return sr_fail(err, SR_ERR_NO_MEMORY, "resources");
-    if (!copy_tables(config, made, err))
+    made->row_count = RESOURCES_ROWS;
+    if (!copy_tables(config, made, err) || !load_stores(config, made, err) ||
+        !choose_places(config, folder, made, err) || !open_folder(config, made, err))
         return false;
+    const struct blob_stores_params stores = { .store = made->stores.store,
+                                               .store_count = made->stores.store_count };
     const struct resources_params params = {
         .clock = clock,
         .log = log,
@@ -52,17 +96,14 @@ bool config_resources_new(const struct config *config, const struct sr_clock *cl
         .http_plain = config->http_plain,
         .connections = made->connections,
         .connection_count = config->connection_count,
+        .map_places = made->map_places,
+        .stores = &stores,
+        .others = made->rows + RESOURCES_ROWS,
+        .other_count = made->row_count - RESOURCES_ROWS,
     };
     if (!resources_new(&params, &made->resources, err))
         return false;
     resources_rows(made->resources, made->rows);
-    made->row_count = RESOURCES_ROWS;
-    if (config->maps) {
-        if (!engine_folder_new(config->maps, &made->folder, err))
-            return sr_err_wrap(err, "maps");
-        engine_folder_resources(made->folder, made->rows + RESOURCES_ROWS);
-        made->row_count += ENGINE_FOLDER_RESOURCES;
-    }
     *ret = sr_take(made);
     return true;
 }
@@ -90,6 +131,9 @@ void config_resources_free(struct config_resources *made)
     detach(made);
     free(made->lambdas);
     free(made->connections);
+    blob_config_done(&made->stores);
+    free(made->map_places);
+    free(made->workspace);
     free(made);
 }
 

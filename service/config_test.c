@@ -26,8 +26,7 @@ static const struct row {
     { "everything about events",
       "{\"events\":{\"secrets\":[\"a-secret-of-the-path\"],\"bearer\":[\"" SECRET
       "\"],\"basic\":[\"user:" SECRET
-      "\"],\"outputs\":[\"b/p\"],\"sns_topics\":[\"arn\"],\"sns_hosts\":[\"h\"],"
-      "\"job_machine\":\"m\"}}",
+      "\"],\"outputs\":[\"b/p\"],\"sns_topics\":[\"arn\"],\"sns_hosts\":[\"h\"]}}",
       SR_OK, NULL },
     { "events of another shape", "{\"events\":[]}", SR_ERR_INVALID, "$.events" },
     { "an unknown key of events", "{\"events\":{\"secret\":[]}}", SR_ERR_INVALID, "secrets" },
@@ -72,6 +71,12 @@ static const struct row {
     { "a function elsewhere", "{\"lambda\":{\"f\":\"file:///etc\"}}", SR_ERR_INVALID, "http" },
     { "a function without a place", "{\"lambda\":{\"f\":1}}", SR_ERR_INVALID, "$.lambda.f" },
     { "a small audit log", "{\"audit\":{\"bytes_max\":1}}", SR_ERR_INVALID, "bytes_max" },
+    { "places of maps", "{\"map_places\":[\"/srv/work\",\"s3://b/work/\"]}", SR_OK, NULL },
+    { "a place of maps that is no path", "{\"map_places\":[\"/a\",\"work\"]}", SR_ERR_INVALID,
+      "map_places[1]" },
+    { "all of the machine for maps", "{\"map_places\":[\"/\"]}", SR_ERR_INVALID, "map_places[0]" },
+    { "every bucket for maps", "{\"map_places\":[\"s3://\"]}", SR_ERR_INVALID, "map_places[0]" },
+    { "a place of maps that is a number", "{\"map_places\":[1]}", SR_ERR_INVALID, "map_places[0]" },
     { "functions elsewhere", "{\"lambda_url\":\"h:1\"}", SR_ERR_INVALID, "lambda_url" },
     { "hosts that are numbers", "{\"http\":{\"allow\":[1]}}", SR_ERR_INVALID, "http.allow[0]" },
     { "a connection without a value",

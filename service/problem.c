@@ -13,8 +13,11 @@ static const struct title {
     { 403, "Forbidden" },
     { 404, "Not Found" },
     { 405, "Method Not Allowed" },
+    { 409, "Conflict" },
     { 413, "Content Too Large" },
     { 415, "Unsupported Media Type" },
+    { 422, "Unprocessable Content" },
+    { 429, "Too Many Requests" },
     { 431, "Request Header Fields Too Large" },
     { 500, "Internal Server Error" },
     { 503, "Service Unavailable" },
@@ -54,6 +57,21 @@ bool problem_answer(struct server_call *call, int status, const char *detail, co
                sr_str_add_json(&body, detail, strlen(detail), &err);
     made = made && sr_str_add(&body, "}\n", &err);
     return answer(call, status, "application/problem+json", allow, &body, made);
+}
+
+bool problem_answer_at(struct server_call *call, int status, const char *detail, const char *path)
+{
+    struct sr_err err = { 0 };
+    sr_auto(sr_str) struct sr_str body = { 0 };
+    bool made = sr_str_addf(&body, &err,
+                            "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":",
+                            title_of(status), status) &&
+                sr_str_add_json(&body, detail, strlen(detail), &err);
+    if (made && path)
+        made = sr_str_add(&body, ",\"path\":", &err) &&
+               sr_str_add_json(&body, path, strlen(path), &err);
+    made = made && sr_str_add(&body, "}\n", &err);
+    return answer(call, status, "application/problem+json", NULL, &body, made);
 }
 
 bool problem_answer_aws(struct server_call *call, int status, const char *type, const char *message)

@@ -81,7 +81,7 @@ bool resources_new(const struct resources_params *params, struct resources **ret
         return sr_fail(err, SR_ERR_NO_MEMORY, "resources");
     resources->has_lock = sr_mutex_init(&resources->lock, err);
     resources->has_cond = resources->has_lock && sr_cond_init(&resources->woken, err);
-    if (!resources->has_cond || !make_clients(resources, err))
+    if (!resources->has_cond || !make_clients(resources, err) || !resource_map_init(resources, err))
         return false;
     *ret = sr_take(resources);
     return true;
@@ -100,6 +100,7 @@ void resources_free(struct resources *resources)
         resources->synced.first = NULL;
         for (struct resource_job *job = resources->synced.working; job; job = job->next)
             sr_cancel_set(&job->cancel);
+        sr_cancel_set(&resources->map.cancel);
         count = resources->synced.thread_count;
         sr_cond_broadcast(&resources->woken);
         sr_unlock(&resources->lock);
@@ -110,6 +111,7 @@ void resources_free(struct resources *resources)
         next = waiting->next;
         job_free(waiting);
     }
+    resource_map_done(resources);
     http_free(resources->http);
     http_free(resources->lambda_http);
     free(resources->http_named);
@@ -220,11 +222,10 @@ static bool add_job(struct resources *resources, struct resource_job *job, struc
 
 // --- the engine's thread ---
 
-static bool start(void *self, const struct engine_task *task,
-                  bool (*run)(struct resource_job *, char **, struct asl_failure *),
-                  struct sr_err *err)
+static bool make_job(struct resources *resources, const struct engine_task *task,
+                     bool (*run)(struct resource_job *, char **, struct asl_failure *),
+                     struct resource_job **ret_job, struct sr_err *err)
 {
-    struct resources *resources = self;
     struct resource_job *job = calloc(1, sizeof *job);
     if (!job)
         return sr_fail(err, SR_ERR_NO_MEMORY, "a task");
@@ -238,6 +239,18 @@ static bool start(void *self, const struct engine_task *task,
         job_free(job);
         return false;
     }
+    *ret_job = job;
+    return true;
+}
+
+static bool start(void *self, const struct engine_task *task,
+                  bool (*run)(struct resource_job *, char **, struct asl_failure *),
+                  struct sr_err *err)
+{
+    struct resources *resources = self;
+    struct resource_job *job;
+    if (!make_job(resources, task, run, &job, err))
+        return false;
     if (add_job(resources, job, err))
         return true;
     job_free(job);
@@ -245,6 +258,34 @@ static bool start(void *self, const struct engine_task *task,
         return false;
     return engine_answer_failed(resources->engine, task->ref, "Lambda.TooManyRequestsException",
                                 err->message, err);
+}
+
+// What is in no place of ours goes to those who take the others.
+static bool start_map(struct resources *resources, const struct engine_task *task,
+                      bool (*run)(struct resource_job *, char **, struct asl_failure *),
+                      struct sr_err *err)
+{
+    const struct resources_params *const params = &resources->params;
+    const struct engine_resource *const other =
+        engine_resource_find(params->others, params->other_count, task->resource);
+    struct resource_job *job;
+    if (!make_job(resources, task, run, &job, err))
+        return false;
+    const bool is_ours = !other || resource_map_is_ours(job);
+    if (is_ours && add_job(resources, job, err))
+        return true;
+    job_free(job);
+    return !is_ours && other->start(other->self, task, err);
+}
+
+static bool start_items(void *self, const struct engine_task *task, struct sr_err *err)
+{
+    return start_map(self, task, resource_items_run, err);
+}
+
+static bool start_results(void *self, const struct engine_task *task, struct sr_err *err)
+{
+    return start_map(self, task, resource_results_run, err);
 }
 
 static bool start_lambda(void *self, const struct engine_task *task, struct sr_err *err)
@@ -291,4 +332,8 @@ void resources_rows(struct resources *resources, struct engine_resource rows[RES
                                         start_lambda, cancel, resources };
     rows[3] =
         (struct engine_resource){ "arn:aws:states:::http:invoke", start_http, cancel, resources };
+    rows[4] =
+        (struct engine_resource){ "arn:aws:states:::s3:getObject", start_items, cancel, resources };
+    rows[5] = (struct engine_resource){ "arn:aws:states:::s3:putObject", start_results, cancel,
+                                        resources };
 }

@@ -1,5 +1,5 @@
 // service/resources.h - what runs tasks beside activities: functions in this process,
-// Lambda-compatible endpoints, HTTP requests.
+// Lambda-compatible endpoints, HTTP requests, readers and writers of distributed maps.
 #pragma once
 
 #include "base/auto.h"
@@ -11,6 +11,7 @@
 #include "statemachine/asl_error.h"
 #include "statemachine/engine_resource.h"
 
+struct blob_stores_params;
 struct credentials;
 struct engine;
 struct resources;
@@ -52,6 +53,13 @@ struct resources_params {
     bool http_plain;  // "http://" is allowed, not only "https://"
     const struct resources_connection *connections;
     size_t connection_count;
+    // Where items and results of distributed maps may be (service/map_places.h); ends with NULL.
+    const char *const *map_places;
+    // How buckets are reached, read during the call only; NULL: as the environment says.
+    const struct blob_stores_params *stores;
+    // Rows that take the maps' other places; NULL: nobody does.
+    const struct engine_resource *others;
+    size_t other_count;
     size_t thread_max;      // tasks at work at once; 0: RESOURCES_THREADS
     size_t queue_max;       // tasks that wait for a thread; 0: RESOURCES_QUEUE
     int64_t lambda_us_max;  // one call; 0: 15 minutes
@@ -62,6 +70,8 @@ enum {
     RESOURCES_QUEUE = 100000,
     RESOURCES_LAMBDA_BYTES = 6 << 20,  // of an answer: Lambda's own limit
     RESOURCES_HTTP_BYTES = 1 << 20,    // of a reply; what the flow takes is less
+    RESOURCES_ITEMS_BYTES = 64 << 20,  // of a map's items, and of all that are being read
+    RESOURCES_STORE_ATTEMPTS = 30,     // of a map's request to a store, with pauses of up to 20 s
 };
 
 // Threads are started as they are needed.
@@ -76,6 +86,7 @@ SR_DEFINE_AUTO(resources, struct resources, resources_free);
 void resources_attach(struct resources *resources, struct engine *engine);
 
 // Rows for the engine's table: Lambda functions, states:::lambda:invoke, states:::http:invoke, each
-// with .waitForTaskToken where AWS has it.
-enum { RESOURCES_ROWS = 4 };
+// with .waitForTaskToken where AWS has it; s3:getObject of an ItemReader, s3:putObject of a
+// ResultWriter.
+enum { RESOURCES_ROWS = 6 };
 void resources_rows(struct resources *resources, struct engine_resource rows[RESOURCES_ROWS]);

@@ -97,13 +97,13 @@ static void call_free(struct server_call *call)
 {
     if (call->response)
         MHD_destroy_response(call->response);
+    sr_str_done(&call->stream.text);
     drop_body(call);
     free(call->uri);
     free(call);
 }
 
-// One of its two owners lets go; the last one ends it.
-static void call_release(struct server_call *call)
+void server_call_release(struct server_call *call)
 {
     struct server *const server = call->server;
     sr_lock(&server->lock);
@@ -330,6 +330,7 @@ static enum MHD_Result on_access(void *self, struct MHD_Connection *connection, 
     case CALL_ANSWERED: return send_answer(call);
     case CALL_RUNNING:
     case CALL_WAITING:
+    case CALL_PAUSED:
     case CALL_GONE: break;
     }
     return MHD_NO;
@@ -345,8 +346,10 @@ static void on_completed(void *self, struct MHD_Connection *connection, void **c
     if (!call)
         return;
     sr_lock(&server->lock);
-    call->sent = code == MHD_REQUEST_TERMINATED_COMPLETED_OK && call->state == CALL_ANSWERED;
-    if (call->state != CALL_ANSWERED)
+    const bool is_whole = !call->stream.is_on || call->stream.is_whole;  // not so after a HEAD
+    call->sent =
+        code == MHD_REQUEST_TERMINATED_COMPLETED_OK && call->state == CALL_ANSWERED && is_whole;
+    if (call->state != CALL_ANSWERED || !is_whole)
         call->state = CALL_GONE;
     server->synced.gone += !call->sent;
     call->peer->state = PEER_RECEIVES;
@@ -355,7 +358,7 @@ static void on_completed(void *self, struct MHD_Connection *connection, void **c
     call->peer = NULL;
     call->connection = NULL;
     sr_unlock(&server->lock);
-    call_release(call);
+    server_call_release(call);
 }
 
 // --- answers ---
@@ -365,8 +368,25 @@ static bool add_to(struct MHD_Response *response, const char *name, const char *
     return MHD_add_response_header(response, name, value) == MHD_YES;
 }
 
+bool server_add_headers(const struct server_call *call, const struct server_answer *answer,
+                        struct MHD_Response *response)
+{
+    sr_lock(&call->server->lock);
+    const bool close = answer->close || call->server->synced.draining;
+    sr_unlock(&call->server->lock);
+    // Workers know by its name that it takes back what a broken poll would have been given.
+    return add_to(response, "Server", "splitreel") &&
+           add_to(response, "Content-Type", answer->content_type) &&
+           add_to(response, "x-amzn-RequestId", call->id) &&
+           add_to(response, "Cache-Control", "no-store") &&
+           add_to(response, "X-Content-Type-Options", "nosniff") &&
+           (!answer->allow || add_to(response, "Allow", answer->allow)) &&
+           (!answer->location || add_to(response, "Location", answer->location)) &&
+           (!close || add_to(response, "Connection", "close"));
+}
+
 static struct MHD_Response *make_response(const struct server_call *call,
-                                          const struct server_answer *answer, bool close)
+                                          const struct server_answer *answer)
 {
     char *body = malloc(answer->size + 1);
     if (!body)
@@ -379,45 +399,41 @@ static struct MHD_Response *make_response(const struct server_call *call,
         free(body);
         return NULL;
     }
-    // Workers know by its name that it takes back what a broken poll would have been given.
-    if (add_to(response, "Server", "splitreel") &&
-        add_to(response, "Content-Type", answer->content_type) &&
-        add_to(response, "x-amzn-RequestId", call->id) &&
-        add_to(response, "Cache-Control", "no-store") &&
-        add_to(response, "X-Content-Type-Options", "nosniff") &&
-        (!answer->allow || add_to(response, "Allow", answer->allow)) &&
-        (!close || add_to(response, "Connection", "close")))
+    if (server_add_headers(call, answer, response))
         return response;
     MHD_destroy_response(response);
     return NULL;
 }
 
-bool server_answer(struct server_call *call, const struct server_answer *answer)
+bool server_deliver_locked(struct server_call *call, int status, struct MHD_Response *response)
 {
-    struct server *const server = call->server;
-    sr_lock(&server->lock);
-    const bool close = answer->close || server->synced.draining;
-    sr_unlock(&server->lock);
-    struct MHD_Response *const response = make_response(call, answer, close);
-
-    sr_lock(&server->lock);
     assert(!call->has_answer);
     call->has_answer = true;
-    bool delivered = response && (call->state == CALL_RUNNING || call->state == CALL_WAITING) &&
-                     !server_peer_is_gone(call->peer->fd);
+    const bool delivered = response &&
+                           (call->state == CALL_RUNNING || call->state == CALL_WAITING) &&
+                           !server_peer_is_gone(call->peer->fd);
     const enum call_state next = delivered ? CALL_ANSWERED : CALL_GONE;
     if (delivered) {
         call->response = response;
-        call->status = answer->status;
+        call->status = status;
     }
     if (call->state == CALL_WAITING)
-        server_call_resume_locked(server, call, next);
+        server_call_resume_locked(call->server, call, next);
     else
         call->state = next;
+    return delivered;
+}
+
+bool server_answer(struct server_call *call, const struct server_answer *answer)
+{
+    struct server *const server = call->server;
+    struct MHD_Response *const response = make_response(call, answer);
+    sr_lock(&server->lock);
+    const bool delivered = server_deliver_locked(call, answer->status, response);
     sr_unlock(&server->lock);
     if (response && !delivered)
         MHD_destroy_response(response);
-    call_release(call);
+    server_call_release(call);
     return delivered;
 }
 

@@ -43,6 +43,7 @@ struct server_answer {
     const char *body;  // copied
     size_t size;
     const char *allow;  // of a 405; NULL: none
+    const char *location;  // of what was made; NULL: none
     bool close;         // the connection ends after it
 };
 
@@ -93,6 +94,26 @@ SR_DEFINE_AUTO(server, struct server, server_close);
 SR_MUST_USE bool server_answer(struct server_call *call, const struct server_answer *answer);
 // From inside `handle`: it waits for something that happens when it happens.
 void server_call_is_long(struct server_call *call);
+
+// --- answers whose end is not known when they begin ---
+
+enum { SERVER_STREAM_BYTES_MAX = 64 << 10 };  // given, and not taken by the client yet
+
+// Begins one, in the place of server_answer(): the head, and what `head` has of a body. It holds no
+// thread while nothing comes. A client that takes nothing for send_s_max is cut off.
+// False: as server_answer(), and the call is over. True: it goes on until server_stream_end().
+// Threads: any.
+SR_MUST_USE bool server_stream(struct server_call *call, const struct server_answer *head);
+enum server_stream_state {
+    SERVER_STREAM_OPEN,
+    SERVER_STREAM_FULL,  // it would be more than the client may leave untaken; nothing was added
+    SERVER_STREAM_GONE,  // nobody reads it, or the server drains: end it
+};
+// Adds the next piece, whole or not at all. Threads: any, one at a time for each call.
+enum server_stream_state server_stream_add(struct server_call *call, const char *data,
+                                           size_t bytes);
+// The answer is whole, exactly once for each that began. What was added is still sent.
+void server_stream_end(struct server_call *call);
 
 // Ends connections that take longer than the limits, and calls whose client has gone. To be called
 // about once a second, by one thread.

@@ -3,6 +3,7 @@
 
 #include <microhttpd.h>
 
+#include "base/str.h"
 #include "base/thread.h"
 #include "service/server.h"
 
@@ -14,7 +15,7 @@ struct server_peer {
     int fd;
     enum peer_state state;
     int64_t since_us;          // monotonic: in this state
-    struct server_call *call;  // PEER_WAITS: which one
+    struct server_call *call;  // PEER_WAITS: whose connection is suspended
     bool is_loopback;
     char remote[64];
 };
@@ -24,6 +25,7 @@ enum call_state {
     CALL_RUNNING,   // inside `handle`
     CALL_WAITING,   // its connection is suspended
     CALL_ANSWERED,  // there is a response to be sent
+    CALL_PAUSED,    // so far it is sent; its connection is suspended until more comes
     CALL_GONE,      // nobody is there to read one
 };
 
@@ -46,6 +48,11 @@ struct server_call {
     struct sr_err refused;
     int64_t started_us;
     char id[SR_ID_TEXT];
+    struct {
+        bool is_on, is_whole;
+        struct sr_str text;  // not taken by the library yet: from `at` on
+        size_t at;
+    } stream;  // under the server's lock
 };
 
 struct server {
@@ -63,6 +70,16 @@ struct server {
     } synced;  // under `lock`, as is each call's state and its owner_count
 };
 
+// One of a call's two owners lets go; the last one ends it.
+void server_call_release(struct server_call *call);
+// The headers of an answer. False: no memory.
+SR_MUST_USE bool server_add_headers(const struct server_call *call,
+                                    const struct server_answer *answer,
+                                    struct MHD_Response *response);
+// Hands the call its response. False: nobody is there, and the response is not taken.
+SR_MUST_USE bool server_deliver_locked(struct server_call *call, int status,
+                                       struct MHD_Response *response)
+    SR_REQUIRES(call->server->lock);
 // Whether the other end of a socket has closed it, or half of it: no client of ours does that
 // while it waits for an answer.
 bool server_peer_is_gone(int fd);

@@ -13,6 +13,7 @@
 #include "base/thread.h"
 #include "service/aws_json.h"
 #include "service/folder.h"
+#include "service/jobs_api.h"
 #include "service/metrics.h"
 #include "service/problem.h"
 #include "service/route.h"
@@ -20,6 +21,7 @@
 #include "service/watch.h"
 #include "statemachine/engine.h"
 #include "statemachine/store_sqlite.h"
+#include "storage/blob_config.h"
 
 struct service {
     const struct config *config;
@@ -34,6 +36,11 @@ struct service {
     struct states_api *api;
     struct audit *audit;
     struct aws_json json;
+    struct blob_config stores;
+    struct blob_stores_params places;
+    struct jobs *jobs;
+    struct job_follow *follow;
+    struct jobs_api jobs_api;
     struct uploads *uploads;
     struct watch *watches[SERVICE_WATCHED_MAX];
     bool (*reload_asked)(void);
@@ -150,6 +157,13 @@ static void *handle_events(void *self, struct server_call *call,
     return NULL;
 }
 
+static void *handle_jobs(void *self, struct server_call *call, const struct server_request *request)
+{
+    struct service *const service = self;
+    jobs_api_handle(&service->jobs_api, call, request);
+    return NULL;
+}
+
 static const struct route routes[] = {
     { "POST", "/", true, handle_api },
     { "GET", "/healthz", false, handle_health },
@@ -158,6 +172,10 @@ static const struct route routes[] = {
     { "POST", "/events/s3/*", false, handle_events },
     { "GET", "/events/s3", false, handle_events },
     { "GET", "/events/s3/*", false, handle_events },
+    { "GET", "/v1/*", false, handle_jobs },
+    { "POST", "/v1/*", false, handle_jobs },
+    { "PUT", "/v1/*", false, handle_jobs },
+    { "DELETE", "/v1/*", false, handle_jobs },
     { NULL, NULL, false, NULL },
 };
 
@@ -246,6 +264,77 @@ static bool open_engine(struct service *service, const char *folder, struct sr_e
     return states_api_new(&api, &service->api, err);
 }
 
+static bool show_job(void *self, const char *id, json_t **ret_json, struct sr_err *err)
+{
+    const struct service *const service = self;
+    return jobs_document(service->jobs, id, false, ret_json, err);
+}
+
+static char *name_execution(void *self, const char *id, int64_t attempt, bool clean,
+                            struct sr_err *err)
+{
+    const struct service *const service = self;
+    return jobs_execution(service->jobs, id, attempt, clean, err);
+}
+
+static bool open_jobs(struct service *service, const struct service_params *params,
+                      struct sr_err *err)
+{
+    const struct config *const config = service->config;
+    sr_auto(char) char *path = sr_strf(err, "%s/jobs.db", params->folder);
+    sr_auto(char) char *database = sr_strf(err, "%s/states.db", params->folder);
+    sr_auto(char) char *workspace = sr_strf(err, "%s/jobs", params->folder);
+    const char *const stores =  // as workers of this configuration find theirs
+        config->worker.stores ? config->worker.stores : getenv("SPLITREEL_STORES");
+    if (!path || !database || !workspace ||
+        (stores && *stores && !blob_config_load(stores, &service->stores, err)))
+        return false;
+    service->places = (struct blob_stores_params){
+        .store = service->stores.store,
+        .store_count = service->stores.store_count,
+        .allow_private = service->stores.allow_private,
+        .allow = service->stores.allow,
+        .clock = service->clock,
+        .log = service->log,
+    };
+    const struct jobs_params jobs = { .path = path,
+                                      .database = database,
+                                      .workspace = workspace,
+                                      .config = &config->jobs,
+                                      .roots = params->roots,
+                                      .region = config->region,
+                                      .account = config->account,
+                                      .stores = &service->places,
+                                      .clock = service->clock,
+                                      .log = service->log,
+                                      .engine = service->engine };
+    if (!jobs_new(&jobs, &service->jobs, err))
+        return sr_err_wrap(err, "jobs");
+    const struct job_follow_params follow = { .database = database,
+                                              .document = show_job,
+                                              .execution = name_execution,
+                                              .self = service,
+                                              .clock = service->clock,
+                                              .log = service->log };
+    if (!job_follow_new(&follow, &service->follow, err))
+        return false;
+    service->jobs_api = (struct jobs_api){ .jobs = service->jobs,
+                                           .follow = service->follow,
+                                           .config = &config->jobs,
+                                           .auth = config->auth,
+                                           .audit = service->audit,
+                                           .clock = service->clock,
+                                           .log = service->log };
+    return true;
+}
+
+static bool submit_job(void *self, const struct job_submit *job, jobs_reply_fn reply,
+                       void *reply_self, struct sr_err *err)
+{
+    struct service *const service = self;
+    return jobs_submit(service->jobs, job, 1, reply, reply_self, err);
+}
+
 static bool open_uploads(struct service *service, const struct service_params *params,
                          struct sr_err *err)
 {
@@ -257,7 +346,9 @@ static bool open_uploads(struct service *service, const struct service_params *p
                                             .account = service->config->account,
                                             .clock = service->clock,
                                             .log = service->log,
-                                            .engine = service->engine };
+                                            .engine = service->engine,
+                                            .submit = submit_job,
+                                            .submit_self = service };
     return path && uploads_new(&uploads, &service->uploads, err);
 }
 
@@ -285,9 +376,10 @@ static bool open_watches(struct service *service, const struct service_params *p
     return true;
 }
 
-static bool start_events(struct service *service, struct sr_err *err)
+static bool start_work(struct service *service, struct sr_err *err)
 {
-    if (!uploads_start(service->uploads, err))
+    if (!jobs_start(service->jobs, err) || !job_follow_start(service->follow, err) ||
+        !uploads_start(service->uploads, err))
         return false;
     for (size_t i = 0; i < SERVICE_WATCHED_MAX && service->watches[i]; i++) {
         if (!watch_start(service->watches[i], err))
@@ -334,12 +426,13 @@ static bool open_all(struct service *service, const struct service_params *param
 {
     if (!folder_take(params->folder, &service->lock_fd, err) ||
         !open_audit(service, params->folder, err) || !open_engine(service, params->folder, err) ||
-        !open_uploads(service, params, err) || !open_watches(service, params, err))
+        !open_jobs(service, params, err) || !open_uploads(service, params, err) ||
+        !open_watches(service, params, err))
         return false;
     // The address comes before the threads: when it is taken nothing has been done yet.
     return open_server(service, err) &&
            sr_thread_start("engine", run_engine, service, &service->thread, err) &&
-           start_events(service, err);
+           start_work(service, err);
 }
 
 bool service_open(const struct service_params *params, struct service **ret_service,
@@ -371,6 +464,10 @@ static void stop_engine(struct service *service)
         watch_free(sr_take(service->watches[i]));
     if (service->uploads)
         uploads_stop(service->uploads);
+    if (service->follow)
+        job_follow_stop(service->follow);
+    if (service->jobs)
+        jobs_stop(service->jobs);
     if (service->thread) {
         sr_cancel_set(&service->cancel);
         engine_wake(service->engine);
@@ -424,6 +521,9 @@ void service_close(struct service *service)
     stop_engine(service);
     server_close(service->server);
     uploads_free(service->uploads);
+    job_follow_free(service->follow);
+    jobs_free(service->jobs);
+    blob_config_done(&service->stores);
     states_api_free(service->api);
     audit_close(service->audit);
     store_close(&service->store);

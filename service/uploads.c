@@ -18,8 +18,10 @@ void upload_message_free(struct upload_message *message)
 {
     if (!message)
         return;
-    for (size_t i = 0; i < message->record_count; i++)
+    for (size_t i = 0; i < message->record_count; i++) {
         free(message->records[i].document);
+        free(message->records[i].place);
+    }
     free(message->records);
     free(message);
 }
@@ -47,11 +49,11 @@ bool uploads_post(struct uploads *uploads, struct upload_message *message, struc
     return sr_fail(err, SR_ERR_BUSY, "too many events wait to be recorded, or the service stops");
 }
 
-static bool add_record(struct uploads *uploads, struct upload_message *message,
-                       const char *identity, const json_t *document, const char uuid[SR_ID_TEXT],
-                       struct sr_err *err)
+// Takes `place`, also when it fails; NULL: it has none.
+static bool add_record(struct upload_message *message, const char *identity, const json_t *document,
+                       const char uuid[SR_ID_TEXT], char *taken_place, struct sr_err *err)
 {
-    (void)uploads;
+    sr_auto(char) char *place = taken_place;
     if (message->record_count == message->record_room) {
         const size_t room = message->record_room ? message->record_room * 2 : 1;
         struct upload_record *more = realloc(message->records, room * sizeof *more);
@@ -66,6 +68,7 @@ static bool add_record(struct uploads *uploads, struct upload_message *message,
     if (!sr_sha256(identity, strlen(identity), record->identity, err) ||
         !jx_dump(document, false, &record->document, err))
         return false;
+    record->place = sr_take(place);
     message->record_count++;
     return true;
 }
@@ -93,6 +96,7 @@ bool uploads_add_events(struct uploads *uploads, const struct s3_events *events,
         char uuid[SR_ID_TEXT];
         sr_auto(json) json_t *document = NULL;
         sr_auto(sr_str) struct sr_str identity = { 0 };
+        sr_auto(char) char *place = NULL;
         if (event->kind >= S3_EVENT_TEST || is_ours(uploads, event)) {
             message->ignored_count++;
             continue;
@@ -101,7 +105,8 @@ bool uploads_add_events(struct uploads *uploads, const struct s3_events *events,
             !sr_str_addf(&identity, err, "s3 %d\n", event->kind) ||
             !s3_event_add_identity(event, &identity, err) ||
             !s3_event_json(event, uuid, uploads->params.account, &document, err) ||
-            !add_record(uploads, message, identity.text, document, uuid, err))
+            !(place = sr_strf(err, "s3://%s/%s", event->bucket, event->key)) ||
+            !add_record(message, identity.text, document, uuid, sr_take(place), err))
             return false;
     }
     return true;
@@ -111,11 +116,14 @@ bool uploads_tell(struct uploads *uploads, const char *identity, const json_t *d
                   struct sr_err *err)
 {
     char uuid[SR_ID_TEXT];
+    const char *const path =
+        json_string_value(json_object_get(json_object_get(document, "detail"), "path"));
     sr_auto(upload_message) struct upload_message *message = calloc(1, sizeof *message);
+    sr_auto(char) char *place = path ? sr_str_dup(path, err) : NULL;
     if (!message)
         return sr_fail(err, SR_ERR_NO_MEMORY, "an event");
-    return sr_id_new(uploads->params.clock, uuid, err) &&
-           add_record(uploads, message, identity, document, uuid, err) &&
+    return (!path || place) && sr_id_new(uploads->params.clock, uuid, err) &&
+           add_record(message, identity, document, uuid, sr_take(place), err) &&
            uploads_post(uploads, sr_take(message), err);
 }
 
@@ -132,10 +140,11 @@ void uploads_answer(const struct upload_message *message)
     char text[128];
     if (!message->call)
         return;
-    const size_t known = message->record_count - message->new_count;
+    const size_t known = message->record_count - message->own_count - message->new_count;
+    const unsigned ignored = message->ignored_count + message->own_count;
     const bool fits =
         sr_format(text, sizeof text, "{\"recorded\":%u,\"known\":%zu,\"ignored\":%u}\n",
-                  message->new_count, known, message->ignored_count);
+                  message->new_count, known, ignored);
     const struct server_answer answer = { .status = 200,
                                           .content_type = "application/json",
                                           .body = fits ? text : "{}\n",

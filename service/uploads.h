@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "service/config_events.h"
+#include "service/jobs.h"
 #include "service/server.h"
 #include "storage/s3_event.h"
 
@@ -23,6 +24,10 @@ enum {
 // Gets a document from `url`. Threads: one.
 typedef bool (*uploads_fetch_fn)(void *self, const char *url, char **ret_body, struct sr_err *err);
 
+// Makes one job, as jobs_submit(). Threads: the worker's.
+typedef bool (*uploads_submit_fn)(void *self, const struct job_submit *job, jobs_reply_fn reply,
+                                  void *reply_self, struct sr_err *err);
+
 struct uploads_params {
     const char *path;                    // of the database; read during the call only
     const char *rules;                   // the folder of rules; NULL: none
@@ -31,6 +36,8 @@ struct uploads_params {
     const struct sr_clock *clock;  // borrowed
     const struct sr_log *log;      // borrowed; NULL: silent
     struct engine *engine;         // borrowed
+    uploads_submit_fn submit;      // NULL: no rule may start a job
+    void *submit_self;
     // Gets certificates of SNS and confirms subscriptions; NULL: over HTTPS.
     uploads_fetch_fn fetch;
     void *fetch_self;
@@ -42,9 +49,10 @@ SR_MUST_USE bool uploads_new(const struct uploads_params *params, struct uploads
                              struct sr_err *err);
 // Begins to work on threads of its own.
 SR_MUST_USE bool uploads_start(struct uploads *uploads, struct sr_err *err);
-// Ends them; who waits is told that the service stops. The engine must be there still.
+// Ends them; who waits is told that the service stops. The engine and who takes jobs must be there
+// still.
 void uploads_stop(struct uploads *uploads);
-void uploads_free(struct uploads *uploads);  // the engine must be gone
+void uploads_free(struct uploads *uploads);  // the engine and who takes jobs must be gone
 SR_DEFINE_AUTO(uploads, struct uploads, uploads_free);
 
 // POST /events/s3[/SECRET]: answered when it is recorded. GET and HEAD: 200, for stores that knock

@@ -12,17 +12,18 @@
 #include "service/uploads.h"
 
 enum {
-    UPLOADS_NAME_MAX = 80,  // of an execution
-    UPLOADS_SNS_MAX = 100,  // messages whose signature is not checked yet
+    UPLOADS_NAME_MAX = 128,  // of an execution, or a job's key
+    UPLOADS_SNS_MAX = 100,   // messages whose signature is not checked yet
 };
 
 struct upload_record {
     uint8_t identity[SR_SHA256_BYTES];
     char uuid[SR_ID_TEXT];
     char *document;
+    char *place;  // of the file or object: "s3://bucket/key", a path; NULL: it has none
 };
 
-// For the worker: from whoever hears of events, and from the engine.
+// For the worker: from whoever hears of events, and from who starts what they start.
 struct upload_message {
     struct upload_message *next;
     enum { MESSAGE_RECORD, MESSAGE_STARTED } kind;
@@ -30,13 +31,14 @@ struct upload_message {
     struct server_call *call;  // who waits for the answer; NULL: nobody
     struct upload_record *records;
     size_t record_count, record_room;
-    unsigned ignored_count, new_count;
+    unsigned ignored_count;         // before it was a record,
+    unsigned own_count, new_count;  // and of the records
     // STARTED
     struct uploads *uploads;
     int64_t event;
     char rule[RULE_NAME_MAX + 1], name[UPLOADS_NAME_MAX + 1];
-    bool done;
-    char arn[512];
+    bool done, is_job;
+    char arn[512];  // or the job's id
     struct sr_err err;
 };
 void upload_message_free(struct upload_message *message);
@@ -100,6 +102,13 @@ SR_MUST_USE bool uploads_add_events(struct uploads *uploads, const struct s3_eve
                                     struct upload_message *message, struct sr_err *err);
 void uploads_refuse(struct server_call *call, int status, const char *why);  // NULL: nobody waits
 void uploads_answer(const struct upload_message *message);
+
+// uploads_start.c. Asks for what a rule starts for an event, if it matches; what cannot be started
+// at all is noted so.
+SR_MUST_USE bool uploads_start_rule(struct uploads *uploads, struct upload_flight *flight,
+                                    const struct job_event *event, const json_t *document,
+                                    const struct rule *rule, struct sr_err *err);
+void uploads_say_why(struct upload_flight *flight, const char *rule, const struct sr_err *why);
 
 // uploads_check.c: takes the message.
 void uploads_check_sns(struct uploads *uploads, struct upload_sns *sns);

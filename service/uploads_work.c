@@ -1,4 +1,4 @@
-// The worker: records what has come, asks the engine to start what is due, and notes what it says.
+// The worker: records what has come, asks for what is due to be started, and notes the answers.
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +8,7 @@
 #include "service/uploads_priv.h"
 #include "statemachine/engine.h"
 
-enum { IDLE_US_MAX = 60000000, BATCH_MAX = 500, AGAIN_US = 1000000, RULE_IN_NAME = 40 };
+enum { IDLE_US_MAX = 60000000, BATCH_MAX = 500, AGAIN_US = 1000000 };
 
 // Flights ----------------------------------------------------------------------------------------
 
@@ -19,11 +19,6 @@ static struct upload_flight *find_flight(struct uploads *uploads, int64_t event)
             return &uploads->work.flights[i];
     }
     return NULL;
-}
-
-static void say_why(struct upload_flight *flight, const char *rule, const struct sr_err *why)
-{
-    (void)snprintf(flight->why, sizeof flight->why, "%s: %s", rule, why->message);  // cut: enough
 }
 
 // When nothing is open any more: the event is done with, or tried again later.
@@ -56,113 +51,6 @@ static bool land(struct uploads *uploads, struct upload_flight *flight, struct s
 
 // Starting ---------------------------------------------------------------------------------------
 
-// On the engine's thread. There is room for it since it was asked.
-static void started(void *self, const struct engine_reply *reply)
-{
-    struct upload_message *const message = self;
-    struct sr_err err = { 0 };
-    message->done = reply->done;
-    message->err = reply->err;
-    if (reply->done && reply->arn &&
-        !sr_format(message->arn, sizeof message->arn, "%s", reply->arn))
-        message->arn[0] = '\0';  // longer than any that the engine makes
-    sr_ignore(uploads_post(message->uploads, message, &err));  // never refused, see there
-}
-
-static bool make_name(const struct job_event *event, const struct rule *rule,
-                      char name[UPLOADS_NAME_MAX + 1], struct sr_err *err)
-{
-    char hex[2 * SR_SHA256_BYTES + 1];
-    uint8_t digest[SR_SHA256_BYTES], text[SR_SHA256_BYTES + RULE_NAME_MAX];
-    const size_t bytes = strlen(rule->name);
-    memcpy(text, event->identity, SR_SHA256_BYTES);
-    memcpy(text + SR_SHA256_BYTES, rule->name, bytes);
-    if (!sr_sha256(text, SR_SHA256_BYTES + bytes, digest, err))
-        return false;
-    sr_hex(digest, sizeof digest, hex);
-    hex[32] = '\0';
-    return sr_format(name, UPLOADS_NAME_MAX + 1, "%.*s-%s", RULE_IN_NAME, rule->name, hex) ||
-           sr_fail(err, SR_ERR_INTERNAL, "an execution's name");
-}
-
-static char *make_machine(const struct uploads *uploads, const struct rule *rule,
-                          struct sr_err *err)
-{
-    const struct uploads_params *const params = &uploads->params;
-    const char *const name = rule->machine ? rule->machine : params->config->job_machine;
-    return strncmp(name, "arn:", 4) == 0 ? sr_str_dup(name, err)
-                                         : sr_strf(err, "arn:aws:states:%s:%s:stateMachine:%s",
-                                                   params->region, params->account, name);
-}
-
-// Asks for the execution; the flight waits for the answer.
-static bool ask(struct uploads *uploads, struct upload_flight *flight,
-                const struct job_event *event, const struct rule *rule, const char *input,
-                struct sr_err *err)
-{
-    struct sr_err why = { 0 };
-    sr_auto(upload_message) struct upload_message *message = calloc(1, sizeof *message);
-    sr_auto(char) char *machine = make_machine(uploads, rule, err);
-    if (!machine)
-        return false;
-    if (!message)
-        return sr_fail(err, SR_ERR_NO_MEMORY, "a start");
-    message->kind = MESSAGE_STARTED;
-    message->uploads = uploads;
-    message->event = event->id;
-    memcpy(message->rule, rule->name, sizeof message->rule);
-    if (!make_name(event, rule, message->name, err))
-        return false;
-    const struct engine_request request = { .kind = ENGINE_START,
-                                            .arn = machine,
-                                            .name = message->name,
-                                            .text = input,
-                                            .reply = started,
-                                            .self = message };
-    if (!engine_ask(uploads->params.engine, &request, &why)) {
-        flight->retries = true;
-        say_why(flight, rule->name, &why);
-        return true;
-    }
-    (void)sr_take(message);  // the engine's, until it answers
-    flight->open_count++;
-    return true;
-}
-
-static bool start_rule(struct uploads *uploads, struct upload_flight *flight,
-                       const struct job_event *event, const json_t *document,
-                       const struct rule *rule, struct sr_err *err)
-{
-    struct sr_err why = { 0 };
-    bool match = false, has;
-    sr_auto(char) char *input = NULL;
-    sr_auto(char) char *arn = NULL;
-    const bool is_its = event->rule && strcmp(event->rule, rule->name) == 0;
-    if (event->rule ? !is_its || !rule->enabled : !rule->enabled || rule->schedule)
-        return true;
-    if (!job_store_has_start(uploads->work.store, event->id, rule->name, &has, err))
-        return false;
-    if (has)
-        return true;
-    arn = sr_strf(err, "arn:aws:events:%s:%s:rule/%s", uploads->params.region,
-                  uploads->params.account, rule->name);
-    if (!arn)
-        return false;
-    if (is_its || rule_matches(rule, document, &match, &why)) {
-        if (!is_its && !match)
-            return true;
-        if (rule_input(rule, arn, document, event->seen_us, &input, &why))
-            return ask(uploads, flight, event, rule, input, err);
-    }
-    if (why.code == SR_ERR_NO_MEMORY) {
-        *err = why;
-        return false;
-    }
-    say_why(flight, rule->name, &why);  // the same event would say the same again
-    return job_store_add_start(uploads->work.store, event->id, rule->name, "", NULL,
-                               sr_clock_wall_us(uploads->params.clock), err);
-}
-
 static bool start_event(struct uploads *uploads, const struct job_event *event, struct sr_err *err)
 {
     struct upload_flight *const flight = find_flight(uploads, 0);
@@ -174,9 +62,10 @@ static bool start_event(struct uploads *uploads, const struct job_event *event, 
     *flight = (struct upload_flight){ .event = event->id, .attempts = event->attempts };
     uploads->work.flight_count++;
     for (size_t i = 0; i < uploads->work.rules.count; i++) {
-        if (!start_rule(uploads, flight, event, document, uploads->work.rules.items[i], err)) {
+        if (!uploads_start_rule(uploads, flight, event, document, uploads->work.rules.items[i],
+                                err)) {
             flight->retries = true;  // what was asked for is answered; the rest later
-            say_why(flight, uploads->work.rules.items[i]->name, err);
+            uploads_say_why(flight, uploads->work.rules.items[i]->name, err);
             break;
         }
     }
@@ -242,9 +131,15 @@ static bool start_due(struct uploads *uploads, int64_t now_us, struct sr_err *er
 static bool record(struct uploads *uploads, struct upload_message *message, struct sr_err *err)
 {
     const int64_t now_us = sr_clock_wall_us(uploads->params.clock);
-    message->new_count = 0;
+    message->new_count = message->own_count = 0;
     for (size_t i = 0; i < message->record_count; i++) {
         struct upload_record *const row = &message->records[i];
+        bool is_own = false;
+        if (row->place && !job_store_has_output(uploads->work.store, row->place, &is_own, err))
+            return false;
+        message->own_count += is_own;
+        if (is_own)
+            continue;
         struct job_event event = { .uuid = row->uuid,
                                    .document = row->document,
                                    .seen_us = now_us };
@@ -273,7 +168,7 @@ static bool record_all(struct uploads *uploads, struct upload_message *first, st
 // Whether the engine's answer is the last word.
 static bool is_final(const struct upload_message *message)
 {
-    // What has the name already is ours: nobody else makes such names.
+    // What has the name already is ours: nobody else makes such names; a job's key is no other's.
     if (message->done || message->err.code == SR_ERR_CONFLICT)
         return true;
     // A machine that is not there may come; what the engine gave up at its end comes again.
@@ -285,7 +180,8 @@ static bool note_started(struct uploads *uploads, const struct upload_message *m
                          struct sr_err *err)
 {
     struct upload_flight *const flight = find_flight(uploads, message->event);
-    const bool is_there = message->done || message->err.code == SR_ERR_CONFLICT;
+    const bool is_there =
+        message->done || (!message->is_job && message->err.code == SR_ERR_CONFLICT);
     const bool final = is_final(message);
     if (!flight)
         return true;
@@ -297,12 +193,13 @@ static bool note_started(struct uploads *uploads, const struct upload_message *m
         (void)snprintf(flight->why, sizeof flight->why, "%s: its state machine is not there",
                        message->rule);
     else if (!is_there)
-        say_why(flight, message->rule, &message->err);
+        uploads_say_why(flight, message->rule, &message->err);
     flight->retries |= !final;
     if (message->done)
-        sr_info(uploads->params.log, "an event starts an execution",
+        sr_info(uploads->params.log,
+                message->is_job ? "an event starts a job" : "an event starts an execution",
                 SR_I64("event", message->event), SR_TEXT("rule", message->rule),
-                SR_TEXT("execution", message->arn));
+                SR_TEXT(message->is_job ? "job" : "execution", message->arn));
     flight->open_count--;
     return land(uploads, flight, err);
 }
@@ -378,10 +275,8 @@ static bool load_rules(struct uploads *uploads, struct sr_err *err)
     if (faults.count)
         return faults_fail(&faults, err);
     for (size_t i = 0; i < rules.count; i++) {
-        if (rules.items[i]->target == RULE_JOB && !params->config->job_machine)
-            return sr_fail(err, SR_ERR_INVALID,
-                           "rule %s starts a job: the configuration must name the state machine "
-                           "of jobs, events.job_machine",
+        if (rules.items[i]->target == RULE_JOB && !params->submit)
+            return sr_fail(err, SR_ERR_INVALID, "rule %s starts a job: this service does none",
                            rules.items[i]->name);
     }
     const struct rules before = uploads->work.rules;

@@ -10,6 +10,7 @@
 #include "base/pool.h"
 #include "base/str.h"
 #include "statemachine/engine_items.h"
+#include "statemachine/engine_results.h"
 
 struct engine_folder {
     char *root;
@@ -70,10 +71,9 @@ bool engine_folder_name_ok(const char *name)
 static bool parameter(const struct work *work, const char *key, const char **ret_text,
                       struct sr_err *err)
 {
-    const char *text =
-        json_string_value(json_object_get(json_object_get(work->payload, "Parameters"), key));
-    if (!text)
-        return sr_fail(err, SR_ERR_INVALID, "the parameter %s is missing", key);
+    const char *text;
+    if (!engine_results_parameter(work->payload, key, &text, err))
+        return false;
     if (!engine_folder_name_ok(text))
         return sr_fail(err, SR_ERR_INVALID, "the parameter %s leaves the folder", key);
     *ret_text = text;
@@ -168,51 +168,46 @@ static bool list(const struct work *work, json_t **ret_result, struct sr_err *er
            sorted(items, ret_result, err);
 }
 
-// Writes the results, then the manifest that says where they are: a manifest never names what is
-// not there.
-static bool put(const struct work *work, json_t **ret_result, struct sr_err *err)
+static bool store(const struct work *work, const char *bucket, const char *key, const char *text,
+                  struct sr_err *err)
+{
+    sr_auto(char) char *path = sr_strf(err, "%s/%s/%s", work->folder->root, bucket, key);
+    sr_auto(char) char *folder =
+        path ? sr_strf(err, "%.*s", (int)(strrchr(path, '/') - path), path) : NULL;
+    return folder && sr_make_folders(folder, err) && sr_file_store(path, text, strlen(text), err);
+}
+
+static bool put(const struct work *work, char **ret_text, struct sr_err *err)
 {
     const char *bucket, *prefix;
-    sr_auto(char) char *results = NULL, *manifest = NULL;
+    sr_auto(engine_results) struct engine_results made = { 0 };
     if (!parameter(work, "Bucket", &bucket, err) || !parameter(work, "Prefix", &prefix, err) ||
-        !jx_dump(json_object_get(work->payload, "Results"), false, &results, err))
+        !engine_results_make(work->payload, work->ref, &made, err) ||
+        !store(work, bucket, made.results_key, made.results, err) ||
+        !store(work, bucket, made.manifest_key, made.manifest, err))
         return false;
-    sr_auto(char) char *key =
-        sr_strf(err, "%s/%lld-%llu", prefix, (long long)work->ref.execution,
-                (unsigned long long)work->ref.op);  // the same when it is done twice
-    sr_auto(char) char *folder =
-        key ? sr_strf(err, "%s/%s/%s", work->folder->root, bucket, key) : NULL;
-    sr_auto(char) char *results_path = folder ? sr_strf(err, "%s/SUCCEEDED_0.json", folder) : NULL;
-    sr_auto(char) char *manifest_path = folder ? sr_strf(err, "%s/manifest.json", folder) : NULL;
-    sr_auto(char) char *results_key = key ? sr_strf(err, "%s/SUCCEEDED_0.json", key) : NULL;
-    sr_auto(char) char *manifest_key = key ? sr_strf(err, "%s/manifest.json", key) : NULL;
-    if (!results_path || !manifest_path || !results_key || !manifest_key)
-        return false;
-    sr_auto(json) json_t *written = json_pack(
-        "{s:s, s:{s:[], s:[], s:[{s:s, s:I}]}}", "DestinationBucket", bucket, "ResultFiles",
-        "FAILED", "PENDING", "SUCCEEDED", "Key", results_key, "Size", (json_int_t)strlen(results));
-    if (!jx_made(written, err) || !jx_dump(written, false, &manifest, err) ||
-        !sr_make_folders(folder, err) ||
-        !sr_file_store(results_path, results, strlen(results), err) ||
-        !sr_file_store(manifest_path, manifest, strlen(manifest), err))
-        return false;
-    *ret_result =
-        json_pack("{s:{s:s, s:s}}", "ResultWriterDetails", "Bucket", bucket, "Key", manifest_key);
-    return jx_made(*ret_result, err);
+    *ret_text = sr_take(made.result);
+    return true;
+}
+
+static bool act(const struct work *work, char **ret_text, struct sr_err *err)
+{
+    sr_auto(json) json_t *items = NULL;
+    if (work->action == ACTION_PUT)
+        return put(work, ret_text, err);
+    const bool done = work->action == ACTION_GET ? get(work, &items, err) : list(work, &items, err);
+    return done && jx_dump(items, false, ret_text, err);
 }
 
 static void run(void *task, size_t thread_index)
 {
     struct work *work = task;
     struct sr_err err = { 0 }, ignored = { 0 };
-    sr_auto(json) json_t *result = NULL;
     sr_auto(char) char *text = NULL;
     (void)thread_index;
-    const bool done = work->action == ACTION_GET    ? get(work, &result, &err)
-                      : work->action == ACTION_LIST ? list(work, &result, &err)
-                                                    : put(work, &result, &err);
+    const bool done = act(work, &text, &err);
     // Without memory for an answer the task stays out; the next engine asks again.
-    if (done && jx_dump(result, false, &text, &err))
+    if (done)
         sr_ignore(engine_answer(work->folder->engine, work->ref, text, &ignored));
     else
         sr_ignore(engine_answer_failed(work->folder->engine, work->ref, ASL_ERROR_TASK_FAILED,

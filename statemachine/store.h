@@ -213,6 +213,8 @@ struct store_ops {
     bool (*task_drop)(void *self, int64_t execution, uint64_t op, struct sr_err *err);
     bool (*task_each)(void *self, store_task_fn fn, void *fn_self,
                       struct sr_err *err);  // oldest first
+    bool (*task_each_of)(void *self, int64_t execution, store_task_fn fn, void *fn_self,
+                         struct sr_err *err);  // of one execution
     bool (*timer_put)(void *self, const struct store_timer *timer, struct sr_err *err);
     bool (*timer_drop)(void *self, int64_t execution, uint64_t op, struct sr_err *err);
     bool (*timer_each)(void *self, store_timer_fn fn, void *fn_self, struct sr_err *err);

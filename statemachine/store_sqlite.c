@@ -394,6 +394,7 @@ static const struct store_ops sqlite_ops = {
     .task_set = store_sqlite_task_set,
     .task_drop = store_sqlite_task_drop,
     .task_each = store_sqlite_task_each,
+    .task_each_of = store_sqlite_task_each_of,
     .timer_put = store_sqlite_timer_put,
     .timer_drop = store_sqlite_timer_drop,
     .timer_each = store_sqlite_timer_each,

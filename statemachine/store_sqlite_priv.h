@@ -95,6 +95,8 @@ bool store_sqlite_task_set(void *self, const struct store_task *task, bool *ret_
                            struct sr_err *err);
 bool store_sqlite_task_drop(void *self, int64_t execution, uint64_t op, struct sr_err *err);
 bool store_sqlite_task_each(void *self, store_task_fn fn, void *fn_self, struct sr_err *err);
+bool store_sqlite_task_each_of(void *self, int64_t execution, store_task_fn fn, void *fn_self,
+                               struct sr_err *err);
 bool store_sqlite_timer_put(void *self, const struct store_timer *timer, struct sr_err *err);
 bool store_sqlite_timer_drop(void *self, int64_t execution, uint64_t op, struct sr_err *err);
 bool store_sqlite_timer_each(void *self, store_timer_fn fn, void *fn_self, struct sr_err *err);

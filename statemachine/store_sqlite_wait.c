@@ -78,16 +78,25 @@ static bool task_here(struct sr_db_stmt *stmt, const void *fn, void *fn_self, st
            (*(const store_task_fn *)fn)(fn_self, &task, err);
 }
 
+#define TASK_COLUMNS                                                                               \
+    "SELECT execution, op, kind, resource, payload, token, created_us, timeout_at_us, "            \
+    "heartbeat_s, heartbeat_at_us, taken, priority FROM task "
+
 bool store_sqlite_task_each(void *self, store_task_fn fn, void *fn_self, struct sr_err *err)
 {
     struct sqlite *sqlite = self;
     sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
-    return sr_db_prepare(
-               sqlite->db,
-               "SELECT execution, op, kind, resource, payload, token, created_us, timeout_at_us, "
-               "heartbeat_s, heartbeat_at_us, taken, priority FROM task "
-               "ORDER BY created_us, execution, op",
-               &stmt, err) &&
+    return sr_db_prepare(sqlite->db, TASK_COLUMNS "ORDER BY created_us, execution, op", &stmt,
+                         err) &&
+           sqlite_each_row(stmt, task_here, &fn, fn_self, NULL, err);
+}
+
+bool store_sqlite_task_each_of(void *self, int64_t execution, store_task_fn fn, void *fn_self,
+                               struct sr_err *err)
+{
+    sr_auto(sr_db_stmt) stmt_pointer stmt = NULL;
+    return sqlite_query(self, TASK_COLUMNS "WHERE execution = ?1 ORDER BY op",
+                        SQLITE_VALUES(sqlite_i64(execution)), &stmt, err) &&
            sqlite_each_row(stmt, task_here, &fn, fn_self, NULL, err);
 }
 

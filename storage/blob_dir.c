@@ -195,3 +195,12 @@ bool blob_dir_open(const char *folder, struct blob *ret_blob, struct sr_err *err
     *ret_blob = (struct blob){ .ops = &dir_ops, .self = dir };
     return true;
 }
+
+bool blob_dir_file(const struct blob *blob, const char *key, char **ret_path, struct sr_err *err)
+{
+    *ret_path = NULL;
+    if (blob->ops != &dir_ops)
+        return true;
+    *ret_path = blob_dir_path(blob->self, key, err);
+    return *ret_path != NULL;
+}

@@ -14,3 +14,7 @@
 // Owns:   the caller closes *ret_blob. The folder must exist.
 // Errors: NOT_FOUND, INVALID (not a folder), DENIED, STORAGE.
 SR_MUST_USE bool blob_dir_open(const char *folder, struct blob *ret_blob, struct sr_err *err);
+// The file of an object of such a store; of another store *ret_path is NULL. The caller frees it.
+// Errors: NO_MEMORY.
+SR_MUST_USE bool blob_dir_file(const struct blob *blob, const char *key, char **ret_path,
+                               struct sr_err *err);

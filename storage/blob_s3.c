@@ -129,7 +129,9 @@ bool blob_s3_head(void *self, const char *key, struct blob_info *ret, struct sr_
 
 struct s3_range {
     struct blob_range range;
-    struct blob_s3_sum *sum;  // of this attempt; NULL: none to compare
+    struct blob_get asked;
+    const struct blob_get *get;  // of the caller, who wants no more
+    struct blob_s3_sum *sum;     // of this attempt; NULL: none to compare
 };
 
 // Once for each attempt.
@@ -148,10 +150,12 @@ static bool accept_range(void *self, const struct http_response *head, struct sr
 static void pass_on(void *self, uint64_t offset, const void *data, size_t bytes)
 {
     const struct s3_range *const call = self;
-    const struct blob_get *const get = call->range.get;
+    const struct blob_get *const get = call->get;
     if (call->sum)
         blob_s3_sum_add(call->sum, data, bytes);
-    get->sink(get->self, offset, data, bytes);
+    const uint64_t room = offset < get->bytes ? get->bytes - offset : 0;
+    if (room)
+        get->sink(get->self, offset, data, room < bytes ? (size_t)room : bytes);
 }
 
 static bool is_whole(void *self, const struct http_response *reply, struct sr_err *err)
@@ -165,7 +169,10 @@ static bool is_whole(void *self, const struct http_response *reply, struct sr_er
 static bool s3_get(void *self, const struct blob_get *get, struct blob_info *ret,
                    struct sr_err *err)
 {
-    struct s3_range ranged = { .range = { .get = get } };
+    struct s3_range ranged = { .asked = *get, .get = get };
+    ranged.range.get = &ranged.asked;
+    if (get->offset == 0 && get->bytes == 1)
+        ranged.asked.bytes = 2;  // s3rver (3.7.1) takes "0-0" for the whole
     struct blob_s3_call call = {
         .method = "GET",
         .key = get->key,
@@ -178,7 +185,7 @@ static bool s3_get(void *self, const struct blob_get *get, struct blob_info *ret
     if (get->offset == 0)  // what may be all of it; of a part the store has no sum
         blob_s3_header(&call, "x-amz-checksum-mode", "ENABLED");
     char range[BLOB_RANGE_TEXT];
-    if (blob_range_text(get, range))
+    if (blob_range_text(&ranged.asked, range))
         blob_s3_header(&call, "Range", range);
     if (get->if_match)
         blob_s3_header(&call, "If-Match", get->if_match);

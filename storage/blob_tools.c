@@ -7,16 +7,17 @@
 #include <unistd.h>
 
 #include "base/str.h"
-#include "storage/blob_cache.h"
-#include "storage/blob_read.h"
+#include "storage/blob_relay.h"
 #include "storage/blob_write.h"
 
 enum {
-    PIECE_BYTES = 1 << 20,
-    CACHE_BYTES = 16 << 20,
-    BLOCK_BYTES = 512 << 10,
-    PART_BYTES = 8 << 20,  // four of them in memory; Ceph stores stripes of 4 MiB
-    POLL_MS = 200,         // how late a pipe notices that it was cancelled
+    PIECE_BYTES = 8 << 20,  // Ceph stores stripes of 4 MiB
+    PART_BYTES = 8 << 20,
+    OUT_THREADS = 4,  // each with a piece in memory
+    UP_THREADS = 5,
+    PARTS_MAX = 9000,
+    PIPE_BYTES = 1 << 20,
+    POLL_MS = 200,  // how late a pipe notices that it was cancelled
 };
 #define COPY_BYTES_MAX (5ULL << 30)  // Spec: S3 "CopyObject": objects up to 5 GB in one operation
 #define COPY_PART_BYTES (512ULL << 20)  // of 10,000 parts 5 TiB come to 525 MiB each
@@ -37,59 +38,30 @@ static void note_moved(struct blob_moved *moved, uint64_t bytes)
 
 struct span {
     uint64_t offset, end;
-    const struct sr_cancel *cancel;
-    struct blob_moved *moved;
 };
 
-static bool stream(const struct sr_reader *reader, const struct span *span, struct sr_writer *out,
-                   struct sr_err *err)
+static bool relay_out(const struct blob_place *from, const struct blob_info *info,
+                      const struct span *span, const struct sr_cancel *cancel,
+                      struct blob_moved *moved, struct sr_writer *out, struct sr_err *err)
 {
-    sr_auto(char) char *buffer = malloc(PIECE_BYTES);
-    if (!buffer)
-        return sr_fail(err, SR_ERR_NO_MEMORY, "copy buffer");
-    for (uint64_t at = span->offset; at < span->end;) {
-        const uint64_t left = span->end - at;
-        size_t bytes;
-        if (!sr_cancel_check(span->cancel, err) ||
-            !sr_read_at(reader, at, buffer, left < PIECE_BYTES ? (size_t)left : PIECE_BYTES, &bytes,
-                        err))
-            return false;
-        if (bytes == 0)
-            return sr_fail(err, SR_ERR_CONFLICT, "the source ended at %llu of %llu bytes",
-                           (unsigned long long)at, (unsigned long long)span->end);
-        if (!sr_write(out, buffer, bytes, err))
-            return false;
-        note_moved(span->moved, bytes);
-        at += bytes;
-    }
-    return true;
-}
-
-static bool open_source(const struct blob_place *place, const char *if_match,
-                        struct blob_cache *cache, struct sr_reader *ret, struct sr_err *err)
-{
-    const struct blob_read_params params = {
-        .blob = &place->blob,
-        .key = place->key,
-        .if_match = if_match,
-        .cache = cache,
-        .ahead_bytes_max = CACHE_BYTES / 2,
+    const struct blob_relay_params params = {
+        .from = &from->blob,
+        .key = from->key,
+        .info = info,
+        .offset = span->offset,
+        .end = span->end,
+        .piece_bytes = PIECE_BYTES,
+        .thread_count = OUT_THREADS,
+        .cancel = cancel,
+        .moved = moved ? &moved->bytes : NULL,
     };
-    return blob_read_open(&params, ret, err);
-}
-
-static bool new_cache(struct blob_cache **ret, struct sr_err *err)
-{
-    const struct blob_cache_params params = { .bytes_max = CACHE_BYTES,
-                                              .block_bytes = BLOCK_BYTES,
-                                              .thread_count = 4 };
-    return blob_cache_new(&params, ret, err);
+    return blob_relay_out(&params, out, err);
 }
 
 static bool span_of(const struct blob_cat_params *params, uint64_t size, struct span *ret,
                     struct sr_err *err)
 {
-    struct span span = { .end = size, .cancel = params->cancel, .moved = params->moved };
+    struct span span = { .end = size };
     if (params->last_bytes) {
         span.offset = params->last_bytes < size ? size - params->last_bytes : 0;
     } else {
@@ -108,30 +80,16 @@ static bool span_of(const struct blob_cat_params *params, uint64_t size, struct 
 bool blob_cat(const struct blob_place *place, const struct blob_cat_params *params,
               struct sr_writer *out, struct sr_err *err)
 {
-    sr_auto(blob_cache) struct blob_cache *cache = NULL;  // before the reader: freed after it
-    sr_auto(sr_reader) struct sr_reader reader = { 0 };
+    sr_auto(blob_info) struct blob_info info = { 0 };
     struct span span = { 0 };
-    if (!new_cache(&cache, err) || !open_source(place, NULL, cache, &reader, err) ||
-        !span_of(params, sr_reader_size(&reader), &span, err))
+    if (!blob_head(&place->blob, place->key, &info, err) ||
+        !span_of(params, info.bytes, &span, err))
         return false;
     note_total(params->moved, span.end - span.offset);
-    return stream(&reader, &span, out, err);
+    return relay_out(place, &info, &span, params->cancel, params->moved, out, err);
 }
 
 // Copying ----------------------------------------------------------------------------------------
-
-// `bytes`: its length; 0: not known.
-static bool open_target(const struct blob_place *to, const struct blob_attrs *attrs, uint64_t bytes,
-                        const struct sr_cancel *cancel, struct sr_writer *ret, struct sr_err *err)
-{
-    const struct blob_write_params params = { .blob = &to->blob,
-                                              .key = to->key,
-                                              .attrs = *attrs,
-                                              .cancel = cancel,
-                                              .bytes_expected = bytes,
-                                              .part_bytes = PART_BYTES };
-    return blob_write_open(&params, ret, err);
-}
 
 // In one piece: two requests, no threads.
 static bool small_through_memory(const struct blob_place *from, const struct blob_info *info,
@@ -157,41 +115,94 @@ static bool small_through_memory(const struct blob_place *from, const struct blo
     return true;
 }
 
+static bool to_folder(const struct blob_place *from, const struct blob_info *info,
+                      const struct blob_place *to, const struct blob_attrs *attrs,
+                      const struct blob_cp_params *params, struct sr_err *err)
+{
+    sr_auto(sr_writer) struct sr_writer writer = { 0 };
+    const struct span span = { .end = info->bytes };
+    return to->blob.ops->open_writer(to->blob.self, to->key, attrs, &writer, err) &&
+           relay_out(from, info, &span, params->cancel, params->moved, &writer, err) &&
+           writer.ops->publish(writer.self, err);
+}
+
+// In parts: what makes them, and from what.
+struct parts_of {
+    bool (*make)(const struct parts_of *of, const struct blob_upload *upload,
+                 struct blob_parts *ret_parts, struct sr_err *err);
+    const struct blob_place *from, *to;
+    const struct blob_info *info;
+    const struct blob_cp_params *params;
+    uint64_t part_bytes;
+};
+
+static bool in_parts(const struct parts_of *of, const struct blob_attrs *attrs, struct sr_err *err)
+{
+    const struct blob *const blob = &of->to->blob;
+    sr_auto(blob_upload) struct blob_upload upload = { 0 };
+    sr_auto(blob_parts) struct blob_parts parts = { 0 };
+    char etag[BLOB_ETAG_BYTES];
+    if (!blob_upload_begin(blob, of->to->key, attrs, &upload, err))
+        return false;
+    if (of->make(of, &upload, &parts, err) &&
+        blob_upload_finish(blob, &upload, &parts, attrs, etag, err))
+        return true;
+    struct sr_err ignored = { 0 };  // what cannot be aborted now is found by gc
+    (void)!blob_upload_abort(blob, &upload, &ignored);
+    return false;
+}
+
+static bool send_parts(const struct parts_of *of, const struct blob_upload *upload,
+                       struct blob_parts *ret_parts, struct sr_err *err)
+{
+    struct blob_moved *const moved = of->params->moved;
+    const struct blob_relay_params params = {
+        .from = &of->from->blob,
+        .key = of->from->key,
+        .info = of->info,
+        .end = of->info->bytes,
+        .piece_bytes = (size_t)of->part_bytes,
+        .thread_count = UP_THREADS,
+        .cancel = of->params->cancel,
+        .moved = moved ? &moved->bytes : NULL,
+    };
+    return blob_relay_up(&params, &of->to->blob, upload, ret_parts, err);
+}
+
 static bool through_memory(const struct blob_place *from, const struct blob_info *info,
                            const struct blob_place *to, const struct blob_attrs *attrs,
                            const struct blob_cp_params *params, struct sr_err *err)
 {
     if (info->bytes <= PART_BYTES)
         return small_through_memory(from, info, to, attrs, params, err);
-    sr_auto(blob_cache) struct blob_cache *cache = NULL;
-    sr_auto(sr_reader) struct sr_reader reader = { 0 };
-    sr_auto(sr_writer) struct sr_writer writer = { 0 };
-    const struct span span = { .end = info->bytes,
-                               .cancel = params->cancel,
-                               .moved = params->moved };
-    return new_cache(&cache, err) &&
-           open_source(from, *info->etag ? info->etag : NULL, cache, &reader, err) &&
-           open_target(to, attrs, info->bytes, params->cancel, &writer, err) &&
-           stream(&reader, &span, &writer, err) && writer.ops->publish(writer.self, err);
+    if (to->blob.ops->open_writer)
+        return to_folder(from, info, to, attrs, params, err);
+    const uint64_t least = info->bytes / PARTS_MAX + 1;
+    const struct parts_of of = { .make = send_parts,
+                                 .from = from,
+                                 .to = to,
+                                 .info = info,
+                                 .params = params,
+                                 .part_bytes = least > PART_BYTES ? least : PART_BYTES };
+    return in_parts(&of, attrs, err);
 }
 
-static bool copy_parts(const struct blob_place *from, const struct blob_info *info,
-                       const struct blob_upload *upload, const struct blob_cp_params *params,
-                       uint64_t part_bytes, struct blob_parts *parts, struct sr_err *err)
+static bool copy_parts(const struct parts_of *of, const struct blob_upload *upload,
+                       struct blob_parts *ret_parts, struct sr_err *err)
 {
     uint32_t number = 1;
-    for (uint64_t at = 0; at < info->bytes; number++) {
-        const uint64_t left = info->bytes - at;
-        const struct blob_source source = { .key = from->key,
+    for (uint64_t at = 0; at < of->info->bytes; number++) {
+        const uint64_t left = of->info->bytes - at;
+        const struct blob_source source = { .key = of->from->key,
                                             .offset = at,
-                                            .bytes = left < part_bytes ? left : part_bytes,
-                                            .if_match = info->etag };
+                                            .bytes = left < of->part_bytes ? left : of->part_bytes,
+                                            .if_match = of->info->etag };
         struct blob_part part;
-        if (!sr_cancel_check(params->cancel, err) ||
-            !blob_upload_copy(&from->blob, upload, number, &source, &part, err) ||
-            !blob_parts_add(parts, &part, err))
+        if (!sr_cancel_check(of->params->cancel, err) ||
+            !blob_upload_copy(&of->from->blob, upload, number, &source, &part, err) ||
+            !blob_parts_add(ret_parts, &part, err))
             return false;
-        note_moved(params->moved, source.bytes);
+        note_moved(of->params->moved, source.bytes);
         at += source.bytes;
     }
     return true;
@@ -202,21 +213,15 @@ static bool inside_in_parts(const struct blob_place *from, const struct blob_inf
                             const struct blob_place *to, const struct blob_attrs *attrs,
                             const struct blob_cp_params *params, struct sr_err *err)
 {
-    sr_auto(blob_upload) struct blob_upload upload = { 0 };
-    sr_auto(blob_parts) struct blob_parts parts = { 0 };
-    char etag[BLOB_ETAG_BYTES];
-    uint64_t part_bytes = info->bytes / BLOB_PARTS_MAX + 1;
+    const uint64_t least = info->bytes / BLOB_PARTS_MAX + 1;
     const uint64_t usual = params->copy_bytes_max ? params->copy_bytes_max : COPY_PART_BYTES;
-    if (part_bytes < usual)
-        part_bytes = usual;
-    if (!blob_upload_begin(&from->blob, to->key, attrs, &upload, err))
-        return false;
-    if (copy_parts(from, info, &upload, params, part_bytes, &parts, err) &&
-        blob_upload_finish(&from->blob, &upload, &parts, attrs, etag, err))
-        return true;
-    struct sr_err ignored = { 0 };  // what cannot be aborted now is found by gc
-    (void)!blob_upload_abort(&from->blob, &upload, &ignored);
-    return false;
+    const struct parts_of of = { .make = copy_parts,
+                                 .from = from,
+                                 .to = to,
+                                 .info = info,
+                                 .params = params,
+                                 .part_bytes = least > usual ? least : usual };
+    return in_parts(&of, attrs, err);
 }
 
 static bool inside(const struct blob_place *from, const struct blob_info *info,
@@ -322,15 +327,20 @@ bool blob_cp_from_fd(int fd, const struct blob_place *to, const struct blob_cp_p
         .cache_control = params->cache_control,
         .if_absent = !params->overwrite,
     };
-    sr_auto(char) char *buffer = malloc(PIECE_BYTES);
+    sr_auto(char) char *buffer = malloc(PIPE_BYTES);
     sr_auto(sr_writer) struct sr_writer writer = { 0 };
     if (!buffer)
         return sr_fail(err, SR_ERR_NO_MEMORY, "copy buffer");
-    if (!open_target(to, &attrs, 0, params->cancel, &writer, err))
+    const struct blob_write_params with = { .blob = &to->blob,
+                                            .key = to->key,
+                                            .attrs = attrs,
+                                            .cancel = params->cancel,
+                                            .part_bytes = PART_BYTES };
+    if (!blob_write_open(&with, &writer, err))
         return false;
     uint64_t total = 0;
     for (size_t bytes = 1; bytes; total += bytes) {
-        if (!read_some(fd, buffer, PIECE_BYTES, params->cancel, &bytes, err) ||
+        if (!read_some(fd, buffer, PIPE_BYTES, params->cancel, &bytes, err) ||
             (bytes && !sr_write(&writer, buffer, bytes, err)))
             return false;
         note_moved(params->moved, bytes);

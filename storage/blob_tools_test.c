@@ -33,11 +33,20 @@ static void answer(void *self, const struct http_fake_request *request,
     (void)self;
     const bool object = strncmp(request->target, "/bucket/in%20put", 16) == 0 ||
                         strcmp(request->target, "/plain") == 0;
+    const char *const range = http_header_find(request->headers, request->header_count, "Range");
+    size_t first = 0, last = 6;
+    if (range)
+        assert_int_equal(sscanf(range, "bytes=%zu-%zu", &first, &last), 2);
+    char text[] = "content";
+    text[last + 1] = '\0';
     if (object)
-        http_fake_text(reply, 200, "content");
+        http_fake_text(reply, range ? 206 : 200, text + first);
     else
         http_fake_text(reply, 404, "");
     strcpy(reply->headers, "ETag: \"e\"\r\n");
+    if (range)
+        snprintf(reply->headers, sizeof(reply->headers),
+                 "ETag: \"e\"\r\nContent-Range: bytes %zu-%zu/7\r\n", first, last);
     if (object && strcmp(request->method, "HEAD") == 0)
         strcat(reply->headers, "Content-Length: 7\r\n");
 }

@@ -15,7 +15,7 @@ enum blob_lack {
     BLOB_LACKS_LONG_KEYS = 1 << 7,
     BLOB_LACKS_PAGES = 1 << 8,        // pages of a listing that begin behind a given key
     BLOB_LACKS_ATTRS = 1 << 9,        // Cache-Control
-    BLOB_LACKS_RANGE_ENDS = 1 << 10,  // ranges beyond the end, or of one byte
+    BLOB_LACKS_RANGE_ENDS = 1 << 10,  // ranges beyond the end
     BLOB_LACKS_ODD_COPIES = 1 << 11,  // copies of keys that must be encoded
     BLOB_LACKS_CHUNKS = 1 << 12,      // bodies in signed chunks
     BLOB_LACKS_SIGNATURES = 1 << 13,  // presigned URLs are believed

@@ -1,5 +1,6 @@
 // The conformance tests of storage/ against a folder that is reached as a child process reaches its
 // stores: each operation as a request, and an answer.
+#include "base/io.h"
 #include "base/test.h"
 #include "base/thread.h"
 #include "pipeline/child_blob.h"
@@ -23,15 +24,15 @@ struct line {
     struct waiting *waiting;  // several at once
 };
 
-static char folder[64];
+static char folder[64], workspace[64];
 
 static bool open_folder(void *self, const char *url, enum blob_place_use use,
                         struct blob_place *ret_place, struct sr_err *err)
 {
     (void)self;
     (void)use;
-    assert_string_equal(url, "s3://bucket/");
-    ret_place->key = strdup("");
+    assert_int_equal(strncmp(url, "s3://bucket/", 12), 0);  // what the jobs name
+    ret_place->key = strdup(url + 12);
     ret_place->own = true;
     return blob_dir_open(folder, &ret_place->blob, err);
 }
@@ -147,20 +148,96 @@ static void refuses_nonsense(struct line *line)
     sr_assert_fails(call(line, path, NULL, 0, &answer, &err), SR_ERR_DENIED, err);
 }
 
-int main(void)
+// What the job does not name is not even opened.
+static void refuses_what_is_not_named(struct line *line)
+{
+    static const char *const urls[] = { "s3://secret/x.mp4", "s3://bucket2/x.mp4",
+                                        "http://127.0.0.1:1/x.mp4" };
+    for (size_t i = 0; i < SR_TEST_COUNT(urls); i++) {
+        struct sr_err err = { 0 };
+        sr_auto(json) json_t *request =
+            json_pack("{s:s, s:s, s:s}", "op", "open", "url", urls[i], "use", "read");
+        sr_auto(child_frame) struct child_frame answer = { 0 };
+        sr_assert_fails(call(line, request, NULL, 0, &answer, &err), SR_ERR_DENIED, err);
+        sr_assert_contains(err.message, urls[i]);
+    }
+}
+
+// The input alone: its bucket's other keys are refused by every operation.
+static void refuses_other_keys(struct line *line)
+{
+    static const char *const texts[] = {
+        "{\"op\": \"head\", \"key\": \"x\"}",
+        "{\"op\": \"get\", \"key\": \"x\", \"bytes\": 1}",
+        "{\"op\": \"list\"}",
+        "{\"op\": \"list\", \"prefix\": \"in\"}",
+        "{\"op\": \"uploads\", \"prefix\": \"x\"}",
+        "{\"op\": \"put\", \"key\": \"in.mov\", \"if_absent\": false}",
+        "{\"op\": \"upload_begin\", \"key\": \"x.mp4\", \"if_absent\": false}",
+        "{\"op\": \"upload_abort\", \"key\": \"x\", \"id\": \"1\"}",
+        "{\"op\": \"remove\", \"keys\": [\"out.mp4\", \"x\"]}",
+        "{\"op\": \"tags_get\", \"key\": \"x\"}",
+        "{\"op\": \"tags_set\", \"key\": \"in.mov\", \"tags\": []}",
+        "{\"op\": \"upload_copy\", \"key\": \"out.mp4\", \"id\": \"1\", \"number\": 1, "
+        "\"from\": \"x\", \"offset\": 0, \"bytes\": 1}",
+        "{\"op\": \"copy\", \"key\": \"out.mp4\", \"from\": \"x\", \"from_place\": 0, "
+        "\"has_attrs\": false, \"if_absent\": false}",
+    };
+    for (size_t i = 0; i < SR_TEST_COUNT(texts); i++) {
+        struct sr_err err = { 0 };
+        sr_auto(json) json_t *request = json_loads(texts[i], 0, NULL);
+        sr_auto(child_frame) struct child_frame answer = { 0 };
+        assert_non_null(request);
+        json_object_set_new(request, "place", json_integer(0));
+        if (call(line, request, NULL, 0, &answer, &err))
+            fail_msg("%s is done", texts[i]);
+        if (err.code != SR_ERR_DENIED)
+            fail_msg("%s: %s", texts[i], err.message);
+    }
+}
+
+// A store for a job with this manifest.
+static void begin(struct line *line, const char *manifest, json_t **ret_job)
+{
+    static const struct blob_stores_params stores = { .open = open_folder };
+    struct sr_err err = { 0 };
+    char path[96];
+    sr_test_folder(folder);
+    sr_test_folder(workspace);
+    (void)snprintf(path, sizeof(path), "%s/manifest.json", workspace);
+    sr_assert_ok(sr_file_store(path, manifest, strlen(manifest), &err), err);
+    *ret_job = json_pack("{s:s, s:s}", "id", "j", "workspace", workspace);
+    const struct child_store_params params = {
+        .stores = &stores, .job = *ret_job, .answer = take_answer, .self = line
+    };
+    *line = (struct line){ 0 };
+    sr_assert_ok(sr_mutex_init(&line->lock, &err), err);
+    sr_assert_ok(sr_cond_init(&line->changed, &err), err);
+    sr_assert_ok(child_store_new(&params, &line->store, &err), err);
+}
+
+static void end(struct line *line)
+{
+    child_store_free(line->store);
+    sr_cond_done(&line->changed);
+    sr_mutex_done(&line->lock);
+    sr_test_folder_done(folder);
+    sr_test_folder_done(workspace);
+}
+
+// Its outputs may be anywhere in the bucket.
+static int run_conformance(void)
 {
     struct sr_err err = { 0 };
-    struct line line = { 0 };
-    const struct blob_stores_params stores = { .open = open_folder };
-    const struct child_store_params params = { .stores = &stores,
-                                               .answer = take_answer,
-                                               .self = &line };
+    struct line line;
     struct child_blob_line child = { .call = call, .self = &line };
     struct blob_place place;
-    sr_test_folder(folder);
-    sr_assert_ok(sr_mutex_init(&line.lock, &err), err);
-    sr_assert_ok(sr_cond_init(&line.changed, &err), err);
-    sr_assert_ok(child_store_new(&params, &line.store, &err), err);
+    sr_auto(json) json_t *job = NULL;
+    begin(&line,
+          "{\"version\": 1, \"input\": \"s3://bucket/in.mov\", \"output\": \"s3://bucket/\", "
+          "\"renditions\": [{\"id\": \"v\", \"codec\": \"h264\"}], "
+          "\"outputs\": [{\"type\": \"mp4\", \"path\": \"{id}.mp4\", \"use\": [\"v\"]}]}",
+          &job);
     sr_assert_ok(child_blob_open(&child, "s3://bucket/", BLOB_PLACE_LIST, &place, &err), err);
     struct blob_conformance store = { .name = "folder through a child's line",
                                       .blob = place.blob,
@@ -168,9 +245,34 @@ int main(void)
     const int failed = blob_conformance_run(&store);
     refuses_nonsense(&line);
     blob_place_done(&place);
-    child_store_free(line.store);
-    sr_cond_done(&line.changed);
-    sr_mutex_done(&line.lock);
-    sr_test_folder_done(folder);
+    end(&line);
     return failed;
+}
+
+static void reaches_what_the_job_names(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+    struct line line;
+    struct child_blob_line child = { .call = call, .self = &line };
+    struct blob_place place;
+    sr_auto(json) json_t *job = NULL;
+    begin(
+        &line,
+        "{\"version\": 1, \"input\": \"s3://bucket/in.mov\", \"output\": \"s3://bucket/out.mp4\"}",
+        &job);
+    refuses_what_is_not_named(&line);
+    sr_assert_ok(child_blob_open(&child, "s3://bucket/in.mov", BLOB_PLACE_READ, &place, &err), err);
+    refuses_other_keys(&line);
+    const struct blob_put put = { .key = "out.mp4", .data = "film", .bytes = 4 };
+    char etag[BLOB_ETAG_BYTES];
+    sr_assert_ok(blob_put(&place.blob, &put, etag, &err), err);
+    blob_place_done(&place);
+    end(&line);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(reaches_what_the_job_names) };
+    return run_conformance() + sr_test_run(__FILE__, tests, SR_TEST_COUNT(tests));
 }

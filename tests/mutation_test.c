@@ -21,18 +21,6 @@ struct result {
     size_t bytes;
 };
 
-static void command(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static void command(const char *format, ...)
-{
-    char text[2048];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
-    if (system(text) != 0)
-        fail_msg("failed: %s", text);
-}
-
 static uint8_t *load(const char *path, size_t *ret_bytes)
 {
     FILE *const file = fopen(path, "rb");
@@ -414,7 +402,7 @@ static void each_row(void **state)
     char workspace[TITLE_PATH_BYTES], output[TITLE_PATH_BYTES], report[TITLE_PATH_BYTES];
     snprintf(workspace, sizeof(workspace), "%s/mutant.mp4.work", title_scratch());
     snprintf(output, sizeof(output), "%s/mutant.mp4", title_scratch());
-    command("rm -rf '%s'* && cp -r '%s' '%s'", output, kept, workspace);
+    sr_test_command("rm -rf '%s'* && cp -r '%s' '%s'", output, kept, workspace);
     snprintf(report, sizeof(report), "%s/mutant.report.json", title_scratch());
     (void)unlink(report);
     mutate(row, workspace);
@@ -443,10 +431,11 @@ static void untouched(void **state)
     sr_auto(title_run) struct title_run run = { 0 };
     char workspace[TITLE_PATH_BYTES];
     snprintf(workspace, sizeof(workspace), "%s/mutant.mp4.work", title_scratch());
-    command("rm -rf '%s' && cp -r '%s' '%s'", workspace, kept, workspace);
-    command("cd '%s' && ls -i *.m4s > ../before.txt", workspace);
+    sr_test_command("rm -rf '%s' && cp -r '%s' '%s'", workspace, kept, workspace);
+    sr_test_command("cd '%s' && ls -i *.m4s > ../before.txt", workspace);
     title_run_ok(title->path, "mutant.mp4", WORDS, &run);
-    command("cd '%s' && ls -i *.m4s > ../after.txt && cmp ../before.txt ../after.txt", workspace);
+    sr_test_command("cd '%s' && ls -i *.m4s > ../after.txt && cmp ../before.txt ../after.txt",
+                    workspace);
     title_assert_same_bytes(good, run.output);
 }
 

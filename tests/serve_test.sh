@@ -37,7 +37,7 @@ answers()
     curl -sSf "$url/healthz" >health.txt && says '"status":"ok"' health.txt &&
         curl -sSf "$url/metrics" >metrics.txt && says 'splitreel_executions_open 0' metrics.txt &&
         says 'splitreel_commit_seconds_bucket' metrics.txt &&
-        op ListActivities '{}' >list.txt && says '{"activities":[]}' list.txt || return
+        op ListActivities '{}' >list.txt && says '{"activities":[' list.txt || return
     ! op NoSuchThing '{}' >refused.txt && says UnknownOperationException refused.txt || return
     ! op ListActivities '{' >refused.txt && says SerializationException refused.txt || return
     [ "$(curl -s -o /dev/null -w '%{http_code}' "$url/elsewhere")" = 404 ] &&

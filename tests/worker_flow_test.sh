@@ -174,8 +174,26 @@ elsewhere_and_killed()
         complain 'few segments were made here'
 }
 
+# flow NAME: a job through the flow itself, whose map reads and writes in the workspace.
+flow()
+{
+    create "$1" < <(sed "s|\${Activities}|$arns:activity:|" "$here/pipeline/workflows/transcode.asl.json") &&
+        job "$1" "$FIXTURES/closed-gop.mp4" grid && begin "$1" "$1"
+}
+whole_flow()
+{
+    jq -n --arg place "$PWD/flow.ws" '{map_places: [$place]}' >places.json
+    start --workers 1 --config places.json && flow flow && ends flow SUCCEEDED || return
+    flow denied && ends denied FAILED || return
+    [ "$(jq -r .error denied.end)" = States.ItemReaderFailed ] && jq -r .cause denied.end | grep -q 'AccessDenied' ||
+        { jq . denied.end; complain 'its error is another one'; return 1; }
+    stop && reference flow && same flow.run.mp4 flow.mp4 || return
+    [ "$(jq '[.[].segment] | length' flow.ws/results/*/SUCCEEDED_0.json)" -gt 1 ] || complain 'there are no results'
+}
+
 arns=arn:aws:states:us-east-1:123456789012
 try 'a local worker of serve does a job' local_worker
 try 'a local worker that dies is started again' local_worker_again
 try 'workers elsewhere, one stopped, children killed' elsewhere_and_killed
+try 'the flow itself, its list in the workspace' whole_flow
 finish

@@ -40,6 +40,19 @@ static bool wait_for_file(const json_t *params, struct sr_err *err)
     return true;
 }
 
+// More and more, until it is stopped.
+static void eat_memory(void)
+{
+    enum { STEP = 8 << 20 };
+    for (;;) {
+        void *const more =
+            mmap(NULL, STEP, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (more != MAP_FAILED)  // else it has all that it gets, and keeps it
+            memset(more, 1, STEP);
+        (void)poll(NULL, 0, 1);
+    }
+}
+
 static bool run_child(void *self, const char *activity, const json_t *params, json_t **ret_result,
                       struct sr_err *err)
 {
@@ -56,6 +69,12 @@ static bool run_child(void *self, const char *activity, const json_t *params, js
         (void)signal(SIGABRT, SIG_DFL);
         abort();
     }
+    if (strcmp(what, "segfault") == 0) {
+        char *const page = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        *(volatile char *)page = 1;
+    }
+    if (strcmp(what, "eat") == 0)
+        eat_memory();
     if (strcmp(what, "spin") == 0) {
         for (volatile unsigned i = 0;; i++)
             ;
@@ -217,6 +236,8 @@ static const struct row {
 } rows[] = {
     { "a failure is told", "fail", "Splitreel.BadInput", "the file ends too early" },
     { "a crash is told", "crash", "Splitreel.WorkerDied", "died of SIGABRT" },
+    { "a segmentation fault is told", "segfault", "Splitreel.WorkerDied", "died of SIGSEGV" },
+    { "memory is told", "eat", "Splitreel.OutOfMemory", "used more than 512 MiB" },
     { "a spin is told", "spin", "Splitreel.TimedOut", "took too long" },
     { "no object", NULL, "Splitreel.BadRequest", "not an object" },
 };
@@ -491,6 +512,11 @@ int main(int argc, char **argv)
     if (argc > 1 && strcmp(argv[1], "child") == 0)
         return child_main(&params);
     (void)signal(SIGPIPE, SIG_IGN);
+    // The process is to die of what it does, not to be told of it by a sanitizer.
+    char options[1024];
+    const char *const given = getenv("ASAN_OPTIONS");
+    (void)snprintf(options, sizeof(options), "%s:handle_segv=0", given ? given : "");
+    (void)setenv("ASAN_OPTIONS", options, 1);
     static struct CMUnitTest tests[SR_TEST_COUNT(rows) + 7];
     size_t count = SR_TEST_ADD(tests, rows, each_row);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(does_tasks_of_one_job_in_one_process);

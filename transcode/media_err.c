@@ -23,7 +23,6 @@ static const struct {
     { AVERROR(EMFILE), SR_ERR_STORAGE },
     { AVERROR(ENFILE), SR_ERR_STORAGE },
     { AVERROR(EACCES), SR_ERR_DENIED },
-    { AVERROR(EPERM), SR_ERR_DENIED },
     { AVERROR_DECODER_NOT_FOUND, SR_ERR_UNSUPPORTED },
     { AVERROR_DEMUXER_NOT_FOUND, SR_ERR_UNSUPPORTED },
     { AVERROR_ENCODER_NOT_FOUND, SR_ERR_UNSUPPORTED },
@@ -60,6 +59,8 @@ bool media_fail_at(struct sr_err *err, int averror, const char *origin, const ch
     char text[AV_ERROR_MAX_STRING_SIZE];
     if (averror == AVERROR_EOF)  // libav's "End of file" reads like a success
         (void)snprintf(text, sizeof(text), "ends too early");
+    else if (averror == AVERROR(EPERM))  // the -1 of old decoders: libav opens no files for us
+        (void)av_strerror(AVERROR_INVALIDDATA, text, sizeof(text));
     else
         (void)av_strerror(averror, text, sizeof(text));  // writes a text for any number
     return sr_fail_at(err, code_of(averror), averror, origin, "%s: %s", context, text);

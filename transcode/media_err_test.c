@@ -19,6 +19,7 @@ static const struct row {
     { "not written yet", AVERROR_PATCHWELCOME, SR_ERR_UNSUPPORTED, "Not yet implemented" },
     { "its bug", AVERROR_BUG, SR_ERR_INTERNAL, "Internal bug" },
     { "bad data", AVERROR_INVALIDDATA, SR_ERR_INPUT, "Invalid data found" },
+    { "a decoder's -1", -1, SR_ERR_INPUT, "f.mp4: open: Invalid data found" },
     { "bad argument", AVERROR(EINVAL), SR_ERR_INPUT, "Invalid argument" },
     { "end", AVERROR_EOF, SR_ERR_INPUT, "f.mp4: open: ends too early" },
     { "unknown number", -123456789, SR_ERR_INPUT, "Error number -123456789" },

@@ -1,0 +1,590 @@
+#include "service/jobs.h"
+
+#include <unistd.h>
+
+#include "base/io.h"
+#include "service/jobs_world.h"
+
+enum { SECOND_US = 1000000 };
+#define DAY_US (86400 * INT64_C(1000000))
+
+// How many executions a machine has.
+static size_t executions(struct jobs_world *world, const char *machine)
+{
+    char arn[128];
+    snprintf(arn, sizeof arn, WORLD_ARN ":stateMachine:%s", machine);
+    world_do(&world->states, "ListExecutions", json_pack("{ss}", "stateMachineArn", arn));
+    return json_array_size(json_object_get(world->states.body, "executions"));
+}
+
+static bool is_there(const struct jobs_world *world, const char *id, const char *name)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s/%s/%s", world->workspace, id, name);
+    return access(path, F_OK) == 0;
+}
+
+static void from_submission_to_end(void **state)
+{
+    (void)state;
+    static struct jobs_world world;
+    jobs_world_open(&world);
+    jobs_world_add(&world, "a");
+    assert_int_equal(world.new_count, 1);
+    const char *const id = world.ids[0];
+    assert_job(&world, id, "state", "QUEUED");
+    assert_job(&world, id, "started", "");
+    assert_job(&world, id, "correlation", id);
+    jobs_world_settle(&world);
+    assert_job(&world, id, "state", "RUNNING");
+    assert_true(is_there(&world, id, "manifest.json"));
+    sr_clock_fake_advance(&world.states.clock, 5 * SECOND_US);
+    jobs_world_finish(&world);
+    assert_job(&world, id, "state", "SUCCEEDED");
+    assert_job(&world, id, "engine", "quick");
+    assert_job(&world, id, "attempt", "1");
+    assert_job(&world, id, "error", "");
+    assert_job(&world, id, "created", "2026-01-01T00:00:00.000Z");
+    assert_job(&world, id, "ended", "2026-01-01T00:00:05.000Z");
+    char arn[256];
+    snprintf(arn, sizeof arn, WORLD_ARN ":execution:" JOBS_MACHINE ":%s-1", id);
+    assert_job(&world, id, "execution", arn);
+    assert_int_equal(executions(&world, JOBS_MACHINE), 1);
+    assert_string_equal(world.done[world.done_count - 1], "notify");
+    jobs_world_close(&world);
+}
+
+static bool submit(struct jobs_world *world, const char *name, const char *more, const char *key)
+{
+    sr_auto(char) char *manifest = jobs_world_manifest(world, name, more);
+    const struct job_submit item = { .manifest = manifest,
+                                     .bytes = strlen(manifest),
+                                     .idempotency_key = key };
+    return jobs_world_submit(world, &item, 1);
+}
+
+static void one_job_for_a_key(void **state)
+{
+    (void)state;
+    static struct jobs_world world;
+    char first[SR_ID_TEXT];
+    jobs_world_open(&world);
+    assert_true(submit(&world, "a", "", "k"));
+    assert_int_equal(world.new_count, 1);
+    memcpy(first, world.ids[0], sizeof first);
+    assert_true(submit(&world, "a", "", "k"));
+    assert_int_equal(world.new_count, 0);
+    assert_string_equal(world.ids[0], first);
+    assert_true(submit(&world, "a", ",\"idempotency_key\":\"k\"", NULL));  // said in the other way
+    assert_string_equal(world.ids[0], first);
+    assert_false(submit(&world, "b", "", "k"));
+    assert_int_equal(world.err.code, SR_ERR_CONFLICT);
+    assert_false(submit(&world, "a", ",\"idempotency_key\":\"k\"", "other"));
+    assert_int_equal(world.err.code, SR_ERR_INVALID);
+    jobs_world_finish(&world);
+    jobs_world_reopen(&world);
+    assert_true(submit(&world, "a", "", "k"));  // for ever
+    assert_string_equal(world.ids[0], first);
+    assert_job(&world, first, "state", "SUCCEEDED");
+    jobs_world_finish(&world);
+    assert_int_equal(executions(&world, JOBS_MACHINE), 1);
+    jobs_world_close(&world);
+}
+
+static size_t jobs_there(struct jobs_world *world)
+{
+    struct sr_err err = { 0 };
+    sr_auto(json) json_t *list = NULL;
+    const struct job_query query = { .state = -1, .count_max = 100 };
+    sr_assert_ok(jobs_list(world->jobs, &query, &list, &err), err);
+    return json_array_size(json_object_get(list, "jobs"));
+}
+
+static void several_or_none(void **state)
+{
+    (void)state;
+    static struct jobs_world world;
+    jobs_world_open(&world);
+    sr_auto(char) char *one = jobs_world_manifest(&world, "a", ",\"idempotency_key\":\"k\"");
+    sr_auto(char) char *two = jobs_world_manifest(&world, "b", "");
+    sr_auto(char) char *clash = jobs_world_manifest(&world, "c", ",\"idempotency_key\":\"k\"");
+    static const char away[] =
+        "{\"version\":1,\"input\":\"/etc/passwd\",\"output\":\"/tmp/o.mp4\"}";
+    struct job_submit items[] = {
+        { .manifest = one, .bytes = strlen(one) },
+        { .manifest = two, .bytes = strlen(two) },
+        { .manifest = away, .bytes = strlen(away), .place = "$.jobs[2]" },
+    };
+    assert_false(jobs_world_submit(&world, items, 3));
+    assert_int_equal(world.err.code, SR_ERR_DENIED);
+    sr_assert_contains(world.err.message, "$.jobs[2].input: ");
+    items[2] = (struct job_submit){ .manifest = clash, .bytes = strlen(clash) };
+    assert_false(jobs_world_submit(&world, items, 3));  // its key is the first one's
+    assert_int_equal(world.err.code, SR_ERR_CONFLICT);
+    assert_int_equal(jobs_there(&world), 0);
+    assert_true(jobs_world_submit(&world, items, 2));
+    assert_int_equal(world.count, 2);
+    jobs_world_finish(&world);
+    assert_job(&world, world.ids[0], "state", "SUCCEEDED");
+    assert_job(&world, world.ids[1], "state", "SUCCEEDED");
+    jobs_world_close(&world);
+}
+
+static const struct bad {
+    const char *name, *manifest;
+    enum sr_err_code code;
+    const char *says;
+} bads[] = {
+    { "no JSON", "{", SR_ERR_INVALID, "" },
+    { "no object", "[]", SR_ERR_INVALID, "" },
+    { "an unknown member", "{\"version\":1,\"inputs\":\"/a\",\"output\":\"/b\"}", SR_ERR_INVALID,
+      "input" },
+    { "a relative path", "{\"version\":1,\"input\":\"a.mov\",\"output\":\"/b.mp4\"}",
+      SR_ERR_INVALID, "$.input: want an absolute path" },
+    { "standard output", "{\"version\":1,\"input\":\"ROOT/a.mov\",\"output\":\"-\"}",
+      SR_ERR_INVALID, "$.output: " },
+    { "another folder", "{\"version\":1,\"input\":{\"url\":\"/etc/a.mov\"},\"output\":\"/b.mp4\"}",
+      SR_ERR_DENIED, "$.input.url: " },
+    { "an address", "{\"version\":1,\"input\":\"s3://b/a.mov\",\"output\":\"/b.mp4\"}",
+      SR_ERR_DENIED, "$.input: s3://b/a.mov" },
+};
+
+static void refused(void **state)
+{
+    const struct bad *const bad = *state;
+    static struct jobs_world world;
+    char text[512];
+    jobs_world_open(&world);
+    const char *const root = strstr(bad->manifest, "ROOT");
+    if (root)
+        snprintf(text, sizeof text, "%.*s%s%s", (int)(root - bad->manifest), bad->manifest,
+                 world.root, root + 4);
+    const struct job_submit item = { .manifest = root ? text : bad->manifest,
+                                     .bytes = strlen(root ? text : bad->manifest) };
+    assert_false(jobs_world_submit(&world, &item, 1));
+    assert_int_equal(world.err.code, bad->code);
+    sr_assert_contains(world.err.message, bad->says);
+    assert_int_equal(jobs_there(&world), 0);
+    jobs_world_close(&world);
+}
+
+static void fails_and_is_tried_again(void **state)
+{
+    (void)state;
+    static struct jobs_world world;
+    jobs_world_open(&world);
+    world.fails = "probe";
+    jobs_world_add(&world, "a");
+    const char *const id = world.ids[0];
+    assert_false(jobs_world_ask(&world, jobs_retry, id));
+    assert_int_equal(world.err.code, SR_ERR_CONFLICT);
+    jobs_world_finish(&world);
+    assert_job(&world, id, "state", "FAILED");
+    assert_job(&world, id, "error", "Splitreel.BadInput");
+    assert_job(&world, id, "cause", "because");
+    world.fails = NULL;
+    assert_true(jobs_world_ask(&world, jobs_retry, id));
+    assert_job(&world, id, "attempt", "2");
+    assert_job(&world, id, "error", "");
+    jobs_world_finish(&world);
+    assert_job(&world, id, "state", "SUCCEEDED");
+    assert_int_equal(executions(&world, JOBS_MACHINE), 2);
+    assert_false(jobs_world_ask(&world, jobs_retry, id));
+    assert_false(jobs_world_ask(&world, jobs_cancel, id));
+    assert_int_equal(world.err.code, SR_ERR_CONFLICT);
+    assert_false(jobs_world_ask(&world, jobs_cancel, "01ARZ3NDEKTSV4RRFFQ69G5FAV"));
+    assert_int_equal(world.err.code, SR_ERR_NOT_FOUND);
+    jobs_world_close(&world);
+}
+
+static void cancelled_and_cleaned_up_after(void **state)
+{
+    (void)state;
+    static struct jobs_world world;
+    jobs_world_open(&world);
+    jobs_world_add(&world, "a");
+    const char *const id = world.ids[0];
+    jobs_world_settle(&world);
+    assert_true(jobs_world_ask(&world, jobs_cancel, id));
+    assert_job(&world, id, "state", "CANCELLING");
+    assert_true(jobs_world_ask(&world, jobs_cancel, id));  // again: the same
+    jobs_world_settle(&world);
+    assert_job(&world, id, "state", "CANCELLING");  // until it is cleaned up
+    jobs_world_finish(&world);
+    assert_job(&world, id, "state", "CANCELLED");
+    assert_string_equal(world.done[0], "clean");
+    assert_string_equal(world.done[1], "notify");
+    assert_int_equal(world.done_count, 2);
+    assert_int_equal(executions(&world, JOBS_CLEAN_MACHINE), 1);
+    assert_true(jobs_world_ask(&world, jobs_retry, id));
+    jobs_world_finish(&world);
+    assert_job(&world, id, "state", "SUCCEEDED");
+    assert_int_equal(executions(&world, JOBS_MACHINE), 2);
+    jobs_world_close(&world);
+}
+
+static json_t *input_of(struct jobs_world *world, const char *machine, const char *id,
+                        const char *suffix)
+{
+    char arn[256];
+    snprintf(arn, sizeof arn, WORLD_ARN ":execution:%s:%s-1%s", machine, id, suffix);
+    world_do(&world->states, "DescribeExecution", json_pack("{ss}", "executionArn", arn));
+    json_t *const input =
+        json_loads(json_string_value(json_object_get(world->states.body, "input")), 0, NULL);
+    assert_non_null(input);
+    return input;
+}
+
+#define TRACE(last) "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b" last "-01"
+
+// What a job is known by goes into its executions, from whoever says it: headers before the
+// manifest; a header that is no trace is as good as none.
+static void what_ties_it_together(void **state)
+{
+    (void)state;
+    static struct jobs_world world;
+    jobs_world_open(&world);
+    sr_auto(char) char *manifest = jobs_world_manifest(
+        &world, "a",
+        ",\"priority\":90,\"correlation\":\"order-7\",\"traceparent\":\"" TRACE("1") "\"");
+    static const struct {
+        const char *correlation, *traceparent, *want_correlation, *want_traceparent;
+    } rows[] = {
+        { NULL, NULL, "order-7", TRACE("1") },
+        { "order-8", TRACE("2"), "order-8", TRACE("2") },
+        { NULL, "none", "order-7", TRACE("1") },
+    };
+    for (size_t i = 0; i < SR_TEST_COUNT(rows); i++) {
+        const struct job_submit item = { .manifest = manifest,
+                                         .bytes = strlen(manifest),
+                                         .correlation = rows[i].correlation,
+                                         .traceparent = rows[i].traceparent };
+        sr_assert_ok(jobs_world_submit(&world, &item, 1), world.err);
+        const char *const id = world.ids[0];
+        jobs_world_settle(&world);
+        assert_job(&world, id, "correlation", rows[i].want_correlation);
+        sr_auto(json) json_t *input = input_of(&world, JOBS_MACHINE, id, "");
+        const json_t *const job = json_object_get(input, "job");
+        assert_string_equal(json_string_value(json_object_get(job, "correlation")),
+                            rows[i].want_correlation);
+        assert_string_equal(json_string_value(json_object_get(job, "traceparent")),
+                            rows[i].want_traceparent);
+        assert_int_equal(json_integer_value(json_object_get(job, "priority")), 90);
+        assert_true(jobs_world_ask(&world, jobs_cancel, id));
+        jobs_world_finish(&world);
+        sr_auto(json) json_t *rest = input_of(&world, JOBS_CLEAN_MACHINE, id, "-clean");
+        assert_true(json_equal(json_object_get(rest, "job"), job));
+        const json_t *const failure = json_object_get(rest, "failure");
+        assert_string_equal(json_string_value(json_object_get(failure, "Error")),
+                            "Splitreel.Cancelled");
+    }
+    const struct job_submit odd = { .manifest = manifest,
+                                    .bytes = strlen(manifest),
+                                    .correlation = "a b" };
+    assert_false(jobs_world_submit(&world, &odd, 1));
+    assert_int_equal(world.err.code, SR_ERR_INVALID);
+    jobs_world_close(&world);
+}
+
+// A worker that joins writes on until it hears: nothing is cleaned up before.
+static void cancelled_late(void **state)
+{
+    (void)state;
+    static struct jobs_world world;
+    jobs_world_open(&world);
+    world.waits = "join";
+    jobs_world_add(&world, "a");
+    const char *const id = world.ids[0];
+    jobs_world_finish(&world);
+    assert_job(&world, id, "state", "RUNNING");
+    assert_true(jobs_world_ask(&world, jobs_cancel, id));
+    jobs_world_settle(&world);
+    jobs_world_pass(&world, JOBS_SETTLE_US - 1);
+    assert_int_equal(executions(&world, JOBS_CLEAN_MACHINE), 0);
+    jobs_world_reopen(&world);
+    jobs_world_settle(&world);
+    assert_int_equal(executions(&world, JOBS_CLEAN_MACHINE), 0);
+    jobs_world_pass(&world, 1);
+    assert_int_equal(executions(&world, JOBS_CLEAN_MACHINE), 1);
+    jobs_world_finish(&world);
+    assert_job(&world, id, "state", "CANCELLED");
+    jobs_world_close(&world);
+}
+
+// Somebody else stops the execution.
+static void stopped_from_outside(void **state)
+{
+    (void)state;
+    static struct jobs_world world;
+    char arn[512];
+    jobs_world_open(&world);
+    jobs_world_add(&world, "a");
+    const char *const id = world.ids[0];
+    jobs_world_settle(&world);
+    world_do(&world.states, "StopExecution",
+             json_pack("{ss}", "executionArn", jobs_world_text(&world, id, "execution", arn)));
+    jobs_world_finish(&world);
+    assert_job(&world, id, "state", "CANCELLED");
+    assert_string_equal(world.done[0], "clean");
+    jobs_world_close(&world);
+}
+
+// One thing that happens: a round of the jobs, of the engine, of the worker. False: nothing did.
+static bool move(struct jobs_world *world, unsigned number)
+{
+    struct sr_err err = { 0 };
+    bool more;
+    if (number % 3 == 0)
+        jobs_world_step(world);
+    else if (number % 3 == 1)
+        sr_assert_ok(engine_step(world->states.engine, &more, &err), err);
+    else
+        return jobs_world_work(world);
+    return true;
+}
+
+// Wherever it is cut off, after the next start the job ends, done once.
+static void cut_off_at_every_moment(void **state)
+{
+    (void)state;
+    static struct jobs_world world;
+    for (unsigned moves = 0; moves < 46; moves += 2) {
+        jobs_world_open(&world);
+        jobs_world_add(&world, "a");
+        for (unsigned i = 0; i < moves; i++)
+            (void)move(&world, i);
+        jobs_world_reopen(&world);
+        jobs_world_finish(&world);
+        assert_job(&world, world.ids[0], "state", "SUCCEEDED");
+        assert_job(&world, world.ids[0], "attempt", "1");
+        assert_int_equal(executions(&world, JOBS_MACHINE), 1);
+        assert_int_equal(world.done_count, 6);  // each activity once
+        jobs_world_close(&world);
+    }
+}
+
+static void cancelled_and_cut_off_at_every_moment(void **state)
+{
+    (void)state;
+    static struct jobs_world world;
+    for (unsigned moves = 0; moves < 60; moves += 3) {
+        jobs_world_open(&world);
+        jobs_world_add(&world, "a");
+        const char *const id = world.ids[0];
+        unsigned i = 0;
+        for (; i < moves / 2; i++)
+            (void)move(&world, i);
+        const bool accepted = jobs_world_ask(&world, jobs_cancel, id);
+        for (; i < moves; i++)
+            (void)move(&world, i);
+        jobs_world_reopen(&world);
+        jobs_world_finish(&world);
+        jobs_world_pass(&world, JOBS_SETTLE_US);
+        jobs_world_finish(&world);
+        char text[512];
+        const char *const ended = jobs_world_text(&world, id, "state", text);
+        // What was faster than the cancellation has succeeded.
+        if (accepted && strcmp(ended, "SUCCEEDED") != 0)
+            assert_string_equal(ended, "CANCELLED");
+        else
+            assert_string_equal(ended, "SUCCEEDED");
+        assert_int_equal(executions(&world, JOBS_CLEAN_MACHINE),
+                         strcmp(ended, "CANCELLED") == 0 ? 1 : 0);
+        assert_true(executions(&world, JOBS_MACHINE) <= 1);
+        jobs_world_close(&world);
+    }
+}
+
+// The engine's store is another: what was made is in the workspace, and the job goes on.
+static void the_engine_has_forgotten(void **state)
+{
+    (void)state;
+    static struct jobs_world world;
+    char name[128];
+    jobs_world_open(&world);
+    jobs_world_add(&world, "a");
+    jobs_world_settle(&world);
+    jobs_world_drop(&world);
+    world_close_engine(&world.states);
+    static const char *const ends[] = { "", "-wal", "-shm" };
+    for (size_t i = 0; i < SR_TEST_COUNT(ends); i++) {
+        snprintf(name, sizeof name, "%s%s", world.states.path, ends[i]);
+        (void)unlink(name);
+    }
+    world_open_engine(&world.states);
+    jobs_world_open_jobs(&world);
+    jobs_world_finish(&world);
+    assert_job(&world, world.ids[0], "state", "SUCCEEDED");
+    jobs_world_close(&world);
+}
+
+// The definition is brought up to date; what runs keeps its own.
+static void another_definition(void **state)
+{
+    (void)state;
+    static struct jobs_world world;
+    sr_auto(char) char *ours = NULL;
+    jobs_world_open(&world);
+    world_do(&world.states, "CreateStateMachine",
+             json_pack("{ss,ss,ss}", "name", JOBS_MACHINE, "definition", WORLD_PASS, "roleArn",
+                       WORLD_ROLE));
+    jobs_world_settle(&world);
+    world_do(&world.states, "DescribeStateMachine",
+             json_pack("{ss}", "stateMachineArn", WORLD_ARN ":stateMachine:" JOBS_MACHINE));
+    ours = strdup(world_get(&world.states, "definition"));
+    assert_string_not_equal(ours, WORLD_PASS);
+    assert_string_equal(world_get(&world.states, "roleArn"), WORLD_ROLE);
+    sr_auto(char) char *revision = strdup(world_get(&world.states, "revisionId"));
+    jobs_world_reopen(&world);
+    jobs_world_settle(&world);
+    world_do(&world.states, "DescribeStateMachine",
+             json_pack("{ss}", "stateMachineArn", WORLD_ARN ":stateMachine:" JOBS_MACHINE));
+    assert_string_equal(world_get(&world.states, "definition"), ours);
+    assert_string_equal(world_get(&world.states, "revisionId"), revision);  // nothing was new
+    jobs_world_close(&world);
+}
+
+// Who has removed the machine gets it again with the next job.
+static void the_machine_is_removed(void **state)
+{
+    (void)state;
+    static struct jobs_world world;
+    jobs_world_open(&world);
+    jobs_world_settle(&world);
+    world_do(&world.states, "DeleteStateMachine",
+             json_pack("{ss}", "stateMachineArn", WORLD_ARN ":stateMachine:" JOBS_MACHINE));
+    jobs_world_add(&world, "a");
+    jobs_world_settle(&world);
+    jobs_world_pass(&world, 2 * SECOND_US);
+    jobs_world_finish(&world);
+    assert_job(&world, world.ids[0], "state", "SUCCEEDED");
+    jobs_world_close(&world);
+}
+
+static void kept_for_a_while(void **state)
+{
+    (void)state;
+    static struct jobs_world world;
+    jobs_world_open(&world);
+    world.fails = "verify";
+    world.error = "Splitreel.Verify";
+    jobs_world_add(&world, "a");
+    const char *const id = world.ids[0];
+    jobs_world_finish(&world);
+    jobs_world_pass(&world, 7 * DAY_US);
+    assert_true(is_there(&world, id, "manifest.json"));
+    jobs_world_pass(&world, 3600 * (int64_t)SECOND_US);
+    assert_false(is_there(&world, id, ""));
+    world.fails = NULL;
+    assert_true(jobs_world_ask(&world, jobs_retry, id));
+    jobs_world_finish(&world);
+    assert_job(&world, id, "state", "SUCCEEDED");
+    jobs_world_close(&world);
+}
+
+struct report {
+    char text[64];
+    enum sr_err_code code;
+    unsigned count;
+};
+static void on_report(void *self, const char *text, size_t bytes, const struct sr_err *why)
+{
+    struct report *const report = self;
+    report->count++;
+    report->code = text ? SR_OK : why->code;
+    snprintf(report->text, sizeof report->text, "%.*s", (int)bytes, text ? text : "");
+}
+
+static void reports(void **state)
+{
+    (void)state;
+    static struct jobs_world world;
+    struct sr_err err = { 0 };
+    struct report report = { 0 };
+    char path[256];
+    jobs_world_open(&world);
+    world.fails = "verify";
+    world.error = "Splitreel.Verify";
+    jobs_world_add(&world, "a");
+    const char *const id = world.ids[0];
+    sr_assert_fails(jobs_report(world.jobs, id, on_report, &report, &err), SR_ERR_NOT_FOUND, err);
+    jobs_world_finish(&world);
+    sr_assert_ok(jobs_report(world.jobs, id, on_report, &report, &err), err);
+    jobs_world_step(&world);
+    assert_int_equal(report.count, 1);
+    assert_int_equal(report.code, SR_ERR_NOT_FOUND);
+    snprintf(path, sizeof path, "%s/%s/report.json", world.workspace, id);
+    sr_assert_ok(sr_file_store(path, "{\"verdict\":\"FAIL\"}", 18, &err), err);
+    sr_assert_ok(jobs_report(world.jobs, id, on_report, &report, &err), err);
+    jobs_world_step(&world);
+    assert_string_equal(report.text, "{\"verdict\":\"FAIL\"}");
+    // One that is asked for when the service stops is answered, too.
+    sr_assert_ok(jobs_report(world.jobs, id, on_report, &report, &err), err);
+    jobs_stop(world.jobs);
+    assert_int_equal(report.count, 3);
+    assert_int_equal(report.code, SR_ERR_BUSY);
+    jobs_world_close(&world);
+}
+
+static void lists(void **state)
+{
+    (void)state;
+    static struct jobs_world world;
+    struct sr_err err = { 0 };
+    sr_auto(json) json_t *first = NULL, *second = NULL, *some = NULL;
+    jobs_world_open(&world);
+    for (int i = 0; i < 3; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "f%d", i);
+        jobs_world_add(&world, name);
+        sr_clock_fake_advance(&world.states.clock, SECOND_US);
+    }
+    assert_true(jobs_world_ask(&world, jobs_cancel, world.ids[0]));
+    struct job_query query = { .state = -1, .count_max = 2 };
+    sr_assert_ok(jobs_list(world.jobs, &query, &first, &err), err);
+    const json_t *const jobs = json_object_get(first, "jobs");
+    assert_int_equal(json_array_size(jobs), 2);
+    const char *const newest = json_string_value(json_object_get(json_array_get(jobs, 0), "id"));
+    assert_string_equal(newest, world.ids[0]);
+    query.before = json_string_value(json_object_get(first, "next_page"));
+    assert_non_null(query.before);
+    sr_assert_ok(jobs_list(world.jobs, &query, &second, &err), err);
+    assert_int_equal(json_array_size(json_object_get(second, "jobs")), 1);
+    assert_null(json_object_get(second, "next_page"));
+    query = (struct job_query){ .state = JOB_ROW_CANCELLING, .count_max = 9 };
+    sr_assert_ok(jobs_list(world.jobs, &query, &some, &err), err);
+    assert_int_equal(json_array_size(json_object_get(some, "jobs")), 1);
+    json_decref(some);
+    query =
+        (struct job_query){ .state = -1, .correlation = newest, .from = newest, .count_max = 9 };
+    sr_assert_ok(jobs_list(world.jobs, &query, &some, &err), err);
+    assert_int_equal(json_array_size(json_object_get(some, "jobs")), 1);
+    jobs_world_close(&world);
+}
+
+int main(void)
+{
+    static struct CMUnitTest tests[SR_TEST_COUNT(bads) + 20];
+    const struct CMUnitTest singles[] = {
+        cmocka_unit_test(from_submission_to_end),
+        cmocka_unit_test(one_job_for_a_key),
+        cmocka_unit_test(several_or_none),
+        cmocka_unit_test(fails_and_is_tried_again),
+        cmocka_unit_test(cancelled_and_cleaned_up_after),
+        cmocka_unit_test(what_ties_it_together),
+        cmocka_unit_test(cancelled_late),
+        cmocka_unit_test(stopped_from_outside),
+        cmocka_unit_test(cut_off_at_every_moment),
+        cmocka_unit_test(cancelled_and_cut_off_at_every_moment),
+        cmocka_unit_test(the_engine_has_forgotten),
+        cmocka_unit_test(another_definition),
+        cmocka_unit_test(the_machine_is_removed),
+        cmocka_unit_test(kept_for_a_while),
+        cmocka_unit_test(reports),
+        cmocka_unit_test(lists),
+    };
+    size_t count = SR_TEST_ADD(tests, bads, refused);
+    for (size_t i = 0; i < SR_TEST_COUNT(singles); i++)
+        tests[count++] = singles[i];
+    return sr_test_run(__FILE__, tests, count);
+}
