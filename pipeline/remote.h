@@ -14,8 +14,8 @@ struct remote_params {
     const struct sr_log *log;
     size_t reader_count;  // that read at once, when all of the job is done here: the cache has room
                           // for each, and for more where there is memory; 0: two, of one task
-    // For remote_mark(): of the job. "": nothing is known; NULL: so it stays. Borrowed, and read
-    // whenever something is written.
+    // For remote_mark(): of the job. NULL or "": nothing is known. Borrowed, and read whenever
+    // something is written.
     const char *job, *correlation;
 };
 
