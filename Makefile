@@ -107,7 +107,8 @@ SCENARIOS := $(sort $(wildcard tests/*_test.sh))
 .SECONDARY:
 MINUTES ?= 30
 .PHONY: all binary help test check soak corpus faults tsan fuzz fuzz-run lint tidy format install fixtures bench clean FORCE \
-    build-races crash run-crash run-tests run-check check-servers run-check-servers run-faults run-tsan build-fuzz conformance sim bench-engine bench-service
+    build-races crash run-crash run-tests run-check check-servers run-check-servers run-faults run-tsan build-fuzz conformance sim bench-engine bench-service \
+    hostile mutants run-mutants
 
 all: $(ARCHIVES) $(BINARY) compile_commands.json
 
@@ -130,6 +131,8 @@ help:
 	@echo 'make crash      SEED= ROUNDS=1000: engine and service killed at every commit and at random moments'
 	@echo 'make soak       SEED= MINUTES=30: random jobs, killed at random moments, compared'
 	@echo 'make corpus     MEDIA=DIR: the files of a folder as its expected.tsv says'
+	@echo 'make hostile    HOSTILE=DIR: the files of a folder as jobs of a service, each failing alone'
+	@echo 'make mutants    SEED= MINUTES=30: films with broken heads, in a worker'"'"'s process'
 	@echo 'make bench      the benchmarks'
 	@echo 'make install    DESTDIR= PREFIX=$(PREFIX)'
 
@@ -343,6 +346,17 @@ run-crash: $(B)/tests/engine_crash_test $(B)/tests/service_crash_test
 
 corpus: binary
 	@SPLITREEL=$(abspath $(BINARY)) tests/corpus.sh '$(MEDIA)'
+
+# make check sends those that tests/hostile-files.sh makes.
+hostile: binary
+	@if [ -n '$(HOSTILE)' ]; then SPLITREEL=$(abspath $(BINARY)) HOSTILE='$(HOSTILE)' tests/hostile_test.sh; \
+	else echo 'skipped: name a folder: make hostile HOSTILE=DIR'; fi
+
+mutants: fixtures
+	@$(MAKE) --no-print-directory VARIANT=asan run-mutants
+
+run-mutants: $(B)/tests/mutants_test
+	@mkdir -p $(B)/mutants; MUTANTS_SEED=$(SEED) MUTANTS_MINUTES=$(MINUTES) MUTANTS_KEEP=$(B)/mutants $<
 
 bench: all $(B)/bench/engine $(B)/bench/service_load
 	@if [ -x bench/run.sh ]; then bench/run.sh; else echo 'bench/run.sh is not there'; fi

@@ -150,6 +150,9 @@ static bool add_headers(const struct ask *ask, struct http_attempt *attempt, str
     const struct jobs_client *const client = ask->client;
     if (ask->call->body && !http_attempt_header(attempt, "Content-Type", "application/json", err))
         return false;
+    if (ask->call->correlation &&
+        !http_attempt_header(attempt, "X-Correlation-Id", ask->call->correlation, err))
+        return false;
     if (client->bearer)
         return http_attempt_header(attempt, "Authorization", client->bearer, err);
     return !client->signs || sign(ask, attempt, err);

@@ -35,6 +35,7 @@ struct jobs_client_call {
     const char *method, *path;  // "/v1/jobs"; encoded, also with a query
     const char *body;           // JSON; NULL: none
     size_t body_bytes;
+    const char *correlation;  // an id of the caller's; NULL: none
 };
 // A call that fails on its way is sent again: what is posted carries a key of its own.
 // Owns:   *ret_answer is a new reference.

@@ -11,7 +11,8 @@ struct remote_params {
     const struct blob_stores_params *stores;  // NULL: as the environment says; borrowed
     const struct sr_cancel *cancel;           // ends every request; NULL: never
     const struct sr_log *log;
-    size_t reader_count;  // that read at once: the cache has room for each; 0: 2
+    size_t reader_count;  // that read at once, when all of the job is done here: the cache has room
+                          // for each, and for more where there is memory; 0: two, of one task
 };
 
 // Owns:    the caller frees *ret_remote, after all readers and writers from it.
