@@ -207,6 +207,7 @@ static bool add_activity(struct arns *arns, const char *name, const char *arn, s
         .timeout_us = found->timeout_s * INT64_C(1000000),
         .beat_us = found->heartbeat_s * INT64_C(1000000) / 4,
         .is_heavy = found->is_heavy,
+        .is_inside = found->is_inside,
     };
     return true;
 }
