@@ -44,7 +44,6 @@ bool jobs_progress_kind(const char *word, enum progress_kind *ret, struct sr_err
 void jobs_remote_done(struct jobs_remote *remote)
 {
     jobs_client_free(remote->client);
-    credentials_free(remote->credentials);
     *remote = (struct jobs_remote){ 0 };
 }
 
@@ -70,7 +69,6 @@ static bool find_token(const struct jobs_words *words, const char **ret_token, c
 bool jobs_remote_open(const struct jobs_words *words, struct jobs_remote *ret, struct sr_err *err)
 {
     const char *const said = words->server ? words->server : getenv("SPLITREEL_SERVER");
-    const struct credentials_params chain = { .profile = words->profile };
     const char *token = NULL;
     char *owned = NULL;
     sr_auto(jobs_remote) struct jobs_remote remote = { 0 };
@@ -78,13 +76,12 @@ bool jobs_remote_open(const struct jobs_words *words, struct jobs_remote *ret, s
         free(owned);
         return false;
     }
-    const bool signs = !words->unsigned_calls && !token;
-    bool opened = !signs || credentials_new(&chain, &remote.credentials, err);
     const struct jobs_client_params params = { .url = said && *said ? said : SERVER_DEFAULT,
                                                .token = token,
-                                               .credentials = remote.credentials,
+                                               .is_unsigned = words->unsigned_calls,
+                                               .profile = words->profile,
                                                .region = words->region };
-    opened = opened && jobs_client_new(&params, &remote.client, err);
+    const bool opened = jobs_client_new(&params, &remote.client, err);
     if (owned)
         explicit_bzero(owned, strlen(owned));
     free(owned);

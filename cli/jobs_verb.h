@@ -47,7 +47,6 @@ static inline bool jobs_words_has(int id)
 void jobs_words_set(struct jobs_words *words, int id, const char *value);
 
 struct jobs_remote {
-    struct credentials *credentials;
     struct jobs_client *client;
 };
 void jobs_remote_done(struct jobs_remote *remote);
