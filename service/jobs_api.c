@@ -184,12 +184,12 @@ static void on_submitted(void *self, const struct jobs_reply *reply)
     struct call *const call = self;
     struct sr_err err = { 0 };
     sr_auto(json) json_t *result = json_object();
-    json_t *const list = json_array();
     char location[64];
     if (!reply->done) {
         refuse_err(call, &reply->err);
         return;
     }
+    json_t *const list = json_array();
     if (!jx_put(result, "jobs", list, &err) || !put_jobs(call, reply, list, &err)) {
         refuse_err(call, &err);
         return;
