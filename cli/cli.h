@@ -32,6 +32,9 @@ int cmd_logs(const struct cli *cli);
 int cmd_cancel(const struct cli *cli);
 int cmd_retry(const struct cli *cli);
 int cmd_worker(const struct cli *cli);
+int cmd_config(const struct cli *cli);
+int cmd_doctor(const struct cli *cli);
+int cmd_completion(const struct cli *cli);
 int cmd_child(const struct cli *cli);
 
 // Shows "splitreel: message" on stderr and gives the exit status of the error, or of the signal

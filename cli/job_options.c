@@ -255,14 +255,8 @@ static bool set_progress(struct job_options *options, const char *value, struct 
 
 static bool set_log_level(struct job_options *options, const char *value, struct sr_err *err)
 {
-    static const char *const names[] = { "debug", "info", "warn", "error", "off" };
-    for (int i = 0; i < 5; i++) {
-        if (strcmp(value, names[i]) == 0) {
-            options->log_level = (enum sr_log_level)i;
-            return true;
-        }
-    }
-    return sr_fail(err, SR_ERR_INVALID, "--log-level %.40s: want debug, info, warn, error or off",
+    return sr_log_level_named(value, &options->log_level) ||
+           sr_fail(err, SR_ERR_INVALID, "--log-level %.40s: want debug, info, warn, error or off",
                    value);
 }
 

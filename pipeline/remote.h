@@ -60,6 +60,9 @@ struct remote_mark {
 // Lives as long as `mark`. `remote` NULL: no job's in particular.
 const struct blob_pairs *remote_mark(const struct remote *remote, struct remote_mark *mark);
 
+// What a process may spend on blocks of objects that so many tasks of whole jobs read. Pure.
+uint64_t remote_cache_bytes(size_t reader_count);
+
 // {"requests", "retries", "received_bytes", "sent_bytes", "cache": {"requests", "bytes", "hits",
 // "bytes_peak"}}; null when no store was opened. Errors: NO_MEMORY.
 SR_MUST_USE bool remote_stats(struct remote *remote, json_t **ret_json, struct sr_err *err);

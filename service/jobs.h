@@ -37,8 +37,7 @@ struct jobs_params {
     const char *database;   // the engine's store, opened again to read; during the call only
     const char *workspace;  // of jobs whose configuration names none: a folder; during the call only
     const struct config_jobs *config;         // borrowed
-    const char *const *roots;                 // besides the configuration's; end with NULL, may be
-    const char *region, *account;             // NULL. Borrowed, like these
+    const char *region, *account;             // borrowed, like these
     const struct blob_stores_params *stores;  // for a workspace in a store; NULL: as the environment
     const struct sr_clock *clock;             // says. Borrowed
     const struct sr_log *log;                 // borrowed; NULL: silent

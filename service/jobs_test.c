@@ -348,7 +348,7 @@ static void cut_off_at_every_moment(void **state)
 {
     (void)state;
     static struct jobs_world world;
-    for (unsigned moves = 0; moves < 46; moves += 2) {
+    for (unsigned moves = 0; moves < 46; moves += 4) {
         jobs_world_open(&world);
         jobs_world_add(&world, "a");
         for (unsigned i = 0; i < moves; i++)
@@ -367,7 +367,7 @@ static void cancelled_and_cut_off_at_every_moment(void **state)
 {
     (void)state;
     static struct jobs_world world;
-    for (unsigned moves = 0; moves < 60; moves += 3) {
+    for (unsigned moves = 0; moves < 60; moves += 5) {
         jobs_world_open(&world);
         jobs_world_add(&world, "a");
         const char *const id = world.ids[0];
