@@ -1,13 +1,13 @@
 #!/bin/bash
 # Who is told how a job ended: a receiver that says no, then is away, hears of it after a restart of the
-# service, as the same event, signed; of a job that was stopped.
+# service, as the same event, signed; of a job that was stopped. And the whole way, from the Jobs API.
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 # shellcheck source=tests/lib.sh
 . tests/lib.sh
 # shellcheck source=tests/receiver.sh
 . tests/receiver.sh
 
-for tool in jq openssl perl; do
+for tool in curl jq openssl perl; do
     command -v "$tool" >/dev/null || { echo "skip notify $tool is not there"; exit 0; }
 done
 here=$PWD
@@ -28,12 +28,12 @@ await()
     complain "never: $*"
 }
 
-# serve: the service and its worker; $url is its address.
+# serve [OPTION...]: the service and its worker; $url is its address.
 serve()
 {
     rm -f said.txt
     mkfifo said.txt
-    "$SPLITREEL" serve --listen 127.0.0.1:0 --state state >said.txt 2>>serve.log &
+    "$SPLITREEL" serve --listen 127.0.0.1:0 --state state "$@" >said.txt 2>>serve.log &
     server=$!
     read -r -t 60 said <said.txt || { cat serve.log; complain 'it does not say that it listens'; return 1; }
     url=${said##*listening on }
@@ -89,5 +89,32 @@ told_later()
     ! grep -e "$HOOK_SECRET" -e 'secret=query' worker.log serve.log || complain 'a secret in the log'
 }
 
+job_is() { [ "$(curl -sS "$url/v1/jobs/$1" | jq -r .state)" = "$2" ]; }
+
+from_the_api()
+{
+    rm -rf state && receive 204 || return
+    jq -n --arg host "http://127.0.0.1:$heard_at" '{jobs: {allow: [$host]}}' >config.json && chmod 600 config.json &&
+        serve --config config.json --root "$PWD" --root "$FIXTURES" || return
+    jq -n --arg input "$FIXTURES/closed-gop.mp4" --arg output "$PWD/told.mp4" --arg url "http://127.0.0.1:$heard_at/api" '{version: 1,
+        input: $input, output: $output, priority: 80, correlation: "of-the-manifest", metadata: {asset: "42"},
+        segments: {target: "5s"}, renditions: [{id: "v", codec: "h264", preset: "ultrafast"}],
+        notifications: [{url: $url, secret_env: "HOOK_SECRET"}, {url: $url, events: ["FAILED"]}]}' >job.json
+    local id
+    id=$(curl -sS -H 'Content-Type: application/json' -H 'X-Correlation-Id: order-9' -H "traceparent: 00-$trace-00f067aa0ba902b7-00" \
+        --data-binary @job.json "$url/v1/jobs" | jq -r .id)
+    await test -s api.1 && await job_is "$id" SUCCEEDED && leave || return
+    hush
+    signed api.1 && [ ! -e api.2 ] || complain 'it was told too often' || return
+    [ "$(header api.1 traceparent)" = "00-$trace-00f067aa0ba902b7-00" ] || { cat api.1; complain 'its trace is lost'; return 1; }
+    body api.1 | jq -e --arg id "$id" --arg report "$PWD/told.report.json" '.type == "job.succeeded" and .data.job == $id and
+        .data.correlation == "order-9" and .data.metadata == {asset: "42"} and .data.verdict == "PASS" and .data.report == $report' >/dev/null ||
+        { body api.1; complain 'what it tells'; return 1; }
+    [ "$(jq -r .correlation told.report.json)" = order-9 ] || complain 'the report does not know it' || return
+    jq -es --arg id "$id" 'map(select(.job == $id)) | length > 10 and all(.correlation == "order-9")' worker.log serve.log >/dev/null ||
+        complain 'a line without its correlation'
+}
+
 try 'a receiver that was away hears of it after a restart, as the same event' told_later
+try 'a job of the API, from its headers to its webhook' from_the_api
 finish
