@@ -28,11 +28,11 @@ static const struct reply {
 
 struct server {
     struct http_fake *fake;
-    size_t calls, busy, streams;
+    size_t calls, busy, lost, streams;
     int asks_with;              // the status that asks for a signature; 0: it does not
     const char *const *events;  // of each stream in turn
     bool is_signed, is_proven;
-    char authorization[256], body[256], type[64];
+    char authorization[256], body[256], type[64], correlation[64];
 };
 
 static bool proves(const struct http_fake_request *request)
@@ -82,6 +82,9 @@ static void answer(void *self, const struct http_fake_request *request,
         http_header_find(request->headers, request->header_count, "Content-Type");
     server->calls++;
     snprintf(server->authorization, sizeof server->authorization, "%s", shown ? shown : "");
+    const char *const correlation =
+        http_header_find(request->headers, request->header_count, "X-Correlation-Id");
+    snprintf(server->correlation, sizeof server->correlation, "%s", correlation ? correlation : "");
     snprintf(server->type, sizeof server->type, "%s", type ? type : "");
     snprintf(server->body, sizeof server->body, "%.*s", (int)request->body_bytes, request->body);
     server->is_signed = shown && strncmp(shown, "AWS4-HMAC-SHA256", 16) == 0;
@@ -90,6 +93,11 @@ static void answer(void *self, const struct http_fake_request *request,
         http_fake_text(
             reply, server->asks_with,
             "{\"detail\":\"who are you\",\"__type\":\"MissingAuthenticationTokenException\"}");
+        return;
+    }
+    if (server->lost) {  // it was done, and nobody hears of it
+        server->lost--;
+        reply->silent = true;
         return;
     }
     if (server->busy) {
@@ -131,6 +139,7 @@ static void begin(struct world *world, const char *token, bool has_keys, const c
     snprintf(url, sizeof url, "%s%s", http_fake_url(world->server.fake), path);
     const struct jobs_client_params params = { .url = url,
                                                .token = token,
+                                               .is_unsigned = !has_keys,
                                                .credentials = world->credentials,
                                                .region = "eu-test-1",
                                                .attempts_max = 2,
@@ -148,9 +157,11 @@ static void end(struct world *world)
 static bool ask(struct world *world, const char *method, const char *path, const char *body,
                 json_t **ret_answer, struct sr_err *err)
 {
-    const struct jobs_client_call call = {
-        .method = method, .path = path, .body = body, .body_bytes = body ? strlen(body) : 0
-    };
+    const struct jobs_client_call call = { .method = method,
+                                           .path = path,
+                                           .body = body,
+                                           .body_bytes = body ? strlen(body) : 0,
+                                           .correlation = body ? "film-7" : NULL };
     return jobs_client_ask(world->client, &call, NULL, ret_answer, err);
 }
 
@@ -174,6 +185,12 @@ static void answers(void **state)
     assert_int_equal(world.server.calls, 2);
     assert_string_equal(world.server.body, "{\"version\":1}");
     assert_string_equal(world.server.type, "application/json");
+    assert_string_equal(world.server.correlation, "film-7");
+    json_decref(sr_take(made));
+    world.server.lost = 1;
+    sr_assert_ok(ask(&world, "POST", "/v1/jobs", "{\"idempotency_key\":\"k\"}", &made, &err), err);
+    assert_int_equal(world.server.calls, 4);
+    assert_string_equal(world.server.body, "{\"idempotency_key\":\"k\"}");
     end(&world);
     for (size_t i = 0; i < SR_TEST_COUNT(bases); i++) {
         sr_auto(json) json_t *answer_of_base = NULL;

@@ -438,6 +438,8 @@ bool report_make(const struct job *job, const struct act_verify_found *found, st
     if (job->manifest->metadata &&
         !jx_put(root, "metadata", json_deep_copy(job->manifest->metadata), err))
         return false;
+    if (job->correlation && !jx_put(root, "correlation", jx_string(job->correlation), err))
+        return false;
     report.json = sr_take(root);
     *ret = report;
     return true;

@@ -500,15 +500,30 @@ static void on_library_log(void *self, const char *format, va_list args)
     sr_debug(server->params.log, "http library", SR_TEXT("text", text));
 }
 
+struct server_limits server_limits_default(void)
+{
+    return (struct server_limits){
+        .body_bytes_max = 4 << 20,
+        .bodies_bytes_max = 256 << 20,
+        .connection_max = 4096,
+        .idle_s_max = 60,
+        .receive_s_max = 120,
+        .send_s_max = 300,
+        .thread_count = 1,
+    };
+}
+
 static void set_defaults(struct server_limits *limits)
 {
-    limits->body_bytes_max = limits->body_bytes_max ? limits->body_bytes_max : 4 << 20;
-    limits->bodies_bytes_max = limits->bodies_bytes_max ? limits->bodies_bytes_max : 256 << 20;
-    limits->connection_max = limits->connection_max ? limits->connection_max : 4096;
-    limits->idle_s_max = limits->idle_s_max ? limits->idle_s_max : 60;
-    limits->receive_s_max = limits->receive_s_max ? limits->receive_s_max : 120;
-    limits->send_s_max = limits->send_s_max ? limits->send_s_max : 300;
-    limits->thread_count = limits->thread_count ? limits->thread_count : 1;
+    const struct server_limits usual = server_limits_default();
+    limits->body_bytes_max = limits->body_bytes_max ? limits->body_bytes_max : usual.body_bytes_max;
+    limits->bodies_bytes_max =
+        limits->bodies_bytes_max ? limits->bodies_bytes_max : usual.bodies_bytes_max;
+    limits->connection_max = limits->connection_max ? limits->connection_max : usual.connection_max;
+    limits->idle_s_max = limits->idle_s_max ? limits->idle_s_max : usual.idle_s_max;
+    limits->receive_s_max = limits->receive_s_max ? limits->receive_s_max : usual.receive_s_max;
+    limits->send_s_max = limits->send_s_max ? limits->send_s_max : usual.send_s_max;
+    limits->thread_count = limits->thread_count ? limits->thread_count : usual.thread_count;
 }
 
 static bool start(struct server *server, struct sr_err *err)

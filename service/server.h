@@ -57,6 +57,8 @@ struct server_limits {        // 0: the default
     unsigned thread_count;    // 1
 };
 
+struct server_limits server_limits_default(void);
+
 struct server_params {
     const struct sockaddr *address;  // borrowed for the call
     socklen_t address_bytes;

@@ -301,7 +301,6 @@ static bool open_jobs(struct service *service, const struct service_params *para
                                       .database = database,
                                       .workspace = workspace,
                                       .config = &config->jobs,
-                                      .roots = params->roots,
                                       .region = config->region,
                                       .account = config->account,
                                       .stores = &service->places,
