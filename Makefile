@@ -96,7 +96,8 @@ TESTS := $(foreach f,base net statemachine storage transcode pipeline service cl
 TSAN_TESTS := $(foreach f,base net storage pipeline,$(call tests_of,$(f))) $(B)/tests/threads_test \
     $(B)/service/server_test $(B)/service/server_stream_test $(B)/service/aws_json_test $(B)/service/audit_test \
     $(B)/statemachine/engine_thread_test $(B)/service/states_thread_test $(B)/service/resources_test \
-    $(B)/tests/service_crash_test $(B)/tests/service_faults_test $(B)/service/uploads_thread_test
+    $(B)/tests/service_crash_test $(B)/tests/service_faults_test $(B)/service/uploads_thread_test \
+    $(B)/service/jobs_thread_test
 SWEEP := $(B)/tests/faults/sweep
 FUZZERS := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/*_fuzz.c))
 REPLAYS := $(patsubst %_fuzz.c,$(B)/%_replay,$(wildcard tests/fuzz/*_fuzz.c))
@@ -107,7 +108,7 @@ SCENARIOS := $(sort $(wildcard tests/*_test.sh))
 .SECONDARY:
 MINUTES ?= 30
 .PHONY: all binary help test check soak corpus faults tsan fuzz fuzz-run lint tidy format install man fixtures bench clean FORCE \
-    build-races crash run-crash run-tests run-check check-servers run-check-servers run-faults run-tsan build-fuzz conformance sim bench-engine bench-service \
+    build-races chaos crash run-crash run-tests run-check check-servers run-check-servers run-faults run-tsan build-fuzz conformance sim bench-engine bench-service \
     hostile mutants run-mutants
 
 all: $(ARCHIVES) $(BINARY) compile_commands.json
@@ -129,6 +130,7 @@ help:
 	@echo 'make format     rewrite the sources as .clang-format says'
 	@echo 'make fixtures   media for the tests, into build/fixtures'
 	@echo 'make crash      SEED= ROUNDS=1000: engine and service killed at every commit and at random moments'
+	@echo 'make chaos      SEED= MINUTES=30: jobs whose workers, service and store are killed every second or two'
 	@echo 'make soak       SEED= MINUTES=30: random jobs, killed at random moments, compared'
 	@echo 'make corpus     MEDIA=DIR: the files of a folder as its expected.tsv says'
 	@echo 'make hostile    HOSTILE=DIR: the files of a folder as jobs of a service, each failing alone'
@@ -355,6 +357,10 @@ run-crash: $(B)/tests/engine_crash_test $(B)/tests/service_crash_test
 	@for crash in $^; do \
 	    CRASH_STRIDE=1 CRASH_SEED=$(SEED) CRASH_ROUNDS=$(ROUNDS) $$crash || exit; \
 	done
+
+# Jobs with a service, workers and a gateway that die all the time; make check does a short one.
+chaos: $(B)/tests/chaos_test $(BINARY) fixtures
+	@SPLITREEL=$(abspath $(BINARY)) CHAOS_SEED=$(SEED) CHAOS_MINUTES=$(MINUTES) $<
 
 corpus: binary
 	@SPLITREEL=$(abspath $(BINARY)) tests/corpus.sh '$(MEDIA)'

@@ -40,6 +40,8 @@ static bool say_line(const json_t *line, struct sr_err *err)
         !add_text(&out, " on ", line, "worker", err) || !add_text(&out, ": ", line, "error", err) ||
         !add_text(&out, ": ", line, "cause", err))
         return false;
+    while (out.bytes > 0 && out.text[out.bytes - 1] == ' ')  // behind a name that stands alone
+        out.text[--out.bytes] = '\0';
     return jobs_say(out.text, err);
 }
 

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/cli.h"
 #include "cli/submit_options.h"
 
 enum { EXIT_SOME_FAILED = 6 };

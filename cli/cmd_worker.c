@@ -16,6 +16,10 @@
 #include "pipeline/quantity.h"
 #include "pipeline/worker.h"
 
+// Of a request to a store: it costs less to wait some seconds for one that is started again than to
+// do the task again.
+enum { STORE_ATTEMPTS_MAX = 8 };
+
 enum {
     ID_SERVER,
     ID_UNSIGNED,
@@ -170,6 +174,7 @@ static bool add_activity(struct arns *arns, const char *name, const char *arn, s
         .timeout_us = found->timeout_s * INT64_C(1000000),
         .beat_us = found->heartbeat_s * INT64_C(1000000) / 4,
         .is_heavy = found->is_heavy,
+        .is_inside = found->is_inside,
     };
     return true;
 }
@@ -289,8 +294,10 @@ static bool work(const struct cli *cli, struct request *request, const struct co
     static const char *const child_argv[] = { "/proc/self/exe", "child", NULL };
     sr_auto(far) struct far far = { 0 };
     sr_auto(arns) struct arns arns = { 0 };
-    struct blob_stores_params stores = { .clock = sr_clock_system(), .log = log };
+    struct http_params http = http_params_default();
+    struct blob_stores_params stores = { .http = &http, .clock = sr_clock_system(), .log = log };
     const char *const words = config->worker.activities ? config->worker.activities : "fleet";
+    http.attempts_max = STORE_ATTEMPTS_MAX;
     if (!request->stores.path)
         request->stores.path = config->worker.stores;
     if (!store_options_params(&request->stores, &stores, err) ||

@@ -1,7 +1,7 @@
 // cli/submit_options.h - the words of `submit`, and the manifests that they come to.
 #pragma once
 
-#include "cli/jobs_verb.h"
+#include "cli/jobs_remote.h"
 
 enum { SUBMIT_FILES_MAX = 100, SUBMIT_BYTES_MAX = 4 << 20, SUBMIT_JOBS_MAX = 1000 };
 

@@ -28,7 +28,7 @@ static const struct reply {
 
 struct server {
     struct http_fake *fake;
-    size_t calls, busy, streams;
+    size_t calls, busy, lost, streams;
     int asks_with;              // the status that asks for a signature; 0: it does not
     const char *const *events;  // of each stream in turn
     bool is_signed, is_proven;
@@ -95,6 +95,11 @@ static void answer(void *self, const struct http_fake_request *request,
             "{\"detail\":\"who are you\",\"__type\":\"MissingAuthenticationTokenException\"}");
         return;
     }
+    if (server->lost) {  // it was done, and nobody hears of it
+        server->lost--;
+        reply->silent = true;
+        return;
+    }
     if (server->busy) {
         server->busy--;
         http_fake_text(reply, 503, "{\"detail\":\"later\"}");
@@ -134,6 +139,7 @@ static void begin(struct world *world, const char *token, bool has_keys, const c
     snprintf(url, sizeof url, "%s%s", http_fake_url(world->server.fake), path);
     const struct jobs_client_params params = { .url = url,
                                                .token = token,
+                                               .is_unsigned = !has_keys,
                                                .credentials = world->credentials,
                                                .region = "eu-test-1",
                                                .attempts_max = 2,
@@ -180,6 +186,11 @@ static void answers(void **state)
     assert_string_equal(world.server.body, "{\"version\":1}");
     assert_string_equal(world.server.type, "application/json");
     assert_string_equal(world.server.correlation, "film-7");
+    json_decref(sr_take(made));
+    world.server.lost = 1;
+    sr_assert_ok(ask(&world, "POST", "/v1/jobs", "{\"idempotency_key\":\"k\"}", &made, &err), err);
+    assert_int_equal(world.server.calls, 4);
+    assert_string_equal(world.server.body, "{\"idempotency_key\":\"k\"}");
     end(&world);
     for (size_t i = 0; i < SR_TEST_COUNT(bases); i++) {
         sr_auto(json) json_t *answer_of_base = NULL;

@@ -25,6 +25,30 @@ static const struct row {
       "\"https://l/\",\"maps\":\"/m\",\"history_days\":7,\"http\":{\"allow\":[\"h\",\"*.d\"],\"plain\":true,"
       "\"connections\":[{\"arn\":\"a\",\"header\":\"b\",\"value\":\"c\"}]}}",
       SR_OK, NULL },
+    { "everything about jobs",
+      "{\"jobs\":{\"workspace\":\"s3://work/jobs/\",\"keep_days\":0,\"roots\":[\"/srv\"],\"allow\":["
+      "\"s3://b\",\"s3://b/in/\",\"https://h.example:8443/x\",\"http://*\"]},\"api_keys\":[{"
+      "\"name\":\"ci@1\",\"token\":\"" SECRET "\"}]}",
+      SR_OK, NULL },
+    { "a relative root", "{\"jobs\":{\"roots\":[\"srv\"]}}", SR_ERR_INVALID, "$.jobs.roots[0]: " },
+    { "a relative workspace", "{\"jobs\":{\"workspace\":\"work\"}}", SR_ERR_INVALID,
+      "$.jobs.workspace: " },
+    { "a workspace at a host", "{\"jobs\":{\"workspace\":\"https://h/\"}}", SR_ERR_INVALID,
+      "$.jobs.workspace: " },
+    { "an address without a scheme", "{\"jobs\":{\"allow\":[\"example.org\"]}}", SR_ERR_INVALID,
+      "$.jobs.allow[0]: " },
+    { "an address of many", "{\"jobs\":{\"allow\":[\"https://*.example.org\"]}}", SR_ERR_INVALID,
+      "$.jobs.allow[0]: " },
+    { "buckets that begin so", "{\"jobs\":{\"allow\":[\"s3://*x\"]}}", SR_ERR_INVALID,
+      "$.jobs.allow[0]: " },
+    { "an unknown setting of jobs", "{\"jobs\":{\"root\":[]}}", SR_ERR_INVALID, "roots" },
+    { "a short token", "{\"api_keys\":[{\"name\":\"a\",\"token\":\"31415\"}]}", SR_ERR_INVALID,
+      "$.api_keys[0].token: " },
+    { "a token with a space",
+      "{\"api_keys\":[{\"name\":\"a\",\"token\":\"31415 31415 31415 31415\"}]}", SR_ERR_INVALID,
+      "$.api_keys[0].token: " },
+    { "a key without a name", "{\"api_keys\":[{\"token\":\"" SECRET "\"}]}", SR_ERR_INVALID,
+      "$.api_keys[0]" },
     { "everything about events",
       "{\"events\":{\"secrets\":[\"a-secret-of-the-path\"],\"bearer\":[\"" SECRET
       "\"],\"basic\":[\"user:" SECRET

@@ -18,13 +18,12 @@ struct engine;
 struct jobs;
 
 #define JOBS_MACHINE "splitreel-transcode"       // the state machine of an attempt
-#define JOBS_CLEAN_MACHINE "splitreel-clean-up"  // and of what follows when one is cancelled
+#define JOBS_CLEAN_MACHINE "splitreel-clean-up"  // the same, of what follows when one is cancelled
 
 enum {
     JOBS_MANY_MAX = 1000,      // manifests in one request
     JOBS_WAITING_MAX = 10000,  // requests that are not recorded yet
     JOBS_FLIGHTS_MAX = 256,    // jobs whose next step is being made
-    JOBS_TEXT_MAX = 128,       // bytes of a correlation id or traceparent
     JOBS_KEY_MAX = 4096,       // bytes of an idempotency key
     JOBS_RETRY_US = 500000,    // what cannot be done now is tried again after so long,
     JOBS_RETRY_US_MAX = 60000000,  // then after twice as long, at most this
@@ -64,8 +63,8 @@ struct job_submit {
     size_t bytes;
     const char *place;            // what messages call it instead of "$": "$.jobs[2]"; NULL: "$"
     const char *idempotency_key;  // NULL: the manifest's, if it has one
-    const char *correlation;      // NULL: the job's id
-    const char *traceparent;      // W3C Trace Context; NULL: none
+    const char *correlation;      // NULL: the manifest's, else the job's id
+    const char *traceparent;      // W3C Trace Context; NULL, or none at all: the manifest's
     bool overwrite, strict;       // as -y and --strict of `run`
 };
 
