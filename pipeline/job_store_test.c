@@ -207,8 +207,8 @@ static void schedules_of_rules_that_are_gone(void **state)
 static void outputs(void **state)
 {
     (void)state;
-    static const char *const places[] = { "s3://b/a/film.mp4", "s3://b/hls", "s3://mixed/in/*",
-                                          "/srv/out/x" };
+    static const char *const places[] = { "s3://b/a/film.mp4", "s3://b/hls/", "s3://mixed/in/*",
+                                          "/srv/out/x/", "s3://whole/" };
     static const struct {
         const char *place;
         bool has;
@@ -216,6 +216,8 @@ static void outputs(void **state)
         { "s3://b/a/film.mp4", true },
         { "s3://b/a/film.mp4.txt", false },
         { "s3://b/a", false },
+        { "s3://b/a/film.mp4/x", false },
+        { "s3://whole/x/y", true },
         { "s3://b/hls/720p/init.mp4", true },
         { "s3://b/hls2/720p/init.mp4", false },
         { "s3://b", false },
@@ -228,7 +230,7 @@ static void outputs(void **state)
         { "s3://mixed/in/init.mp4", false },
         { "s3://mixed/in/a/b/init.mp4", false },
         { "s3://mixed/in/film.mp4", false },
-        { "/srv/out/x", true },
+        { "/srv/out/x", false },
         { "/srv/out/x/y/z", true },
         { "/srv/out", false },
         { "/", false },

@@ -164,14 +164,14 @@ bool remote_open(struct remote *remote, const char *url, enum blob_place_use use
 // Reading and writing ----------------------------------------------------------------------------
 // Segments are not encoded in the order of the file, and each sound track is read through on its
 // own: only a cache that holds the source spares it to be fetched twice. A process that does the
-// whole job (it says how many readers it has) may take a sixteenth of the machine's memory for it;
-// a child that does a task of it has bounds of its own.
-static uint64_t cache_bytes(const struct remote *remote)
+// whole job may take a sixteenth of the machine's memory for it; a child that does a task of it has
+// bounds of its own.
+uint64_t remote_cache_bytes(size_t reader_count)
 {
-    const uint64_t readers = remote->params.reader_count ? remote->params.reader_count : 2;
     const long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
+    const uint64_t readers = reader_count ? reader_count : 2;
     uint64_t bytes = (readers + 1) * 2 * AHEAD_BYTES_MAX;  // what reading ahead needs
-    if (remote->params.reader_count && pages > 0 && page_bytes > 0) {
+    if (reader_count && pages > 0 && page_bytes > 0) {
         const uint64_t share = (uint64_t)pages * (uint64_t)page_bytes / 16;
         bytes = share > bytes ? share : bytes;
     }
@@ -181,7 +181,8 @@ static uint64_t cache_bytes(const struct remote *remote)
 
 static bool open_cache(struct remote *remote, struct sr_err *err)
 {
-    const struct blob_cache_params params = { .bytes_max = cache_bytes(remote) };
+    const struct blob_cache_params params = { .bytes_max =
+                                                  remote_cache_bytes(remote->params.reader_count) };
     sr_lock(&remote->lock);
     const bool done = remote->synced.cache || blob_cache_new(&params, &remote->synced.cache, err);
     sr_unlock(&remote->lock);

@@ -14,8 +14,8 @@ struct remote_params {
     const struct sr_log *log;
     size_t reader_count;  // that read at once, when all of the job is done here: the cache has room
                           // for each, and for more where there is memory; 0: two, of one task
-    // For remote_mark(): of the job. "": nothing is known; NULL: so it stays. Borrowed, and read
-    // whenever something is written.
+    // For remote_mark(): of the job. NULL or "": nothing is known. Borrowed, and read whenever
+    // something is written.
     const char *job, *correlation;
 };
 
@@ -59,6 +59,9 @@ struct remote_mark {
 };
 // Lives as long as `mark`. `remote` NULL: no job's in particular.
 const struct blob_pairs *remote_mark(const struct remote *remote, struct remote_mark *mark);
+
+// What a process may spend on blocks of objects that so many tasks of whole jobs read. Pure.
+uint64_t remote_cache_bytes(size_t reader_count);
 
 // {"requests", "retries", "received_bytes", "sent_bytes", "cache": {"requests", "bytes", "hits",
 // "bytes_peak"}}; null when no store was opened. Errors: NO_MEMORY.

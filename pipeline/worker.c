@@ -9,7 +9,9 @@
 #include "base/thread.h"
 #include "pipeline/activity.h"
 #include "pipeline/child.h"
+#include "pipeline/remote.h"
 #include "pipeline/worker_lease.h"
+#include "storage/blob_cache.h"
 
 #define IDLE_US ((int64_t)10000000)
 #define REPORT_US ((int64_t)900000000)
@@ -52,7 +54,8 @@ struct worker {
     struct sr_mutex event_lock;  // held while the caller is told of an event: one at a time
     struct {
         bool stopping;
-    } synced;  // under `lock`
+    } synced;                  // under `lock`
+    struct blob_cache *cache;  // of what children read; NULL: there is no heavy slot
     struct slot *slots;
     size_t slot_count;
     struct poller *pollers;
@@ -390,6 +393,7 @@ static bool open_slot(struct worker *worker, size_t index, struct sr_err *err)
     const struct child_params child = {
         .argv = worker->params.child_argv,
         .stores = worker->params.stores,
+        .cache = worker->cache,
         .memory_bytes = worker->params.memory_bytes,
         .clock = worker->params.clock,
         .log = &slot->log,
@@ -418,8 +422,20 @@ static bool open_poller(struct worker *worker, size_t index, struct sr_err *err)
     return sr_thread_start("poll", run_poller, poller, &poller->thread, err);
 }
 
+// The children read ahead themselves.
+static bool open_cache(struct worker *worker, struct sr_err *err)
+{
+    const struct blob_cache_params params = {
+        .bytes_max = remote_cache_bytes(worker->params.slot_count),
+        .thread_count = 1,
+    };
+    return !worker->params.slot_count || blob_cache_new(&params, &worker->cache, err);
+}
+
 static bool start(struct worker *worker, struct sr_err *err)
 {
+    if (!open_cache(worker, err))
+        return false;
     for (size_t i = 0; i < worker->slot_count; i++) {
         if (!open_slot(worker, i, err))
             return false;
@@ -540,6 +556,7 @@ bool worker_run(const struct worker_params *params, const struct sr_cancel *stop
         }
         sr_mutex_done(&worker.lock);
     }
+    blob_cache_free(worker.cache);
     free(worker.slots);
     free(worker.pollers);
     return done;

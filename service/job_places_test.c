@@ -116,11 +116,10 @@ static void each_row(void **state)
     assert_int_equal(fclose(made), 0);
 
     sr_auto(char) char *in = fill("F/in", folder), *out = fill("F/door/back", folder);
-    char *listed[] = { in, NULL };
-    const char *const more[] = { out, NULL };
-    const struct config_texts roots = { listed, 1 }, addresses = { allow, 4 };
+    char *listed[] = { in, out, NULL };
+    const struct config_texts roots = { listed, 2 }, addresses = { allow, 4 };
     sr_auto(job_places) struct job_places *places = NULL;
-    sr_assert_ok(job_places_new(&roots, more, &addresses, &places, &err), err);
+    sr_assert_ok(job_places_new(&roots, &addresses, &places, &err), err);
     sr_auto(manifest) struct manifest *manifest = manifest_of(row, folder);
     if (row->code == SR_OK) {
         sr_assert_ok(job_places_check(places, manifest, &err), err);
@@ -139,13 +138,14 @@ static void nothing_configured(void **state)
     struct sr_err err = { 0 };
     const struct config_texts none = { 0 };
     sr_auto(job_places) struct job_places *places = NULL;
-    sr_assert_ok(job_places_new(&none, NULL, &none, &places, &err), err);
+    sr_assert_ok(job_places_new(&none, &none, &places, &err), err);
     const struct row row = { .input = "/tmp/a.mov", .output = "/tmp/a.mp4" };
     sr_auto(manifest) struct manifest *manifest = manifest_of(&row, "/tmp");
     sr_assert_fails(job_places_check(places, manifest, &err), SR_ERR_DENIED, err);
-    const char *const missing[] = { "/nowhere/at/all", NULL };
+    char *missing[] = { "/nowhere/at/all", NULL };
+    const struct config_texts nowhere = { missing, 1 };
     struct job_places *no = NULL;
-    assert_false(job_places_new(&none, missing, &none, &no, &err));
+    assert_false(job_places_new(&nowhere, &none, &no, &err));
     assert_null(no);
 }
 

@@ -113,6 +113,10 @@ static bool load_report(const struct jobs_file *file, char **ret_text, size_t *r
     sr_auto(workspace) struct workspace *workspace = NULL;
     if (file->report)
         return load_there(file, ret_text, ret_bytes, err);
+    if (!remote_is_url(file->workspace)) {  // a folder that is gone is not made again for it
+        sr_auto(char) char *path = sr_strf(err, "%s/report.json", file->workspace);
+        return path && sr_file_load(path, REPORT_BYTES_MAX, ret_text, ret_bytes, err);
+    }
     return open_workspace(file, &workspace, err) &&
            workspace_note_load(workspace, "report.json", REPORT_BYTES_MAX, ret_text, ret_bytes,
                                err);

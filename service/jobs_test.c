@@ -348,7 +348,7 @@ static void cut_off_at_every_moment(void **state)
 {
     (void)state;
     static struct jobs_world world;
-    for (unsigned moves = 0; moves < 46; moves += 2) {
+    for (unsigned moves = 0; moves < 46; moves += 4) {
         jobs_world_open(&world);
         jobs_world_add(&world, "a");
         for (unsigned i = 0; i < moves; i++)
@@ -367,7 +367,7 @@ static void cancelled_and_cut_off_at_every_moment(void **state)
 {
     (void)state;
     static struct jobs_world world;
-    for (unsigned moves = 0; moves < 60; moves += 3) {
+    for (unsigned moves = 0; moves < 60; moves += 5) {
         jobs_world_open(&world);
         jobs_world_add(&world, "a");
         const char *const id = world.ids[0];
@@ -461,6 +461,19 @@ static void the_machine_is_removed(void **state)
     jobs_world_close(&world);
 }
 
+struct report {
+    char text[64];
+    enum sr_err_code code;
+    unsigned count;
+};
+static void on_report(void *self, const char *text, size_t bytes, const struct sr_err *why)
+{
+    struct report *const report = self;
+    report->count++;
+    report->code = text ? SR_OK : why->code;
+    snprintf(report->text, sizeof report->text, "%.*s", (int)bytes, text ? text : "");
+}
+
 static void kept_for_a_while(void **state)
 {
     (void)state;
@@ -475,24 +488,17 @@ static void kept_for_a_while(void **state)
     assert_true(is_there(&world, id, "manifest.json"));
     jobs_world_pass(&world, 3600 * (int64_t)SECOND_US);
     assert_false(is_there(&world, id, ""));
+    struct sr_err err = { 0 };
+    struct report report = { 0 };
+    sr_assert_ok(jobs_report(world.jobs, id, on_report, &report, &err), err);
+    jobs_world_step(&world);
+    assert_int_equal(report.code, SR_ERR_NOT_FOUND);
+    assert_false(is_there(&world, id, ""));  // not even for that
     world.fails = NULL;
     assert_true(jobs_world_ask(&world, jobs_retry, id));
     jobs_world_finish(&world);
     assert_job(&world, id, "state", "SUCCEEDED");
     jobs_world_close(&world);
-}
-
-struct report {
-    char text[64];
-    enum sr_err_code code;
-    unsigned count;
-};
-static void on_report(void *self, const char *text, size_t bytes, const struct sr_err *why)
-{
-    struct report *const report = self;
-    report->count++;
-    report->code = text ? SR_OK : why->code;
-    snprintf(report->text, sizeof report->text, "%.*s", (int)bytes, text ? text : "");
 }
 
 static void reports(void **state)

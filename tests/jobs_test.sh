@@ -68,7 +68,7 @@ one_job()
     jq -e '.attempt == 1 and .correlation == "c-1" and .progress.percent == 100 and .engine == "quick" and
         (.segments | length) == .progress.segments.count and all(.segments[]; .state == "SUCCEEDED") and
         .idempotency_key == "k1"' a.end >/dev/null || { cat a.end; complain 'the document is wrong'; } || return
-    api 200 GET "/jobs/$(cat a.id)/report" && [ "$(jq -r .verdict answer.json)" = PASS ] || complain 'no report' || return
+    api 200 GET "/jobs/$(cat a.id)/report" && [ "$(jq -r '.verdict + .correlation' answer.json)" = PASSc-1 ] || complain 'no report' || return
     api 200 GET "/jobs/$(cat a.id)/manifest" && jq -S . answer.json | cmp - <(jq -S . a.json) || return
     api 200 GET '/jobs?state=SUCCEEDED&correlation=c-1&limit=5' && [ "$(jq -r '.jobs | length' answer.json)" = 1 ] || return
     stop && reference a && same a.run.mp4 a.mp4 || return
