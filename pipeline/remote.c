@@ -1,5 +1,6 @@
 #include "pipeline/remote.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -214,11 +215,23 @@ static bool open_uploads(struct remote *remote, struct sr_err *err)
     return done;
 }
 
-const struct blob_pairs *remote_mark(struct remote_mark *mark)
+static void add_mark(struct remote_mark *mark, const char *name, const char *value)
 {
-    *mark = (struct remote_mark){ .name = S3_EVENT_MARK, .value = "splitreel" };
-    mark->pair = (struct blob_pair){ .name = mark->name, .value = mark->value };
-    mark->pairs = (struct blob_pairs){ .item = &mark->pair, .count = 1 };
+    const size_t i = mark->pairs.count++;
+    char *const own_name = mark->texts[2 * i], *const own_value = mark->texts[2 * i + 1];
+    (void)snprintf(own_name, sizeof(mark->texts[0]), "%s", name);
+    (void)snprintf(own_value, sizeof(mark->texts[0]), "%s", value);
+    mark->pair[i] = (struct blob_pair){ .name = own_name, .value = own_value };
+}
+
+const struct blob_pairs *remote_mark(const struct remote *remote, struct remote_mark *mark)
+{
+    const char *const job = remote ? remote->params.job : NULL;
+    const char *const correlation = remote ? remote->params.correlation : NULL;
+    *mark = (struct remote_mark){ .pairs = { .item = mark->pair } };
+    add_mark(mark, S3_EVENT_MARK, job && *job ? job : "splitreel");
+    if (correlation && *correlation)
+        add_mark(mark, "splitreel-correlation", correlation);
     return &mark->pairs;
 }
 
@@ -229,7 +242,7 @@ bool remote_writer(struct remote *remote, const struct blob *blob, const char *k
         return false;
     struct remote_mark mark;
     struct blob_attrs marked = *attrs;
-    marked.meta = attrs->meta ? attrs->meta : remote_mark(&mark);
+    marked.meta = attrs->meta ? attrs->meta : remote_mark(remote, &mark);
     const struct blob_write_params params = {
         .blob = blob,
         .key = key,

@@ -149,6 +149,39 @@ static bool run_child(struct slot *slot, struct worker_lease *lease, json_t **re
            child_run(slot->child, &task, ret_result, ret_error, err);
 }
 
+static bool run_inside(const struct slot *slot, struct worker_lease *lease,
+                       const struct worker_activity *activity, json_t **ret_result,
+                       const char **ret_error, struct sr_err *err)
+{
+    const struct worker_params *const params = &slot->worker->params;
+    sr_auto(activity_slot) struct activity_slot *inside = NULL;
+    struct sr_cancel limit;
+    sr_cancel_init(&limit, worker_lease_cancel(lease), params->clock,
+                   activity->timeout_us
+                       ? sr_clock_monotonic_us(params->clock) + activity->timeout_us
+                       : INT64_MAX);
+    const struct activity_env env = {
+        .stores = params->stores,
+        .cancel = &limit,
+        .clock = params->clock,
+        .log = worker_lease_log(lease),
+    };
+    const bool done =
+        worker_lease_check(lease, err) && activity_slot_new(&env, &inside, err) &&
+        activity_run(inside, activity->name, worker_lease_input(lease), ret_result, err);
+    if (!done)
+        *ret_error = sr_err_row(err->code)->flow_error;
+    return done;
+}
+
+static bool run_task(struct slot *slot, struct worker_lease *lease, json_t **ret_result,
+                     const char **ret_error, struct sr_err *err)
+{
+    const struct worker_activity *const activity = activity_of(slot->worker, lease);
+    return activity->is_inside ? run_inside(slot, lease, activity, ret_result, ret_error, err)
+                               : run_child(slot, lease, ret_result, ret_error, err);
+}
+
 static bool was_revoked(struct slot *slot)
 {
     sr_lock(&slot->worker->lock);
@@ -166,7 +199,7 @@ static void run_lease(struct slot *slot, struct worker_lease *lease)
     const struct sr_log *const log = worker_lease_log(lease);
     sr_info(log, "a task begins", SR_I64("slot", slot->index));
     tell(slot, lease, "began", NULL, NULL, NULL);
-    if (run_child(slot, lease, &result, &error, &err)) {
+    if (run_task(slot, lease, &result, &error, &err)) {
         if (!worker_lease_succeed(lease, result, limit))
             status = "lost";
         sr_info(log, "a task ends", SR_TEXT("status", status));

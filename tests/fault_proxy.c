@@ -13,7 +13,7 @@
 #include "base/thread.h"
 
 enum {
-    CONNECTIONS_MAX = 4096,
+    CONNECTIONS_MAX = 4096,  // at once
     PIECE = 64 << 10,
     SLOW_PIECE = 4 << 10,
     LATENCY_MS = 4,
@@ -31,6 +31,7 @@ struct connection {
     uint64_t in, out;  // bytes passed on
     bool is_get;       // the last request was one
     struct sr_thread *thread;
+    bool is_over;  // under the proxy's lock: `client` is closed
 };
 
 struct fault_proxy {
@@ -216,7 +217,27 @@ static void serve(void *arg)
     }
     if (connection->server >= 0)
         close(connection->server);
+    sr_lock(&connection->proxy->lock);
+    connection->is_over = true;
     close(connection->client);
+    sr_unlock(&connection->proxy->lock);
+}
+
+// Forgets connections that are over. Their threads end without the lock.
+static void reap_locked(struct fault_proxy *proxy) SR_REQUIRES(proxy->lock);
+static void reap_locked(struct fault_proxy *proxy)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < proxy->count; i++) {
+        struct connection *const connection = proxy->connections[i];
+        if (!connection->is_over) {
+            proxy->connections[kept++] = connection;
+            continue;
+        }
+        sr_thread_join(connection->thread);
+        free(connection);
+    }
+    proxy->count = kept;
 }
 
 static void add(struct fault_proxy *proxy, int client)
@@ -224,6 +245,7 @@ static void add(struct fault_proxy *proxy, int client)
     struct sr_err err;
     struct connection *connection = calloc(1, sizeof(*connection));
     sr_lock(&proxy->lock);
+    reap_locked(proxy);
     bool served = false;
     if (connection && !proxy->stop && proxy->count < CONNECTIONS_MAX) {
         const struct fault_plan *const plan = &proxy->plan;
@@ -327,6 +349,21 @@ void fault_proxy_plan(struct fault_proxy *proxy, struct fault_plan plan)
     proxy->seen = proxy->hits = 0;
     proxy->bytes_in = 0;
     sr_unlock(&proxy->lock);
+}
+
+unsigned fault_proxy_cut(struct fault_proxy *proxy)
+{
+    unsigned cut = 0;
+    sr_lock(&proxy->lock);
+    for (size_t i = 0; i < proxy->count; i++) {
+        if (proxy->connections[i]->is_over)
+            continue;
+        reset(proxy->connections[i]->client);
+        (void)shutdown(proxy->connections[i]->client, SHUT_RDWR);  // its thread then closes it
+        cut++;
+    }
+    sr_unlock(&proxy->lock);
+    return cut;
 }
 
 uint64_t fault_proxy_bytes_in(struct fault_proxy *proxy)

@@ -43,6 +43,8 @@ SR_DEFINE_AUTO(fault_proxy, struct fault_proxy, fault_proxy_free);
 const char *fault_proxy_url(const struct fault_proxy *proxy);
 // For connections made from now on; counting begins anew.
 void fault_proxy_plan(struct fault_proxy *proxy, struct fault_plan plan);
+// Ends all connections that are open, in both directions. Gives how many.
+unsigned fault_proxy_cut(struct fault_proxy *proxy);
 uint64_t fault_proxy_bytes_in(struct fault_proxy *proxy);  // from clients, since the last plan
 unsigned
 fault_proxy_hits(struct fault_proxy *proxy);  // connections that were spoilt, since the last plan

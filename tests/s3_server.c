@@ -58,6 +58,16 @@ void s3_server_stop(struct s3_server *server)
     sr_test_folder_done(server->folder);
 }
 
+void s3_server_kill(const struct s3_server *server)
+{
+    assert_int_equal(run_script(server->script, "kill", server->folder), 0);
+}
+
+void s3_server_again(const struct s3_server *server)
+{
+    assert_int_equal(run_script(server->script, "again", server->folder), 0);
+}
+
 struct s3_client s3_client_open(const char *endpoint, const char *access_key, const char *secret,
                                 const struct http_params *params)
 {

@@ -22,6 +22,10 @@ struct s3_server {
 enum s3_server_state s3_server_start(const char *script, const char *access_key, const char *secret,
                                      struct s3_server *ret_server);
 void s3_server_stop(struct s3_server *server);
+// Of scripts that can: SIGKILL to what answers requests; and its next start, until it answers. Fail
+// the test when they cannot.
+void s3_server_kill(const struct s3_server *server);
+void s3_server_again(const struct s3_server *server);
 
 // A client of a bucket, which is made. Fails the test when it cannot.
 struct s3_client {

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# One private Ceph cluster with a RADOS gateway, for tests: start DIR [PORT], stop DIR.
+# One private Ceph cluster with a RADOS gateway, for tests: start DIR [PORT], stop DIR; kill DIR ends the
+# gateway alone, at once, and again DIR starts it again.
 #
 # Everything lives in DIR and listens on 127.0.0.1: PORT is S3, PORT+1 the monitor, PORT+2 and above the
 # object daemon. "start" returns when the gateway answers. Exit status 77: the packages are missing.
@@ -116,6 +117,23 @@ create() {
         --access-key="$ACCESS" --secret-key="$SECRET" >>"$dir/log/start.log" 2>&1
 }
 
+# gateway DIR PORT: starts it, and waits until it answers.
+gateway() {
+    radosgw -c "$1/ceph.conf" -n client.rgw.a >>"$1/log/start.log" 2>&1
+    for _ in $(seq 600); do
+        if curl -sf -o /dev/null --noproxy '*' --max-time 5 "http://127.0.0.1:$2/"; then return; fi
+        sleep 0.1
+    done
+    fail "no answer on port $2"
+}
+
+kill_gateway() {
+    local pid
+    pid=$(alive "$1" rgw) || fail 'the gateway does not run'
+    kill -KILL "$pid"
+    while alive "$1" rgw >/dev/null; do sleep 0.01; done
+}
+
 start() {
     local dir=$1 port=$2 tool
     for tool in ceph ceph-mon ceph-osd radosgw radosgw-admin monmaptool curl; do
@@ -131,20 +149,15 @@ start() {
     DIR=$dir
     trap 'stop "$DIR"; tail -3 "$DIR/log/start.log" >&2' EXIT
     create "$dir" "$port"
-    radosgw -c "$dir/ceph.conf" -n client.rgw.a >>"$dir/log/start.log" 2>&1
-    for _ in $(seq 600); do
-        if curl -sf -o /dev/null --noproxy '*' --max-time 5 "http://127.0.0.1:$port/"; then
-            trap - EXIT
-            return
-        fi
-        sleep 0.1
-    done
-    fail "no answer on port $port"
+    gateway "$dir" "$port"
+    trap - EXIT
 }
 
 case "${1-}:$#" in
 start:2) start_anywhere "$2" ;;
 start:3) start "$2" "$3" ;;
 stop:2) stop "$(cd "$2" && pwd)" ;;
-*) fail "usage: start DIR [PORT] | stop DIR" ;;
+kill:2) kill_gateway "$(cd "$2" && pwd)" ;;
+again:2) gateway "$(cd "$2" && pwd)" "$(cat "$2/port")" ;;
+*) fail "usage: start DIR [PORT] | stop DIR | kill DIR | again DIR" ;;
 esac
