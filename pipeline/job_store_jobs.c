@@ -232,6 +232,26 @@ bool job_store_wake_jobs(struct job_store *store, int64_t now_us, struct sr_err 
 #define WITHIN "id >= ?1 AND (?2 IS NULL OR id < ?2) "
 #define NEWEST "ORDER BY id DESC LIMIT ?3"
 
+bool job_store_count_jobs(struct job_store *store, int64_t ret_counts[JOB_ROW_STATE_COUNT],
+                          struct sr_err *err)
+{
+    sr_auto(sr_db_stmt) struct sr_db_stmt *stmt = NULL;
+    int64_t counts[JOB_ROW_STATE_COUNT] = { 0 };
+    bool row;
+    if (!sr_db_prepare(store->db, "SELECT state, count(*) FROM job GROUP BY state", &stmt, err) ||
+        !sr_db_step(stmt, &row, err))
+        return false;
+    while (row) {
+        const int64_t state = sr_db_i64(stmt, 0);
+        if (state >= 0 && state < JOB_ROW_STATE_COUNT)
+            counts[state] = sr_db_i64(stmt, 1);
+        if (!sr_db_step(stmt, &row, err))
+            return false;
+    }
+    memcpy(ret_counts, counts, sizeof counts);
+    return true;
+}
+
 bool job_store_list_jobs(struct job_store *store, const struct job_query *query, job_row_fn fn,
                          void *self, struct sr_err *err)
 {

@@ -118,6 +118,13 @@ SR_MUST_USE bool jobs_report(struct jobs *jobs, const char *id, jobs_report_fn f
 char *jobs_execution(const struct jobs *jobs, const char *id, int64_t attempt, bool clean,
                      struct sr_err *err);
 
+// Appends numbers for Prometheus: jobs by state, and segments by state of the newest jobs that run,
+// at most JOBS_METRICS_MAX of them.
+// Threads: any.
+enum { JOBS_METRICS_MAX = 100 };
+struct sr_str;
+SR_MUST_USE bool jobs_metrics(struct jobs *jobs, struct sr_str *text, struct sr_err *err);
+
 // One round of the work: records what has come, does what is due; without waiting. Only for who has
 // not called jobs_start().
 // Errors: those of the store. *ret_next_us: when there is something to do by itself (wall time).
