@@ -10,6 +10,7 @@
 #include "cli/cli.h"
 #include "cli/config_options.h"
 #include "cli/store_options.h"
+#include "cli/worker_metrics.h"
 #include "net/sfn_client.h"
 #include "pipeline/activity.h"
 #include "pipeline/quantity.h"
@@ -23,6 +24,7 @@ enum {
     ID_SERVER,
     ID_UNSIGNED,
     ID_PARENT,
+    ID_METRICS,
     ID_JSON,
     ID_HELP,
 };
@@ -33,6 +35,8 @@ static const struct option_row rows[] = {
     CONFIG_OPTION_WORKER_ROWS,
     CONFIG_OPTION_ROWS,
     { "unsigned", NULL, ID_UNSIGNED, "call the server without keys" },
+    { "metrics", "ADDR", ID_METRICS,
+      "GET /metrics of this worker is answered there; nowhere unless said" },
     { "parent", "PID", ID_PARENT, NULL },
     { "json", NULL, ID_JSON, "a JSON line on stdout for each task that begins or ends" },
     STORE_OPTION_ROWS,
@@ -42,7 +46,7 @@ static const struct option_row rows[] = {
 };
 
 struct request {
-    const char *server;
+    const char *server, *metrics;
     int64_t parent;  // -1: not said
     bool unsigned_calls, json, help;
     struct config_options options;
@@ -70,6 +74,7 @@ static bool set(struct request *ret, int id, const char *value, struct sr_err *e
         return config_options_set(&ret->options, id, value, err);
     switch (id) {
     case ID_SERVER: ret->server = value; return true;
+    case ID_METRICS: ret->metrics = value; return true;
     case ID_UNSIGNED: ret->unsigned_calls = true; return true;
     case ID_PARENT:
         return quantity_count(value, INT32_MAX, &ret->parent) ||
@@ -234,14 +239,53 @@ static uint64_t share_of_memory(size_t slot_count)
     return share > least ? share : least;
 }
 
-static void print_event(void *self, const json_t *event)
+// Who hears of tasks that begin and end.
+struct listener {
+    struct worker_metrics *metrics;
+    bool prints;
+};
+
+static void hear(void *self, const json_t *event)
 {
+    const struct listener *const listener = self;
     struct sr_err err = { 0 };
     sr_auto(char) char *text = NULL;
-    (void)self;
+    worker_metrics_event(listener->metrics, event);
+    if (!listener->prints)
+        return;
     if (jx_dump(event, false, &text, &err))
         (void)printf("%s\n", text);
     (void)fflush(stdout);  // who reads it may be gone; the work goes on
+}
+
+// With everything that the command line and the configuration say in `params`.
+static bool work_counted(const struct cli *cli, const struct request *request,
+                         const struct config *config, struct worker_params *params,
+                         struct blob_stores_params *stores, struct sr_err *err)
+{
+    sr_auto(worker_metrics) struct worker_metrics *metrics = NULL;
+    const struct worker_metrics_params numbers = { .address = request->metrics,
+                                                   .token = config->metrics_token,
+                                                   .slots = params->slot_count,
+                                                   .light_slots = params->light_count,
+                                                   .log = params->log };
+    if (!worker_metrics_new(&numbers, &metrics, err))
+        return false;
+    struct listener listener = { .metrics = metrics, .prints = request->json };
+    struct http_params http = http_params_default();
+    http.totals = worker_metrics_stores(metrics);
+    stores->http = &http;
+    params->stores = stores;
+    params->event = hear;
+    params->event_self = &listener;
+    const char *const address = worker_metrics_address(metrics);
+    sr_info(params->log, "a worker begins", SR_TEXT("worker", params->name),
+            SR_I64("slots", params->slot_count), SR_I64("light_slots", params->light_count),
+            SR_I64("memory_bytes", params->memory_bytes),
+            SR_TEXT("metrics", address ? address : "nowhere"));
+    const bool done = worker_run(params, cli->stop, err);
+    sr_info(params->log, "a worker ends", SR_TEXT("worker", params->name));
+    return done;
 }
 
 static bool work(const struct cli *cli, struct request *request, const struct config *config,
@@ -268,7 +312,7 @@ static bool work(const struct cli *cli, struct request *request, const struct co
     char host[128] = "", name[160];
     (void)gethostname(host, sizeof host - 1);
     (void)snprintf(name, sizeof name, "%.64s-%ld", *host ? host : "worker", (long)getpid());
-    const struct worker_params params = {
+    struct worker_params params = {
         .client = far.client,
         .name = name,
         .activities = arns.list,
@@ -276,20 +320,14 @@ static bool work(const struct cli *cli, struct request *request, const struct co
         .slot_count = slots,
         .light_count = light,
         .child_argv = child_argv,
-        .stores = &stores,
         .memory_bytes = config->worker.memory_bytes > 0 ? (uint64_t)config->worker.memory_bytes
                                                         : share_of_memory(slots + light),
         .cpu_s = config->worker.task_cpu_s,
         .grace_us = config->worker.grace_us,
         .log = log,
         .log_level = config_options_log_level(config),
-        .event = request->json ? print_event : NULL,
     };
-    sr_info(log, "a worker begins", SR_TEXT("worker", name), SR_I64("slots", slots),
-            SR_I64("light_slots", light), SR_I64("memory_bytes", params.memory_bytes));
-    const bool done = worker_run(&params, cli->stop, err);
-    sr_info(log, "a worker ends", SR_TEXT("worker", name));
-    return done;
+    return work_counted(cli, request, config, &params, &stores, err);
 }
 
 // `serve` ends its workers when it is told to; when it is killed, the kernel does.

@@ -148,6 +148,9 @@ struct job_query {
     const char *before;       // only ids before this one; NULL: all
     int64_t count_max;
 };
+// How many are in each state.
+SR_MUST_USE bool job_store_count_jobs(struct job_store *store,
+                                      int64_t ret_counts[JOB_ROW_STATE_COUNT], struct sr_err *err);
 // Newest first.
 SR_MUST_USE bool job_store_list_jobs(struct job_store *store, const struct job_query *query,
                                      job_row_fn fn, void *self, struct sr_err *err);

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/str.h"
 #include "service/jobs_world.h"
 
 enum { SECOND_US = 1000000 };
@@ -568,6 +569,43 @@ static void lists(void **state)
     jobs_world_close(&world);
 }
 
+static int64_t metric(const struct sr_str *text, const char *line)
+{
+    const char *const at = strstr(sr_str_text(text), line);
+    if (!at)
+        fail_msg("no %s in %s", line, sr_str_text(text));
+    return at ? strtoll(at + strlen(line), NULL, 10) : -1;
+}
+
+static void numbers(void **state)
+{
+    (void)state;
+    static struct jobs_world world;
+    struct sr_err err = { 0 };
+    sr_auto(sr_str) struct sr_str none = { 0 }, some = { 0 };
+    jobs_world_open(&world);
+    sr_assert_ok(jobs_metrics(world.jobs, &none, &err), err);
+    assert_int_equal(metric(&none, "splitreel_jobs{state=\"QUEUED\"} "), 0);
+    jobs_world_add(&world, "a");
+    jobs_world_finish(&world);
+    world.fails = "probe";
+    jobs_world_add(&world, "b");
+    jobs_world_finish(&world);
+    world.fails = NULL;
+    world.waits = "probe";
+    jobs_world_add(&world, "c");
+    jobs_world_finish(&world);
+    jobs_world_add(&world, "d");
+    sr_assert_ok(jobs_metrics(world.jobs, &some, &err), err);
+    assert_int_equal(metric(&some, "splitreel_jobs{state=\"QUEUED\"} "), 1);
+    assert_int_equal(metric(&some, "splitreel_jobs{state=\"RUNNING\"} "), 1);
+    assert_int_equal(metric(&some, "splitreel_jobs{state=\"SUCCEEDED\"} "), 1);
+    assert_int_equal(metric(&some, "splitreel_jobs{state=\"FAILED\"} "), 1);
+    assert_int_equal(metric(&some, "splitreel_jobs{state=\"CANCELLED\"} "), 0);
+    assert_int_equal(metric(&some, "splitreel_segments{state=\"WAITING\"} "), 0);  // not planned
+    jobs_world_close(&world);
+}
+
 int main(void)
 {
     static struct CMUnitTest tests[SR_TEST_COUNT(bads) + 20];
@@ -588,6 +626,7 @@ int main(void)
         cmocka_unit_test(kept_for_a_while),
         cmocka_unit_test(reports),
         cmocka_unit_test(lists),
+        cmocka_unit_test(numbers),
     };
     size_t count = SR_TEST_ADD(tests, bads, refused);
     for (size_t i = 0; i < SR_TEST_COUNT(singles); i++)
