@@ -94,9 +94,10 @@ SOURCES := $(foreach f,$(UNITS),$(sort $(wildcard $(f)/*.c))) $(sort $(wildcard 
 ARCHIVES := $(call archives_of,$(FOLDERS))
 TESTS := $(foreach f,base net statemachine storage transcode pipeline service cli tests,$(call tests_of,$(f)))
 TSAN_TESTS := $(foreach f,base net storage pipeline,$(call tests_of,$(f))) $(B)/tests/threads_test \
-    $(B)/service/server_test $(B)/service/server_stream_test $(B)/service/aws_json_test $(B)/service/audit_test \
+    $(B)/service/server_test $(B)/service/server_stream_test $(B)/service/job_follow_test $(B)/service/aws_json_test $(B)/service/audit_test \
     $(B)/statemachine/engine_thread_test $(B)/service/states_thread_test $(B)/service/resources_test \
-    $(B)/tests/service_crash_test $(B)/tests/service_faults_test $(B)/service/uploads_thread_test
+    $(B)/tests/service_crash_test $(B)/tests/service_faults_test $(B)/service/uploads_thread_test \
+    $(B)/service/jobs_thread_test $(B)/service/resource_map_test
 SWEEP := $(B)/tests/faults/sweep
 FUZZERS := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/*_fuzz.c))
 REPLAYS := $(patsubst %_fuzz.c,$(B)/%_replay,$(wildcard tests/fuzz/*_fuzz.c))
@@ -106,8 +107,9 @@ SCENARIOS := $(sort $(wildcard tests/*_test.sh))
 .DELETE_ON_ERROR:
 .SECONDARY:
 MINUTES ?= 30
-.PHONY: all binary help test check soak corpus faults tsan fuzz fuzz-run lint tidy format install fixtures bench clean FORCE \
-    build-races chaos crash run-crash run-tests run-check check-servers run-check-servers run-faults run-tsan build-fuzz conformance sim bench-engine bench-service
+.PHONY: all binary help test check soak corpus faults tsan fuzz fuzz-run lint tidy format install man fixtures bench clean FORCE \
+    build-races chaos crash run-crash run-tests run-check check-servers run-check-servers run-faults run-tsan build-fuzz conformance sim bench-engine bench-service \
+    hostile mutants run-mutants
 
 all: $(ARCHIVES) $(BINARY) compile_commands.json
 
@@ -131,7 +133,10 @@ help:
 	@echo 'make chaos      SEED= MINUTES=30: jobs whose workers, service and store are killed every second or two'
 	@echo 'make soak       SEED= MINUTES=30: random jobs, killed at random moments, compared'
 	@echo 'make corpus     MEDIA=DIR: the files of a folder as its expected.tsv says'
+	@echo 'make hostile    HOSTILE=DIR: the files of a folder as jobs of a service, each failing alone'
+	@echo 'make mutants    SEED= MINUTES=30: films with broken heads, in a worker'"'"'s process'
 	@echo 'make bench      the benchmarks'
+	@echo 'make man        the man pages, into build/man'
 	@echo 'make install    DESTDIR= PREFIX=$(PREFIX)'
 
 # A file whose content is $(2), touched only when that changes: what depends on it is then rebuilt.
@@ -317,13 +322,24 @@ compile_commands.json: Makefile build/flags $(foreach f,$(UNITS),build/$(f)/obje
 	@:
 
 # The rest -------------------------------------------------------------------------------------
-install: all
-	install -d $(DESTDIR)$(PREFIX)/bin
-	install -m 755 build/splitreel $(DESTDIR)$(PREFIX)/bin/splitreel
-	@for page in $(wildcard docs/man/*.1 docs/*.1); do \
-	    install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man1/$$(basename $$page); done
-	@for doc in LICENSE $(wildcard README.md docs/*.md); do \
-	    install -D -m 644 $$doc $(DESTDIR)$(PREFIX)/share/doc/splitreel/$$(basename $$doc); done
+# Pages and completion are made from the help texts of the program itself.
+$(B)/man/splitreel.1: $(B)/splitreel tools/make-man.sh docs/manifest.md docs/cli.md cli/completion/offer.awk
+	@$(SAY) MAN $(@D)
+	$(Q)tools/make-man.sh $< $(@D)
+
+man: $(B)/man/splitreel.1
+
+SHARE = $(DESTDIR)$(PREFIX)/share
+install: all man
+	install -D -m 755 build/splitreel $(DESTDIR)$(PREFIX)/bin/splitreel
+	@for page in $(B)/man/*.[15]; do \
+	    install -D -m 644 $$page $(SHARE)/man/man$${page##*.}/$$(basename $$page) || exit; done
+	@for doc in LICENSE $(wildcard README.md docs/*.md etc/*.json); do \
+	    install -D -m 644 $$doc $(SHARE)/doc/splitreel/$$(basename $$doc) || exit; done
+	@install -d $(SHARE)/bash-completion/completions $(SHARE)/zsh/site-functions $(SHARE)/fish/vendor_completions.d
+	@build/splitreel completion bash > $(SHARE)/bash-completion/completions/splitreel
+	@build/splitreel completion zsh > $(SHARE)/zsh/site-functions/_splitreel
+	@build/splitreel completion fish > $(SHARE)/fish/vendor_completions.d/splitreel.fish
 
 # Makes what is missing or has a new recipe.
 fixtures:
@@ -348,6 +364,17 @@ chaos: $(B)/tests/chaos_test $(BINARY) fixtures
 
 corpus: binary
 	@SPLITREEL=$(abspath $(BINARY)) tests/corpus.sh '$(MEDIA)'
+
+# make check sends those that tests/hostile-files.sh makes.
+hostile: binary
+	@if [ -n '$(HOSTILE)' ]; then SPLITREEL=$(abspath $(BINARY)) HOSTILE='$(HOSTILE)' tests/hostile_test.sh; \
+	else echo 'skipped: name a folder: make hostile HOSTILE=DIR'; fi
+
+mutants: fixtures
+	@$(MAKE) --no-print-directory VARIANT=asan run-mutants
+
+run-mutants: $(B)/tests/mutants_test
+	@mkdir -p $(B)/mutants; MUTANTS_SEED=$(SEED) MUTANTS_MINUTES=$(MINUTES) MUTANTS_KEEP=$(B)/mutants $<
 
 bench: all $(B)/bench/engine $(B)/bench/service_load
 	@if [ -x bench/run.sh ]; then bench/run.sh; else echo 'bench/run.sh is not there'; fi

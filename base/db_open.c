@@ -126,8 +126,9 @@ static bool migrate(struct sr_db *db, const struct sr_db_params *params, struct 
     const int64_t newest = (int64_t)params->migration_count;
     if (db->version < 0 || db->version > newest)
         return sr_fail(err, SR_ERR_UNSUPPORTED,
-                       "is of version %" PRId64 ", this program knows %" PRId64, db->version,
-                       newest);
+                       "is of version %" PRId64
+                       ", a newer program made it: this one knows %" PRId64,
+                       db->version, newest);
     for (; db->version < newest; db->version++) {
         const struct sr_db_migration *const next = &params->migrations[db->version];
         if (!migrate_one(db, next, db->version + 1, err))

@@ -30,6 +30,11 @@ enum { JX_DEPTH_MAX = 128, JX_BYTES_MAX = 64 << 20 };
 // (// and /* */ outside strings). Errors: INVALID with line and column; TOO_LARGE.
 SR_MUST_USE bool jx_parse(const char *text, size_t bytes, bool comments, json_t **ret_value,
                           struct sr_err *err);
+// The line, from 1, on which the member `keys[0]` of the root stands, or `keys[1]` of that, and so
+// on
+// (`keys` ends with NULL); 0: there is none. Of text that jx_parse() takes with comments.
+SR_MUST_USE bool jx_line(const char *text, size_t bytes, const char *const *keys, size_t *ret_line,
+                         struct sr_err *err);
 // Compact or indented text, keys in insertion order; the caller frees it. Reals with 17 digits at
 // most.
 SR_MUST_USE bool jx_dump(const json_t *value, bool indent, char **ret_text, struct sr_err *err);

@@ -252,6 +252,37 @@ static void building_fails_as_an_error(void **state)
     assert_string_equal(json_string_value(empty), "");
 }
 
+static void members_have_lines(void **state)
+{
+    (void)state;
+    static const char text[] = "{ // \"b\": 1\n"
+                               "  \"a\": [ { \"b\": 1 }, \"b\" ], /* \n */\n"
+                               "  \"c\": \"b\", \"d\": { \"e\": { \"b\": 2 },\n"
+                               "    \"b\" // here\n"
+                               "    : 3 },\n"
+                               "  \"b\": 4, \"f\": { \"\\\"g\": 1 }, \"b\\\"\": 5,\n"
+                               "  \"h\": {}, \"i\": 1 }";
+    static const struct {
+        const char *keys[4];
+        size_t line;
+    } tries[] = {
+        { { "a" }, 2 },           { { "c" }, 4 },           { { "d", "b" }, 5 },
+        { { "d", "e", "b" }, 4 }, { { "b" }, 7 },           { { "i" }, 8 },
+        { { "e" }, 0 },           { { "a", "b" }, 0 },      { { "h", "i" }, 0 },
+        { { "c", "b" }, 0 },      { { "g" }, 0 },           { { "f", "\\\"g" }, 7 },
+        { { "d", "i" }, 0 },      { { "d", "b", "b" }, 0 },
+    };
+    struct sr_err err = { 0 };
+    sr_auto(json) json_t *value = NULL;
+    sr_assert_ok(jx_parse(text, strlen(text), true, &value, &err), err);
+    for (size_t i = 0; i < SR_TEST_COUNT(tries); i++) {
+        size_t line = 99;
+        sr_assert_ok(jx_line(text, strlen(text), tries[i].keys, &line, &err), err);
+        if (line != tries[i].line)
+            fail_msg("try %zu: line %zu, want %zu", i, line, tries[i].line);
+    }
+}
+
 int main(void)
 {
     static struct CMUnitTest tests[SR_TEST_COUNT(rows) + 9];
@@ -264,5 +295,6 @@ int main(void)
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(unknown_keys_name_the_nearest);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(long_paths_are_cut_from_the_left);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(building_fails_as_an_error);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(members_have_lines);
     return sr_test_run(__FILE__, tests, count);
 }

@@ -70,6 +70,57 @@ static bool blank_comments(char *text, size_t bytes, struct sr_err *err)
     return true;
 }
 
+// Whether the string at `at`, which ends before `end`, is the member's name.
+static bool is_member(const char *text, size_t bytes, size_t at, size_t end, const char *name)
+{
+    const size_t length = strlen(name);
+    if (end - at != length + 2 || memcmp(text + at + 1, name, length) != 0)
+        return false;
+    while (end < bytes && strchr(" \t\r\n", text[end]))
+        end++;
+    return end < bytes && text[end] == ':';
+}
+
+// In text without comments. `found`: how many of the keys have been met, which is also the depth of
+// the last one's object.
+static size_t find_line(const char *text, size_t bytes, const char *const *keys)
+{
+    size_t line = 1, depth = 0, found = 0;
+    for (size_t at = 0; at < bytes; at++) {
+        const char c = text[at];
+        if (c == '\n') {
+            line++;
+        } else if (c == '{' || c == '[') {
+            depth++;
+        } else if (c == '}' || c == ']' || c == ',') {
+            depth -= c != ',' && depth > 0;
+            if (found > 0 && depth == found)
+                return 0;  // that member has ended
+        } else if (c == '"') {
+            const size_t end = string_end(text, bytes, at);
+            if (depth == found + 1 && is_member(text, bytes, at, end, keys[found]) &&
+                !keys[++found])
+                return line;
+            at = end - 1;
+        }
+    }
+    return 0;
+}
+
+bool jx_line(const char *text, size_t bytes, const char *const *keys, size_t *ret_line,
+             struct sr_err *err)
+{
+    sr_auto(char) char *copy = malloc(bytes + 1);
+    if (!copy)
+        return sr_fail(err, SR_ERR_NO_MEMORY, "JSON text of %zu bytes", bytes);
+    memcpy(copy, text, bytes);
+    const bool done = blank_comments(copy, bytes, err);
+    if (done)
+        *ret_line = find_line(copy, bytes, keys);
+    explicit_bzero(copy, bytes);  // might hold secrets
+    return done;
+}
+
 static bool check_depth(const char *text, size_t bytes, struct sr_err *err)
 {
     size_t depth = 0;

@@ -16,6 +16,24 @@ struct sr_log_sink {
     struct sr_mutex lock;  // lines are written under it
 };
 
+static const char *const level_names[] = { "debug", "info", "warn", "error", "off" };
+
+bool sr_log_level_named(const char *name, enum sr_log_level *ret)
+{
+    for (size_t i = 0; i < sizeof(level_names) / sizeof(level_names[0]); i++) {
+        if (strcmp(name, level_names[i]) == 0) {
+            *ret = (enum sr_log_level)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *sr_log_level_name(enum sr_log_level level)
+{
+    return level_names[level];
+}
+
 bool sr_log_open(FILE *file, enum sr_log_level level, const struct sr_clock *clock,
                  struct sr_log *ret_log, struct sr_err *err)
 {
@@ -110,11 +128,10 @@ static bool add_inherited(struct sr_str *line, const struct sr_log *log,
 static bool make_line(struct sr_str *line, const struct sr_log *log, enum sr_log_level level,
                       const char *text, const struct sr_field *fields, struct sr_err *err)
 {
-    static const char *const names[] = { "debug", "info", "warn", "error" };
     char time[25];
     sr_clock_format(sr_clock_wall_us(log->sink->clock), time);
     if (!sr_str_addf(line, err, "{\"time\":\"%s\",\"level\":\"%s\",\"message\":", time,
-                     names[level]) ||
+                     sr_log_level_name(level)) ||
         !add_text(line, text, err) || !add_inherited(line, log, fields, err))
         return false;
     for (; fields->key; fields++) {

@@ -10,6 +10,10 @@
 
 enum sr_log_level { SR_LOG_DEBUG, SR_LOG_INFO, SR_LOG_WARN, SR_LOG_ERROR, SR_LOG_OFF };
 
+// "debug", "info", "warn", "error", "off". False: there is no such level.
+SR_MUST_USE bool sr_log_level_named(const char *name, enum sr_log_level *ret);
+const char *sr_log_level_name(enum sr_log_level level);
+
 struct sr_field {
     const char *key;
     enum { SR_FIELD_TEXT, SR_FIELD_I64, SR_FIELD_ERR } kind;

@@ -48,6 +48,20 @@ static void one_line_with_its_fields(void **state)
     close_book(&book);
 }
 
+static void levels_have_names(void **state)
+{
+    (void)state;
+    for (int i = SR_LOG_DEBUG; i <= SR_LOG_OFF; i++) {
+        enum sr_log_level level = SR_LOG_DEBUG;
+        assert_true(sr_log_level_named(sr_log_level_name((enum sr_log_level)i), &level));
+        assert_int_equal(level, i);
+    }
+    enum sr_log_level level = SR_LOG_WARN;
+    assert_false(sr_log_level_named("loud", &level));
+    assert_false(sr_log_level_named("", &level));
+    assert_int_equal(level, SR_LOG_WARN);
+}
+
 static void levels_and_silence(void **state)
 {
     (void)state;
@@ -142,9 +156,9 @@ static void lines_never_interleave(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_line_with_its_fields), cmocka_unit_test(levels_and_silence),
-        cmocka_unit_test(children_inherit),         cmocka_unit_test(hostile_text_stays_json),
-        cmocka_unit_test(lines_never_interleave),
+        cmocka_unit_test(one_line_with_its_fields), cmocka_unit_test(levels_have_names),
+        cmocka_unit_test(levels_and_silence),       cmocka_unit_test(children_inherit),
+        cmocka_unit_test(hostile_text_stays_json),  cmocka_unit_test(lines_never_interleave),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,7 +25,16 @@ int cmd_gc(const struct cli *cli);
 int cmd_serve(const struct cli *cli);
 int cmd_rules(const struct cli *cli);
 int cmd_sm(const struct cli *cli);
+int cmd_submit(const struct cli *cli);
+int cmd_status(const struct cli *cli);
+int cmd_watch(const struct cli *cli);
+int cmd_logs(const struct cli *cli);
+int cmd_cancel(const struct cli *cli);
+int cmd_retry(const struct cli *cli);
 int cmd_worker(const struct cli *cli);
+int cmd_config(const struct cli *cli);
+int cmd_doctor(const struct cli *cli);
+int cmd_completion(const struct cli *cli);
 int cmd_child(const struct cli *cli);
 
 // Shows "splitreel: message" on stderr and gives the exit status of the error, or of the signal

@@ -99,6 +99,7 @@ static bool run(const struct cli *cli, struct job_options *options, const struct
         .manifest = manifest,
         .workspace = options->workspace,
         .stores = &stores,
+        .correlation = options->correlation,
         .keep = options->keep,
         .overwrite = options->overwrite,
         .strict = options->strict,

@@ -1,40 +1,23 @@
 // `splitreel serve`: the workflow service, until it is told to stop.
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 
-#include "base/str.h"
 #include "cli/cli.h"
-#include "cli/options.h"
-#include "pipeline/quantity.h"
+#include "cli/config_options.h"
 #include "service/config_resources.h"
 #include "service/local_workers.h"
 #include "service/service.h"
 
+enum { SERVE_OTHER_FILES = 256 };  // beside connections: stores, databases, workers, logs
+
 enum {
-    ID_LISTEN,
-    ID_STATE,
-    ID_CONFIG,
-    ID_RULES,
-    ID_WATCH,
-    ID_ROOT,
-    ID_WORKERS,
-    ID_LOG_LEVEL,
     ID_JSON,
     ID_HELP,
 };
 
 static const struct option_row rows[] = {
-    { "listen", "ADDR", ID_LISTEN, "HOST:PORT; port 0: any free one (127.0.0.1:8083)" },
-    { "state", "DIR", ID_STATE, "where everything is kept (.splitreel-state)" },
-    { "config", "FILE", ID_CONFIG, "JSON with comments: keys, limits, workers, audit log" },
-    { "rules", "DIR", ID_RULES,
-      "what events and times start: a file each; SIGHUP reads them anew" },
-    { "watch", "DIR", ID_WATCH, "files that land there are events; may be given several times" },
-    { "root", "DIR", ID_ROOT, "jobs may read and write below it; may be given several times" },
-    { "workers", "N", ID_WORKERS, "worker processes on this machine (0)" },
-    { "log-level", "LEVEL", ID_LOG_LEVEL, "debug, info, warn or error (info)" },
+    CONFIG_OPTION_SERVE_ROWS,
+    CONFIG_OPTION_ROWS,
     { "json", NULL, ID_JSON, "say where it listens as JSON" },
     { "help", NULL, ID_HELP, "this text" },
     { "h", NULL, ID_HELP, NULL },
@@ -42,28 +25,9 @@ static const struct option_row rows[] = {
 };
 
 struct request {
-    const char *listen, *folder, *config, *rules;
-    const char *watched[SERVICE_WATCHED_MAX];
-    size_t watched_count;
-    const char *roots[SERVICE_ROOTS_MAX + 1];  // ends with NULL
-    size_t root_count;
-    int64_t workers;  // -1: not said
-    enum sr_log_level level;
+    struct config_options options;
     bool json, help;
 };
-
-static bool set_level(const char *word, struct request *request, struct sr_err *err)
-{
-    static const char *const words[] = { "debug", "info", "warn", "error" };
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        if (strcmp(word, words[i]) == 0) {
-            request->level = (enum sr_log_level)i;
-            return true;
-        }
-    }
-    return sr_fail(err, SR_ERR_INVALID, "-log-level \"%.40s\": want debug, info, warn or error",
-                   word);
-}
 
 static bool parse(const struct cli *cli, struct request *ret, struct sr_err *err)
 {
@@ -78,33 +42,11 @@ static bool parse(const struct cli *cli, struct request *ret, struct sr_err *err
             return sr_fail(err, SR_ERR_INVALID, "serve takes no file: \"%.80s\"", value);
         case OPTIONS_OPTION: break;
         }
-        switch (row->id) {
-        case ID_LISTEN: ret->listen = value; break;
-        case ID_STATE: ret->folder = value; break;
-        case ID_CONFIG: ret->config = value; break;
-        case ID_RULES: ret->rules = value; break;
-        case ID_WATCH:
-            if (ret->watched_count == SERVICE_WATCHED_MAX)
-                return sr_fail(err, SR_ERR_INVALID, "more than %d folders to watch",
-                               SERVICE_WATCHED_MAX);
-            ret->watched[ret->watched_count++] = value;
-            break;
-        case ID_ROOT:
-            if (ret->root_count == SERVICE_ROOTS_MAX)
-                return sr_fail(err, SR_ERR_INVALID, "more than %d roots", SERVICE_ROOTS_MAX);
-            ret->roots[ret->root_count++] = value;
-            break;
-        case ID_WORKERS:
-            if (!quantity_count(value, LOCAL_WORKERS_MAX, &ret->workers))
-                return sr_fail(err, SR_ERR_INVALID, "--workers %.40s: want a number up to %d",
-                               value, LOCAL_WORKERS_MAX);
-            break;
-        case ID_LOG_LEVEL:
-            if (!set_level(value, ret, err))
+        if (config_options_has(row->id)) {
+            if (!config_options_set(&ret->options, row->id, value, err))
                 return false;
-            break;
-        case ID_JSON: ret->json = true; break;
-        default: ret->help = true; break;
+        } else {
+            *(row->id == ID_JSON ? &ret->json : &ret->help) = true;
         }
     }
 }
@@ -113,9 +55,7 @@ static bool parse(const struct cli *cli, struct request *ret, struct sr_err *err
 static void allow_files(const struct config *config)
 {
     struct rlimit files;
-    const unsigned connections =
-        config->limits.connection_max ? config->limits.connection_max : 4096;
-    const rlim_t want = connections + 256;
+    const rlim_t want = config->limits.connection_max + SERVE_OTHER_FILES;
     if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= want)
         return;
     files.rlim_cur =
@@ -137,24 +77,23 @@ static bool run_with_workers(const struct cli *cli, const struct request *reques
                              const struct config *config, struct service *service,
                              const struct sr_log *log, struct sr_err *err)
 {
-    static const char *const levels[] = { "debug", "info", "warn", "error" };
     const char *argv[16] = {
         "/proc/self/exe", "worker",
         "--server",       service_url(service),
-        "--log-level",    levels[request->level],
+        "--log-level",    config->log_level,
         "--activities",   config->worker.activities ? config->worker.activities : "all"
     };
     size_t words = 8;
-    if (request->config) {
+    if (request->options.path) {
         argv[words++] = "--config";
-        argv[words++] = request->config;
+        argv[words++] = request->options.path;
     }
     if (!service_has_keys(service))
         argv[words++] = "--unsigned";
     const struct local_workers_params params = {
         .argv = argv,
-        .count = (size_t)(request->workers >= 0 ? request->workers : config->worker.processes),
-        .grace_us = (config->worker.grace_s + 15) * INT64_C(1000000),
+        .count = (size_t)config->worker.processes,
+        .grace_us = config->worker.grace_us + 15000000,
         .clock = sr_clock_system(),
         .log = log,
     };
@@ -167,37 +106,28 @@ static bool run_with_workers(const struct cli *cli, const struct request *reques
            service_run(service, &ended, err);
 }
 
-static bool serve(const struct cli *cli, const struct request *request, struct sr_err *err)
+static bool serve(const struct cli *cli, struct request *request, struct sr_err *err)
 {
     sr_auto(config) struct config config = { 0 };
-    if (!config_init(&config, err) ||
-        (request->config && !config_read(&config, request->config, err)))
-        return false;
-    if (request->listen) {
-        free(config.listen);
-        config.listen = sr_str_dup(request->listen, err);
-        if (!config.listen)
-            return false;
-    }
-    allow_files(&config);
     struct sr_log log;
-    if (!sr_log_open(stderr, request->level, sr_clock_system(), &log, err))
+    if (!config_init(&config, err) || !config_options_load(&request->options, &config, err) ||
+        !sr_log_open(stderr, config_options_log_level(&config), sr_clock_system(), &log, err))
         return false;
+    allow_files(&config);
     struct config_resources *resources = NULL;
     struct service *service = NULL;
     bool done =
-        config_resources_new(&config, request->folder, sr_clock_system(), &log, &resources, err);
+        config_resources_new(&config, config.state, sr_clock_system(), &log, &resources, err);
     if (done) {
         const struct service_params params = {
             .config = &config,
-            .folder = request->folder,
+            .folder = config.state,
             .clock = sr_clock_system(),
             .log = &log,
             .resources = config_resources_table(resources),
-            .rules = request->rules,
-            .watched = request->watched,
-            .watched_count = request->watched_count,
-            .roots = request->roots,
+            .rules = config.rules,
+            .watched = (const char *const *)config.watch.list,
+            .watched_count = config.watch.count,
             .reload_asked = cli->hung_up,
         };
         done = service_open(&params, &service, err) && say_address(service, request->json, err) &&
@@ -212,7 +142,7 @@ static bool serve(const struct cli *cli, const struct request *request, struct s
 int cmd_serve(const struct cli *cli)
 {
     struct sr_err err = { 0 };
-    struct request request = { .folder = ".splitreel-state", .workers = -1, .level = SR_LOG_INFO };
+    struct request request = { 0 };
     if (!parse(cli, &request, &err))
         return cli_fail(cli, &err);
     if (request.help) {

@@ -8,13 +8,13 @@
 
 #include "base/str.h"
 #include "cli/cli.h"
-#include "cli/options.h"
+#include "cli/config_options.h"
 #include "cli/store_options.h"
+#include "cli/worker_metrics.h"
 #include "net/sfn_client.h"
 #include "pipeline/activity.h"
 #include "pipeline/quantity.h"
 #include "pipeline/worker.h"
-#include "service/config.h"
 
 // Of a request to a store: it costs less to wait some seconds for one that is started again than to
 // do the task again.
@@ -22,15 +22,9 @@ enum { STORE_ATTEMPTS_MAX = 8 };
 
 enum {
     ID_SERVER,
-    ID_SLOTS,
-    ID_LIGHT,
-    ID_ACTIVITIES,
-    ID_CONFIG,
-    ID_MEMORY,
-    ID_GRACE,
     ID_UNSIGNED,
     ID_PARENT,
-    ID_LOG_LEVEL,
+    ID_METRICS,
     ID_JSON,
     ID_HELP,
 };
@@ -38,16 +32,12 @@ enum {
 static const struct option_row rows[] = {
     { "server", "URL", ID_SERVER,
       "of the service; AWS_ENDPOINT_URL_SFN, AWS_ENDPOINT_URL or the profile's unless said" },
-    { "slots", "N", ID_SLOTS, "tasks at once that encode (one for each processor)" },
-    { "light-slots", "N", ID_LIGHT, "all other tasks at once (1)" },
-    { "activities", "LIST", ID_ACTIVITIES,
-      "names or ARNs with commas; \"all\", or \"fleet\": all but those of quick work (fleet)" },
-    { "config", "FILE", ID_CONFIG, "the service's file: its \"worker\" section, address and keys" },
-    { "memory", "BYTES", ID_MEMORY, "of one task: 2G; an even share of the machine's unless said" },
-    { "grace", "TIME", ID_GRACE, "for what runs when it is told to stop (30s)" },
+    CONFIG_OPTION_WORKER_ROWS,
+    CONFIG_OPTION_ROWS,
     { "unsigned", NULL, ID_UNSIGNED, "call the server without keys" },
+    { "metrics", "ADDR", ID_METRICS,
+      "GET /metrics of this worker is answered there; nowhere unless said" },
     { "parent", "PID", ID_PARENT, NULL },
-    { "log-level", "LEVEL", ID_LOG_LEVEL, "debug, info, warn or error (info)" },
     { "json", NULL, ID_JSON, "a JSON line on stdout for each task that begins or ends" },
     STORE_OPTION_ROWS,
     { "help", NULL, ID_HELP, "this text" },
@@ -56,10 +46,10 @@ static const struct option_row rows[] = {
 };
 
 struct request {
-    const char *server, *config, *activities;
-    int64_t slots, light, memory_bytes, grace_us, parent;  // -1: not said
-    enum sr_log_level level;
+    const char *server, *metrics;
+    int64_t parent;  // -1: not said
     bool unsigned_calls, json, help;
+    struct config_options options;
     struct store_options stores;
 };
 
@@ -76,46 +66,19 @@ static void arns_done(struct arns *arns)
 SR_DEFINE_AUTO_VALUE(arns, struct arns, arns_done);
 
 // Words ------------------------------------------------------------------------------------------
-static bool set_level(const char *word, struct request *request, struct sr_err *err)
-{
-    static const char *const words[] = { "debug", "info", "warn", "error" };
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        if (strcmp(word, words[i]) == 0) {
-            request->level = (enum sr_log_level)i;
-            return true;
-        }
-    }
-    return sr_fail(err, SR_ERR_INVALID, "-log-level \"%.40s\": want debug, info, warn or error",
-                   word);
-}
-
-static bool set_count(const char *name, const char *value, int64_t max, int64_t *ret,
-                      struct sr_err *err)
-{
-    return quantity_count(value, max, ret) ||
-           sr_fail(err, SR_ERR_INVALID, "--%s %.40s: want a number up to %lld", name, value,
-                   (long long)max);
-}
-
 static bool set(struct request *ret, int id, const char *value, struct sr_err *err)
 {
     if (store_options_has(id))
         return store_options_set(&ret->stores, id, value, err);
+    if (config_options_has(id))
+        return config_options_set(&ret->options, id, value, err);
     switch (id) {
     case ID_SERVER: ret->server = value; return true;
-    case ID_SLOTS: return set_count("slots", value, WORKER_SLOTS_MAX, &ret->slots, err);
-    case ID_LIGHT: return set_count("light-slots", value, WORKER_SLOTS_MAX, &ret->light, err);
-    case ID_ACTIVITIES: ret->activities = value; return true;
-    case ID_CONFIG: ret->config = value; return true;
-    case ID_MEMORY:
-        return quantity_bits(value, &ret->memory_bytes) ||
-               sr_fail(err, SR_ERR_INVALID, "--memory %.40s: want bytes as 800M or 2G", value);
-    case ID_GRACE:
-        return quantity_us(value, &ret->grace_us) ||
-               sr_fail(err, SR_ERR_INVALID, "--grace %.40s: want a time as 30s", value);
+    case ID_METRICS: ret->metrics = value; return true;
     case ID_UNSIGNED: ret->unsigned_calls = true; return true;
-    case ID_PARENT: return set_count("parent", value, INT32_MAX, &ret->parent, err);
-    case ID_LOG_LEVEL: return set_level(value, ret, err);
+    case ID_PARENT:
+        return quantity_count(value, INT32_MAX, &ret->parent) ||
+               sr_fail(err, SR_ERR_INVALID, "--parent %.40s: want a process's number", value);
     case ID_JSON: ret->json = true; return true;
     default: ret->help = true; return true;
     }
@@ -155,7 +118,7 @@ static char *find_url(const struct request *request, const struct config *config
                       struct credentials *credentials, struct sr_err *err)
 {
     const char *url = request->server;
-    if (!url && request->config)
+    if (!url && request->options.path)
         return sr_strf(err, "http://%s%s", config->listen[0] == ':' ? "127.0.0.1" : "",
                        config->listen);
     if (!url)
@@ -187,7 +150,7 @@ static bool open_server(const struct request *request, const struct config *conf
         .url = url,
         .credentials = request->unsigned_calls ? NULL : far->credentials,
         .region = request->stores.given.region ? request->stores.given.region
-                  : request->config            ? config->region
+                  : request->options.path      ? config->region
                                                : NULL,
     };
     return url && sfn_client_new(&params, &far->client, err);
@@ -211,6 +174,7 @@ static bool add_activity(struct arns *arns, const char *name, const char *arn, s
         .timeout_us = found->timeout_s * INT64_C(1000000),
         .beat_us = found->heartbeat_s * INT64_C(1000000) / 4,
         .is_heavy = found->is_heavy,
+        .is_inside = found->is_inside,
     };
     return true;
 }
@@ -275,19 +239,53 @@ static uint64_t share_of_memory(size_t slot_count)
     return share > least ? share : least;
 }
 
-static size_t pick(int64_t said, int64_t configured, size_t otherwise)
-{
-    return said >= 0 ? (size_t)said : configured > 0 ? (size_t)configured : otherwise;
-}
+// Who hears of tasks that begin and end.
+struct listener {
+    struct worker_metrics *metrics;
+    bool prints;
+};
 
-static void print_event(void *self, const json_t *event)
+static void hear(void *self, const json_t *event)
 {
+    const struct listener *const listener = self;
     struct sr_err err = { 0 };
     sr_auto(char) char *text = NULL;
-    (void)self;
+    worker_metrics_event(listener->metrics, event);
+    if (!listener->prints)
+        return;
     if (jx_dump(event, false, &text, &err))
         (void)printf("%s\n", text);
     (void)fflush(stdout);  // who reads it may be gone; the work goes on
+}
+
+// With everything that the command line and the configuration say in `params`.
+static bool work_counted(const struct cli *cli, const struct request *request,
+                         const struct config *config, struct worker_params *params,
+                         struct blob_stores_params *stores, struct sr_err *err)
+{
+    sr_auto(worker_metrics) struct worker_metrics *metrics = NULL;
+    const struct worker_metrics_params numbers = { .address = request->metrics,
+                                                   .token = config->metrics_token,
+                                                   .slots = params->slot_count,
+                                                   .light_slots = params->light_count,
+                                                   .log = params->log };
+    if (!worker_metrics_new(&numbers, &metrics, err))
+        return false;
+    struct listener listener = { .metrics = metrics, .prints = request->json };
+    struct http_params http = http_params_default();
+    http.totals = worker_metrics_stores(metrics);
+    stores->http = &http;
+    params->stores = stores;
+    params->event = hear;
+    params->event_self = &listener;
+    const char *const address = worker_metrics_address(metrics);
+    sr_info(params->log, "a worker begins", SR_TEXT("worker", params->name),
+            SR_I64("slots", params->slot_count), SR_I64("light_slots", params->light_count),
+            SR_I64("memory_bytes", params->memory_bytes),
+            SR_TEXT("metrics", address ? address : "nowhere"));
+    const bool done = worker_run(params, cli->stop, err);
+    sr_info(params->log, "a worker ends", SR_TEXT("worker", params->name));
+    return done;
 }
 
 static bool work(const struct cli *cli, struct request *request, const struct config *config,
@@ -298,9 +296,7 @@ static bool work(const struct cli *cli, struct request *request, const struct co
     sr_auto(arns) struct arns arns = { 0 };
     struct http_params http = http_params_default();
     struct blob_stores_params stores = { .http = &http, .clock = sr_clock_system(), .log = log };
-    const char *const words = request->activities         ? request->activities
-                              : config->worker.activities ? config->worker.activities
-                                                          : "fleet";
+    const char *const words = config->worker.activities ? config->worker.activities : "fleet";
     http.attempts_max = STORE_ATTEMPTS_MAX;
     if (!request->stores.path)
         request->stores.path = config->worker.stores;
@@ -309,13 +305,14 @@ static bool work(const struct cli *cli, struct request *request, const struct co
         !add_words(&arns, far.client, words, cli->stop, err))
         return false;
     const long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    const size_t slots =
-        pick(request->slots, config->worker.slots, processors > 0 ? (size_t)processors : 1);
-    const size_t light = pick(request->light, config->worker.light_slots, 1);
+    const size_t slots = config->worker.slots > 0 ? (size_t)config->worker.slots
+                         : processors > 0         ? (size_t)processors
+                                                  : 1;
+    const size_t light = (size_t)config->worker.light_slots;
     char host[128] = "", name[160];
     (void)gethostname(host, sizeof host - 1);
     (void)snprintf(name, sizeof name, "%.64s-%ld", *host ? host : "worker", (long)getpid());
-    const struct worker_params params = {
+    struct worker_params params = {
         .client = far.client,
         .name = name,
         .activities = arns.list,
@@ -323,22 +320,14 @@ static bool work(const struct cli *cli, struct request *request, const struct co
         .slot_count = slots,
         .light_count = light,
         .child_argv = child_argv,
-        .stores = &stores,
-        .memory_bytes = request->memory_bytes > 0         ? (uint64_t)request->memory_bytes
-                        : config->worker.memory_bytes > 0 ? (uint64_t)config->worker.memory_bytes
-                                                          : share_of_memory(slots + light),
+        .memory_bytes = config->worker.memory_bytes > 0 ? (uint64_t)config->worker.memory_bytes
+                                                        : share_of_memory(slots + light),
         .cpu_s = config->worker.task_cpu_s,
-        .grace_us =
-            request->grace_us >= 0 ? request->grace_us : config->worker.grace_s * INT64_C(1000000),
+        .grace_us = config->worker.grace_us,
         .log = log,
-        .log_level = request->level,
-        .event = request->json ? print_event : NULL,
+        .log_level = config_options_log_level(config),
     };
-    sr_info(log, "a worker begins", SR_TEXT("worker", name), SR_I64("slots", slots),
-            SR_I64("light_slots", light), SR_I64("memory_bytes", params.memory_bytes));
-    const bool done = worker_run(&params, cli->stop, err);
-    sr_info(log, "a worker ends", SR_TEXT("worker", name));
-    return done;
+    return work_counted(cli, request, config, &params, &stores, err);
 }
 
 // `serve` ends its workers when it is told to; when it is killed, the kernel does.
@@ -356,8 +345,8 @@ static bool run(const struct cli *cli, struct request *request, struct sr_err *e
     sr_auto(config) struct config config = { 0 };
     struct sr_log log;
     if (!follow_parent(request->parent, err) || !config_init(&config, err) ||
-        (request->config && !config_read(&config, request->config, err)) ||
-        !sr_log_open(stderr, request->level, sr_clock_system(), &log, err))
+        !config_options_load(&request->options, &config, err) ||
+        !sr_log_open(stderr, config_options_log_level(&config), sr_clock_system(), &log, err))
         return false;
     const bool done = work(cli, request, &config, &log, err);
     sr_log_close(&log);
@@ -367,12 +356,7 @@ static bool run(const struct cli *cli, struct request *request, struct sr_err *e
 int cmd_worker(const struct cli *cli)
 {
     struct sr_err err = { 0 };
-    struct request request = { .slots = -1,
-                               .light = -1,
-                               .memory_bytes = -1,
-                               .grace_us = -1,
-                               .parent = -1,
-                               .level = SR_LOG_INFO };
+    struct request request = { .parent = -1 };
     bool done = parse(cli, &request, &err);
     if (done && request.help) {
         (void)printf("splitreel worker [--server URL] [options] - does the tasks of jobs, for our "

@@ -18,6 +18,7 @@ enum {
     ID_MANIFEST,
     ID_WORKERS,
     ID_WORKSPACE,
+    ID_CORRELATION,
     ID_KEEP,
     ID_YES,
     ID_NO,
@@ -96,6 +97,8 @@ static const struct option_row rows[] = {
     { "w", "N", ID_WORKERS, NULL },
     { "workspace", "DIR", ID_WORKSPACE,
       "where encoded segments wait; .splitreel beside the output unless said, for s3:// in the user's cache" },
+    { "correlation", "ID", ID_CORRELATION,
+      "what this job is known by elsewhere: in the log, the report, objects and notifications" },
     { "keep", NULL, ID_KEEP, "keep the workspace after success" },
     { "y", NULL, ID_YES, "overwrite what is there" },
     { "n", NULL, ID_NO, "never overwrite (so it is without -y)" },
@@ -252,14 +255,8 @@ static bool set_progress(struct job_options *options, const char *value, struct 
 
 static bool set_log_level(struct job_options *options, const char *value, struct sr_err *err)
 {
-    static const char *const names[] = { "debug", "info", "warn", "error", "off" };
-    for (int i = 0; i < 5; i++) {
-        if (strcmp(value, names[i]) == 0) {
-            options->log_level = (enum sr_log_level)i;
-            return true;
-        }
-    }
-    return sr_fail(err, SR_ERR_INVALID, "--log-level %.40s: want debug, info, warn, error or off",
+    return sr_log_level_named(value, &options->log_level) ||
+           sr_fail(err, SR_ERR_INVALID, "--log-level %.40s: want debug, info, warn, error or off",
                    value);
 }
 
@@ -306,6 +303,7 @@ static bool take_option(struct job_options *options, int id, const char *value, 
         options->is_set = true;
         return set_operand(&options->template_name, "template", value, err);
     case ID_MANIFEST: return set_operand(&options->manifest_path, "manifest", value, err);
+    case ID_CORRELATION: return set_operand(&options->correlation, "correlation", value, err);
     case ID_WORKSPACE: return set_operand(&options->workspace, "workspace", value, err);
     case ID_WORKERS: return set_workers(options, value, err);
     case ID_SHUFFLE: return set_shuffle(options, value, err);

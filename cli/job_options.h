@@ -13,7 +13,7 @@ enum progress_kind { PROGRESS_AUTO, PROGRESS_BAR, PROGRESS_PLAIN, PROGRESS_JSON,
 
 struct job_options {
     const char *input, *output;  // NULL: not given
-    const char *manifest_path, *template_name, *workspace, *layout;
+    const char *manifest_path, *template_name, *workspace, *layout, *correlation;
     bool help, json, keep, overwrite, never, strict, no_extensions;
     bool is_set;  // something was said that a manifest file says itself
     size_t workers;

@@ -38,9 +38,18 @@ static const struct verb {
     { "cat", cmd_cat, "write an object's bytes to standard output", true },
     { "gc", cmd_gc, "abort uploads that crashes left open", true },
     { "serve", cmd_serve, "the workflow service: the AWS Step Functions API", false },
+    { "submit", cmd_submit, "hand jobs to a service", true },
+    { "status", cmd_status, "a service's jobs, or one of them", true },
+    { "watch", cmd_watch, "follow a job to its end", true },
+    { "logs", cmd_logs, "what happened to a job, over all attempts and workers", true },
+    { "cancel", cmd_cancel, "end a job", true },
+    { "retry", cmd_retry, "another attempt of a job: only what is missing is made", true },
     { "rules", cmd_rules, "rules: check them, try them with an event", true },
     { "worker", cmd_worker, "do the tasks of jobs, for a service here or elsewhere", false },
     { "sm", cmd_sm, "state machines: validate, run, replay, and talk to a server", true },
+    { "config", cmd_config, "show and check the configuration of serve and worker", true },
+    { "doctor", cmd_doctor, "what is wrong with this machine, and what helps", true },
+    { "completion", cmd_completion, "a script that completes words, for bash, zsh and fish", true },
     { "child", cmd_child, NULL, false },
 };
 enum { VERB_COUNT = sizeof(verbs) / sizeof(verbs[0]) };
@@ -108,20 +117,22 @@ static bool begin_media(struct sr_err *err)
     return true;
 }
 
+static bool is_word(const char *word, const char *name)
+{
+    return strcmp(word, name) == 0 ||
+           (strncmp(word, "--", 2) == 0 && strcmp(word + 2, name) == 0) ||
+           (word[0] == '-' && strcmp(word + 1, name) == 0);
+}
+
 static int run_verb(const struct verb *verb, const struct cli *cli)
 {
     struct sr_err err = { 0 };
-    if (!verb->without_media && !begin_media(&err))
+    // An operand may be called "help".
+    const bool is_question = cli->argc == 1 && cli->argv[0][0] == '-' &&
+                             (is_word(cli->argv[0], "help") || is_word(cli->argv[0], "h"));
+    if (!verb->without_media && !is_question && !begin_media(&err))
         return cli_fail(cli, &err);
     return verb->run(cli);
-}
-
-int cli_fail(const struct cli *cli, const struct sr_err *err)
-{
-    const int number = cli->signal_number();
-    const bool was_stopped = number && err->code == SR_ERR_CANCELLED;
-    (void)fprintf(stderr, "splitreel: %s\n", was_stopped ? "interrupted" : err->message);
-    return was_stopped ? 128 + number : sr_err_row(err->code)->exit_status;
 }
 
 static void help(FILE *file)
@@ -130,7 +141,7 @@ static void help(FILE *file)
                         "  splitreel run film.mov -o film.mp4\n\n");
     for (size_t i = 0; i < VERB_COUNT; i++) {
         if (verbs[i].help)
-            (void)fprintf(file, "  %-10s%s\n", verbs[i].name, verbs[i].help);
+            (void)fprintf(file, "  %-12s%s\n", verbs[i].name, verbs[i].help);
     }
     (void)fprintf(file, "\n`splitreel VERB --help` explains a verb.\n");
 }
@@ -150,13 +161,6 @@ static int fail_verb(const char *word)
         "splitreel: there is no verb \"%.40s\"; the nearest is %s; `splitreel --help` lists them\n",
         word, near ? near : "run");
     return 2;
-}
-
-static bool is_word(const char *word, const char *name)
-{
-    return strcmp(word, name) == 0 ||
-           (strncmp(word, "--", 2) == 0 && strcmp(word + 2, name) == 0) ||
-           (word[0] == '-' && strcmp(word + 1, name) == 0);
 }
 
 int main(int argc, char **argv)

@@ -89,7 +89,7 @@ void options_print(const struct option_row *rows, FILE *file)
         const size_t used = strlen(left);
         (void)snprintf(left + used, sizeof(left) - used, "%s%s", row->value ? " " : "",
                        row->value ? row->value : "");
-        if (strlen(left) > HELP_COLUMN - 3)
+        if (strlen(left) > HELP_COLUMN - 4)  // two spaces at least stand between
             (void)fprintf(file, "  %s\n  %*s%s\n", left, HELP_COLUMN - 2, "", row->help);
         else
             (void)fprintf(file, "  %-*s%s\n", HELP_COLUMN - 2, left, row->help);

@@ -16,14 +16,8 @@ enum { URL_SHOWN_BYTES = 120 };
 
 static bool set_log_level(struct store_call *call, const char *value, struct sr_err *err)
 {
-    static const char *const names[] = { "debug", "info", "warn", "error", "off" };
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (strcmp(value, names[i]) == 0) {
-            call->log_level = (enum sr_log_level)i;
-            return true;
-        }
-    }
-    return sr_fail(err, SR_ERR_INVALID, "--log-level %.40s: want debug, info, warn, error or off",
+    return sr_log_level_named(value, &call->log_level) ||
+           sr_fail(err, SR_ERR_INVALID, "--log-level %.40s: want debug, info, warn, error or off",
                    value);
 }
 

@@ -50,6 +50,22 @@ uint64_t http_random(struct http *http)
     return x;
 }
 
+void http_count_locked(struct http *http, struct http_stats more)
+{
+    struct http_stats *const stats = &http->synced.stats;
+    struct http_totals *const totals = http->params.totals;
+    stats->requests += more.requests;
+    stats->retries += more.retries;
+    stats->sent_bytes += more.sent_bytes;
+    stats->received_bytes += more.received_bytes;
+    if (!totals)
+        return;
+    totals->requests += more.requests;
+    totals->retries += more.retries;
+    totals->sent_bytes += more.sent_bytes;
+    totals->received_bytes += more.received_bytes;
+}
+
 // The client's thread ----------------------------------------------------------------------------
 
 static void finish(struct http *http, struct http_attempt *attempt, CURLcode result)
@@ -65,8 +81,8 @@ static void finish(struct http *http, struct http_attempt *attempt, CURLcode res
     }
     attempt->result = result;
     sr_lock(&http->lock);
-    http->synced.stats.sent_bytes += attempt->sent;
-    http->synced.stats.received_bytes += attempt->reply.received_bytes;
+    http_count_locked(http, (struct http_stats){ .sent_bytes = attempt->sent,
+                                                 .received_bytes = attempt->reply.received_bytes });
     attempt->state = HTTP_CALL_DONE;
     sr_cond_signal(&attempt->done);  // under the lock: the waiter may free it as soon as we let go
     sr_unlock(&http->lock);
@@ -170,7 +186,7 @@ void http_perform(struct http *http, struct http_attempt *attempt)
     attempt->state = HTTP_CALL_RUNNING;
     attempt->next = http->synced.added;
     http->synced.added = attempt;
-    http->synced.stats.requests++;
+    http_count_locked(http, (struct http_stats){ .requests = 1 });
     sr_unlock(&http->lock);
     (void)curl_multi_wakeup(http->multi);  // can only fail when it is awake already
     sr_lock(&http->lock);

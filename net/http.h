@@ -21,6 +21,11 @@ struct http_policy {
     const char *const *allow;  // ends with NULL: "host", "host:port", "10.0.0.0/8"; may be NULL
 };
 
+// What clients that share it have done so far, together. Threads: any.
+struct http_totals {
+    _Atomic uint64_t requests, retries, sent_bytes, received_bytes;
+};
+
 struct http_params {
     const struct sr_clock *clock;  // NULL: the system's
     const struct sr_log *log;      // NULL: silent; never sees a query, a header or a body
@@ -36,7 +41,8 @@ struct http_params {
     const char *ca_file;        // NULL: the system's certificates
     const char *proxy_http;     // NULL: none
     const char *proxy_https;
-    const char *no_proxy;  // "host,.domain,*"
+    const char *no_proxy;        // "host,.domain,*"
+    struct http_totals *totals;  // counted into as well; NULL: nobody asks
 };
 // 5 s to connect, 30 s of stall, 5 attempts, 0.1 to 20 s of backoff, 500 tokens, 64 connections.
 struct http_params http_params_default(void);

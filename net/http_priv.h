@@ -63,7 +63,9 @@ SR_MUST_USE bool http_attempt_setup(struct http_attempt *attempt, struct sr_err 
 // After it is done: makes the reply, or the error, of curl's result.
 SR_MUST_USE bool http_attempt_result(struct http_attempt *attempt, struct sr_err *err);
 
-// http.c: runs it on the client's thread and waits.
+// http.c: adds to what the client has done, and to the totals that it shares.
+void http_count_locked(struct http *http, struct http_stats more) SR_REQUIRES(http->lock);
+// Runs it on the client's thread and waits.
 void http_perform(struct http *http, struct http_attempt *attempt);
 int64_t http_now_us(const struct http *http);
 uint64_t http_random(struct http *http);

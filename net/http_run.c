@@ -90,7 +90,7 @@ static bool take_tokens(struct http *http)
     const bool enough = http->synced.tokens >= RETRY_COST;
     if (enough) {
         http->synced.tokens -= RETRY_COST;
-        http->synced.stats.retries++;
+        http_count_locked(http, (struct http_stats){ .retries = 1 });
     }
     sr_unlock(&http->lock);
     return enough;

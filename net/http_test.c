@@ -216,7 +216,9 @@ static void methods_and_bodies(void **state)
 {
     (void)state;
     struct sr_err err = { 0 };
-    const struct http_params params = quick_params();
+    struct http_totals totals = { 0 };
+    struct http_params params = quick_params();
+    params.totals = &totals;
     struct scene scene;
     begin(&scene, &params, NONE, 0);
     sr_auto(char) char *url = url_of(&scene, "/k");
@@ -237,6 +239,10 @@ static void methods_and_bodies(void **state)
     const struct http_stats stats = http_stats(scene.http);
     assert_int_equal(stats.requests, 8);
     assert_int_equal(stats.sent_bytes, 12);
+    assert_int_equal(totals.requests, 8);
+    assert_int_equal(totals.retries, 0);
+    assert_int_equal(totals.sent_bytes, 12);
+    assert_int_equal(totals.received_bytes, stats.received_bytes);
     end(&scene);
 }
 

@@ -21,12 +21,13 @@ enum {
 
 struct jobs_client {
     struct http *http;
-    struct credentials *credentials;
+    struct credentials *credentials, *own;  // own: made when they were wanted
+    const char *profile;
     const struct sr_clock *clock;
     struct url url;
     char *bearer;  // the header's value
     char region[65];
-    bool signs;
+    bool is_unsigned, signs;
     int64_t pause_us;
 };
 
@@ -35,6 +36,7 @@ void jobs_client_free(struct jobs_client *client)
     if (!client)
         return;
     http_free(client->http);
+    credentials_free(client->own);
     url_done(&client->url);
     if (client->bearer)
         explicit_bzero(client->bearer, strlen(client->bearer));
@@ -61,6 +63,8 @@ bool jobs_client_new(const struct jobs_client_params *params, struct jobs_client
     if (!client)
         return sr_fail(err, SR_ERR_NO_MEMORY, "a client");
     client->credentials = params->credentials;
+    client->profile = params->profile;
+    client->is_unsigned = params->is_unsigned;
     client->clock = params->clock ? params->clock : sr_clock_system();
     client->pause_us = params->pause_us ? params->pause_us : PAUSE_US;
     struct http_params http = http_params_default();
@@ -119,14 +123,29 @@ static bool ask_init(struct ask *ask, struct sr_err *err)
     return true;
 }
 
+static bool find_keys(struct jobs_client *client, struct credentials_keys *ret_keys,
+                      struct sr_err *err)
+{
+    const struct credentials_params chain = { .profile = client->profile };
+    if (!client->credentials) {
+        if (!credentials_new(&chain, &client->own, err))
+            return false;
+        client->credentials = client->own;
+    }
+    return (*client->region || credentials_region(client->credentials, client->region, err)) &&
+           credentials_get(client->credentials, ret_keys, err);
+}
+
 static bool sign(const struct ask *ask, struct http_attempt *attempt, struct sr_err *err)
 {
     struct jobs_client *const client = ask->client;
     struct credentials_keys keys;
     sr_auto(sigv4_signed) struct sigv4_signed result = { 0 };
-    if ((!*client->region && !credentials_region(client->credentials, client->region, err)) ||
-        !credentials_get(client->credentials, &keys, err))
-        return false;
+    if (!find_keys(client, &keys, err)) {
+        if (err->code == SR_ERR_NOT_FOUND)
+            err->code = SR_ERR_DENIED;  // it is the server that says no
+        return sr_err_wrap(err, "the server wants a token or a signature");
+    }
     const struct sigv4_params params = {
         .key = { keys.access_key, keys.secret, *keys.token ? keys.token : NULL },
         .scope = { .region = client->region, .service = "states", .path_normal = true },
@@ -149,6 +168,9 @@ static bool add_headers(const struct ask *ask, struct http_attempt *attempt, str
 {
     const struct jobs_client *const client = ask->client;
     if (ask->call->body && !http_attempt_header(attempt, "Content-Type", "application/json", err))
+        return false;
+    if (ask->call->correlation &&
+        !http_attempt_header(attempt, "X-Correlation-Id", ask->call->correlation, err))
         return false;
     if (client->bearer)
         return http_attempt_header(attempt, "Authorization", client->bearer, err);
@@ -181,7 +203,7 @@ static bool check_answer(struct ask *ask, const struct http_response *response, 
 static bool begin_signing(struct ask *ask)
 {
     struct jobs_client *const client = ask->client;
-    if (!ask->wants_signature || client->bearer || client->signs || !client->credentials)
+    if (!ask->wants_signature || client->bearer || client->signs || client->is_unsigned)
         return false;
     client->signs = true;
     return true;

@@ -14,7 +14,9 @@ struct jobs_client;
 struct jobs_client_params {
     const char *url;                  // "http://127.0.0.1:8083", also with a path; copied
     const char *token;                // a bearer key; NULL: none; copied
-    struct credentials *credentials;  // borrowed; NULL: calls are never signed
+    bool is_unsigned;                 // calls are never signed
+    struct credentials *credentials;  // to sign with, borrowed; NULL: those of
+    const char *profile;              // the AWS profile, NULL: as AWS's tools choose; borrowed
     const char *region;               // to sign for; NULL: as credentials_region() says
     const struct sr_clock *clock;     // NULL: the system's
     uint32_t attempts_max;            // of a call; 0: the HTTP client's own
@@ -35,6 +37,7 @@ struct jobs_client_call {
     const char *method, *path;  // "/v1/jobs"; encoded, also with a query
     const char *body;           // JSON; NULL: none
     size_t body_bytes;
+    const char *correlation;  // an id of the caller's; NULL: none
 };
 // A call that fails on its way is sent again: what is posted carries a key of its own.
 // Owns:   *ret_answer is a new reference.

@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "base/test.h"
+#include "base/thread.h"
 #include "net/http_fake.h"
 #include "net/sigv4.h"
 
@@ -28,11 +29,12 @@ static const struct reply {
 
 struct server {
     struct http_fake *fake;
-    size_t calls, busy, streams;
+    struct sr_mutex lock;  // of all below: connections have threads of their own
+    size_t calls, busy, lost, streams;
     int asks_with;              // the status that asks for a signature; 0: it does not
     const char *const *events;  // of each stream in turn
     bool is_signed, is_proven;
-    char authorization[256], body[256], type[64];
+    char authorization[256], body[256], type[64], correlation[64];
 };
 
 static bool proves(const struct http_fake_request *request)
@@ -72,16 +74,20 @@ static void answer_events(struct server *server, struct http_fake_reply *reply)
     reply->cut_bytes = cut ? (size_t)(cut - text) : 0;
 }
 
-static void answer(void *self, const struct http_fake_request *request,
-                   struct http_fake_reply *reply)
+static void answer_locked(struct server *server, const struct http_fake_request *request,
+                          struct http_fake_reply *reply) SR_REQUIRES(server->lock);
+static void answer_locked(struct server *server, const struct http_fake_request *request,
+                          struct http_fake_reply *reply)
 {
-    struct server *const server = self;
     const char *const shown =
         http_header_find(request->headers, request->header_count, "Authorization");
     const char *const type =
         http_header_find(request->headers, request->header_count, "Content-Type");
     server->calls++;
     snprintf(server->authorization, sizeof server->authorization, "%s", shown ? shown : "");
+    const char *const correlation =
+        http_header_find(request->headers, request->header_count, "X-Correlation-Id");
+    snprintf(server->correlation, sizeof server->correlation, "%s", correlation ? correlation : "");
     snprintf(server->type, sizeof server->type, "%s", type ? type : "");
     snprintf(server->body, sizeof server->body, "%.*s", (int)request->body_bytes, request->body);
     server->is_signed = shown && strncmp(shown, "AWS4-HMAC-SHA256", 16) == 0;
@@ -90,6 +96,11 @@ static void answer(void *self, const struct http_fake_request *request,
         http_fake_text(
             reply, server->asks_with,
             "{\"detail\":\"who are you\",\"__type\":\"MissingAuthenticationTokenException\"}");
+        return;
+    }
+    if (server->lost) {  // it was done, and nobody hears of it
+        server->lost--;
+        reply->silent = true;
         return;
     }
     if (server->busy) {
@@ -111,6 +122,15 @@ static void answer(void *self, const struct http_fake_request *request,
     http_fake_text(reply, 404, "{\"detail\":\"nothing here\"}");
 }
 
+static void answer(void *self, const struct http_fake_request *request,
+                   struct http_fake_reply *reply)
+{
+    struct server *const server = self;
+    sr_lock(&server->lock);
+    answer_locked(server, request, reply);
+    sr_unlock(&server->lock);
+}
+
 struct world {
     struct server server;
     struct sr_clock_fake clock;
@@ -124,6 +144,7 @@ static void begin(struct world *world, const char *token, bool has_keys, const c
     char url[128];
     memset(world, 0, sizeof *world);
     sr_clock_fake_init(&world->clock, WALL_US);
+    sr_assert_ok(sr_mutex_init(&world->server.lock, &err), err);
     sr_assert_ok(http_fake_new(answer, &world->server, &world->server.fake, &err), err);
     if (has_keys)
         sr_assert_ok(credentials_new_static("AKID", "secret", NULL, &world->credentials, &err),
@@ -131,6 +152,7 @@ static void begin(struct world *world, const char *token, bool has_keys, const c
     snprintf(url, sizeof url, "%s%s", http_fake_url(world->server.fake), path);
     const struct jobs_client_params params = { .url = url,
                                                .token = token,
+                                               .is_unsigned = !has_keys,
                                                .credentials = world->credentials,
                                                .region = "eu-test-1",
                                                .attempts_max = 2,
@@ -143,14 +165,17 @@ static void end(struct world *world)
     jobs_client_free(world->client);
     credentials_free(world->credentials);
     http_fake_free(world->server.fake);
+    sr_mutex_done(&world->server.lock);
 }
 
 static bool ask(struct world *world, const char *method, const char *path, const char *body,
                 json_t **ret_answer, struct sr_err *err)
 {
-    const struct jobs_client_call call = {
-        .method = method, .path = path, .body = body, .body_bytes = body ? strlen(body) : 0
-    };
+    const struct jobs_client_call call = { .method = method,
+                                           .path = path,
+                                           .body = body,
+                                           .body_bytes = body ? strlen(body) : 0,
+                                           .correlation = body ? "film-7" : NULL };
     return jobs_client_ask(world->client, &call, NULL, ret_answer, err);
 }
 
@@ -174,6 +199,12 @@ static void answers(void **state)
     assert_int_equal(world.server.calls, 2);
     assert_string_equal(world.server.body, "{\"version\":1}");
     assert_string_equal(world.server.type, "application/json");
+    assert_string_equal(world.server.correlation, "film-7");
+    json_decref(sr_take(made));
+    world.server.lost = 1;
+    sr_assert_ok(ask(&world, "POST", "/v1/jobs", "{\"idempotency_key\":\"k\"}", &made, &err), err);
+    assert_int_equal(world.server.calls, 4);
+    assert_string_equal(world.server.body, "{\"idempotency_key\":\"k\"}");
     end(&world);
     for (size_t i = 0; i < SR_TEST_COUNT(bases); i++) {
         sr_auto(json) json_t *answer_of_base = NULL;
@@ -369,6 +400,8 @@ static void watch_row(void **state)
     const bool done = jobs_client_watch(world.client, "1", see, &seen, &cancel, &err);
     if (done != (row->code == SR_OK) || err.code != row->code)
         fail_msg("%d: %s", done, err.message);
+    sr_lock(&world.server.lock);  // a connection that was cut has told nobody that it is done
+    sr_unlock(&world.server.lock);
     assert_string_equal(seen.states, row->states);
     assert_int_equal(world.server.streams, row->streams);
     assert_string_equal(world.server.authorization, "Bearer token-of-16-chars");

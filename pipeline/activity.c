@@ -11,18 +11,18 @@ enum { HOUR = 3600, PULSE = 60 };
 
 // The flow's file has the same names; activity_test compares.
 static const struct activity table[] = {
-    { "probe", 1 * HOUR, PULSE, false, activity_probe },
-    { "plan", 6 * HOUR, PULSE, false, activity_plan },
-    { "segment", 6 * HOUR, PULSE, true, activity_segment },
-    { "quick-segment", 6 * HOUR, PULSE, true, activity_segment },
-    { "audio", 24 * HOUR, PULSE, true, activity_audio },
-    { "quick-audio", 24 * HOUR, PULSE, true, activity_audio },
-    { "note", 60, PULSE, false, activity_note },
-    { "join", 24 * HOUR, PULSE, true, activity_join },
-    { "verify", 24 * HOUR, PULSE, false, activity_verify },
-    { "publish", 24 * HOUR, PULSE, false, activity_publish },
-    { "clean", 1 * HOUR, PULSE, false, activity_clean },
-    { "notify", 60, PULSE, false, activity_notify },
+    { "probe", 1 * HOUR, PULSE, false, false, activity_probe },
+    { "plan", 6 * HOUR, PULSE, false, false, activity_plan },
+    { "segment", 6 * HOUR, PULSE, true, false, activity_segment },
+    { "quick-segment", 6 * HOUR, PULSE, true, false, activity_segment },
+    { "audio", 24 * HOUR, PULSE, true, false, activity_audio },
+    { "quick-audio", 24 * HOUR, PULSE, true, false, activity_audio },
+    { "note", 60, PULSE, false, false, activity_note },
+    { "join", 24 * HOUR, PULSE, true, false, activity_join },
+    { "verify", 24 * HOUR, PULSE, false, false, activity_verify },
+    { "publish", 24 * HOUR, PULSE, false, false, activity_publish },
+    { "clean", 1 * HOUR, PULSE, false, false, activity_clean },
+    { "notify", 60, PULSE, false, true, activity_notify },
 };
 
 const struct activity *activity_at(size_t index)

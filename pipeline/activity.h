@@ -60,6 +60,8 @@ struct activity {
     int timeout_s;  // from its beginning: who runs it ends it then. A flow's counts the queue, too
     int heartbeat_s;  // a worker that is silent for longer is taken for dead
     bool is_heavy;    // encodes: worth a slot of its own
+    bool is_inside;   // needs the network and touches no media: a worker does it itself, without a
+                      // child
     bool (*run)(struct activity_call *call, json_t **ret_result, struct sr_err *err);
 };
 

@@ -56,6 +56,8 @@ static bool open_own(struct activity_job *open, const struct activity_env *env, 
         .stores = env->stores,
         .cancel = env->cancel,
         .log = env->log,
+        .job = open->id,
+        .correlation = open->correlation,
     };
     if (!remote_new(&remote, &open->remote, err))
         return false;
@@ -71,10 +73,31 @@ static bool open_own(struct activity_job *open, const struct activity_env *env, 
            (!env->memory_bytes || sr_budget_new(env->memory_bytes, &open->budget, err));
 }
 
+bool activity_job_correlate(struct activity_job *open, const struct jx *ref, struct sr_err *err)
+{
+    const char *correlation = open->manifest->correlation;
+    const char *traceparent = open->manifest->traceparent;
+    if (ref && (!jx_text_opt(ref, "correlation", &correlation, err) ||
+                !jx_text_opt(ref, "traceparent", &traceparent, err)))
+        return false;
+    if (correlation && !correlation_is_id(correlation))
+        return jx_fail(ref, err, "\"correlation\": want 1..%d visible characters of ASCII",
+                       CORRELATION_BYTES_MAX);
+    if (traceparent && !traceparent_is_one(traceparent))
+        return jx_fail(ref, err, "\"traceparent\": want one as W3C Trace Context has it");
+    // What is well-formed is no longer than its place.
+    if (correlation)
+        memcpy(open->correlation, correlation, strlen(correlation) + 1);
+    if (traceparent)
+        memcpy(open->traceparent, traceparent, strlen(traceparent) + 1);
+    return true;
+}
+
 bool activity_ref_read(const struct jx *at, struct activity_ref *ret, struct sr_err *err)
 {
-    static const char *const known[] = { "id",        "workspace", "manifest", "correlation",
-                                         "overwrite", "strict",    NULL };
+    static const char *const known[] = { "id",          "workspace",   "manifest",
+                                         "correlation", "traceparent", "priority",
+                                         "overwrite",   "strict",      NULL };
     struct activity_ref ref = { .manifest = "manifest.json" };
     if (!jx_only(at, known, err) || !jx_text(at, "id", &ref.id, err) ||
         !jx_text(at, "workspace", &ref.workspace, err) ||
@@ -107,7 +130,8 @@ bool activity_job_open(const struct activity_env *env, const struct jx *at,
     open->overwrite = ref.overwrite;
     open->strict = ref.strict;
     memcpy(open->id, ref.id, strlen(ref.id) + 1);
-    if (!open_own(open, env, ref.workspace, ref.manifest, err))
+    if (!open_own(open, env, ref.workspace, ref.manifest, err) ||
+        !activity_job_correlate(open, at, err))
         return sr_err_wrap(err, "job %s", ref.id);
     *ret_open = sr_take(open);
     return true;
@@ -150,6 +174,7 @@ static bool begin(struct activity_job *open, struct sr_err *err)
         .workspace = open->workspace,
         .budget = open->budget,
         .sends_late = !open->is_shared,
+        .correlation = *open->correlation ? open->correlation : NULL,
         .cancel = open->cancel,
         .log = open->log,
     };

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "pipeline/activity.h"
+#include "pipeline/correlation.h"
 #include "pipeline/job.h"
 #include "pipeline/report.h"
 
@@ -23,6 +24,8 @@ SR_MUST_USE bool activity_ref_read(const struct jx *at, struct activity_ref *ret
 // activity at a time; segments, tracks and outputs may be worked on at once, each by one.
 struct activity_job {
     char id[ACTIVITY_ID_MAX + 1];
+    char correlation[CORRELATION_BYTES_MAX + 1];  // "": none was given
+    char traceparent[TRACEPARENT_BYTES + 1];      // "": none
     const struct manifest *manifest;
     struct remote *remote;
     struct workspace *workspace;
@@ -44,6 +47,10 @@ struct activity_job {
     bool owns;             // all that is borrowed above is the job's own
 };
 
+// Fills `correlation` and `traceparent`: those of `ref` (NULL: none), else the manifest's.
+// Errors: INVALID (they are none).
+SR_MUST_USE bool activity_job_correlate(struct activity_job *open, const struct jx *ref,
+                                        struct sr_err *err);
 // Opens what a task's "job" names. Nothing is read but the manifest.
 // Owns:    *ret_open is the caller's, for activity_job_free().
 // Errors:  INVALID, NOT_FOUND (no manifest), those of workspaces and stores.

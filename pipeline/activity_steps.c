@@ -295,43 +295,94 @@ bool activity_clean(struct activity_call *call, json_t **ret, struct sr_err *err
     return made(json_pack("{s:s, s:s}", "error", error, "cause", cause), ret, err);
 }
 
-static bool read_outcome(const struct jx *params, struct notify_outcome *ret, struct sr_err *why,
+// Telling who wants to know
+// ------------------------------------------------------------------------
+static bool read_outcome(const struct jx *tell, struct notify_outcome *ret, struct sr_err *why,
                          struct sr_err *err)
 {
     const char *event, *error = "", *cause = "";
-    if (!jx_text(params, "event", &event, err) || !jx_text_opt(params, "error", &error, err) ||
-        !jx_text_opt(params, "cause", &cause, err))
+    if (!jx_text(tell, "event", &event, err) || !jx_text_opt(tell, "error", &error, err) ||
+        !jx_text_opt(tell, "cause", &cause, err))
         return false;
-    if (strcmp(event, "SUCCEEDED") != 0 && strcmp(event, "FAILED") != 0)
-        return jx_fail(params, err, "\"event\": want SUCCEEDED or FAILED");
-    const json_t *const report = json_object_get(params->value, "report");
-    *ret = (struct notify_outcome){ .event = MANIFEST_SUCCEEDED,
-                                    .verdict = "PASS",
-                                    .report_path = json_string_value(report) };
-    if (strcmp(event, "FAILED") == 0) {
-        (void)sr_fail(why, sr_err_of_flow(error), "%s", cause);
-        *ret = (struct notify_outcome){ .event = MANIFEST_FAILED, .err = why };
+    enum manifest_event e = MANIFEST_SUCCEEDED;
+    while (e < MANIFEST_EVENT_COUNT && strcmp(event, manifest_event_name(e)) != 0)
+        e++;
+    if (e == MANIFEST_EVENT_COUNT)
+        return jx_fail(tell, err, "\"event\": want SUCCEEDED, FAILED or CANCELLED");
+    const enum sr_err_code code = sr_err_of_flow(error);
+    if (e == MANIFEST_FAILED && code == SR_ERR_CANCELLED)
+        e = MANIFEST_CANCELLED;
+    const json_t *const report = json_object_get(tell->value, "report");
+    *ret = (struct notify_outcome){ .event = e };
+    if (e == MANIFEST_SUCCEEDED) {
+        ret->verdict = "PASS";
+        ret->report_path = json_string_value(report);
+    } else {
+        (void)sr_fail(why, code, "%s", cause);
+        ret->err = why;
     }
     return true;
 }
 
-// Whoever holds a shared job tells how it ended, when it has cleaned up after it.
+// What is passed on to those that it names.
+static bool list_receivers(const struct activity_job *open, const struct jx *params, json_t **ret,
+                           struct sr_err *err)
+{
+    static const char *const passed[] = { "report", "error", "cause" };
+    sr_auto(json) json_t *result = json_object();
+    json_t *const to = json_array();
+    struct notify_outcome outcome;
+    struct sr_err why = { 0 };
+    if (!jx_put(result, "to", to, err) || !read_outcome(params, &outcome, &why, err) ||
+        !jx_put(result, "event", json_string(manifest_event_name(outcome.event)), err))
+        return false;
+    for (size_t i = 0; i < sizeof(passed) / sizeof(*passed); i++) {
+        json_t *const value = json_object_get(params->value, passed[i]);
+        if (value && !jx_put(result, passed[i], json_incref(value), err))
+            return false;
+    }
+    // Whoever holds a shared job tells how it ended, when it has cleaned up after it.
+    for (size_t i = 0; !open->is_shared && i < open->manifest->notification_count; i++) {
+        if (open->manifest->notifications[i].wants[outcome.event] &&
+            !jx_append(to, json_integer((json_int_t)i), err))
+            return false;
+    }
+    *ret = sr_take(result);
+    return true;
+}
+
+// One try: the flow has patience, and remembers over a restart.
 bool activity_notify(struct activity_call *call, json_t **ret, struct sr_err *err)
 {
     const struct activity_job *const open = call->open;
     struct notify_outcome outcome;
     struct sr_err why = { 0 };
-    size_t untold = 0;
-    if (!read_outcome(&call->params, &outcome, &why, err))
+    struct jx tell;
+    int64_t to;
+    const char *id, *time;
+    if (!jx_has(&call->params, "to"))
+        return list_receivers(open, &call->params, ret, err);
+    if (!jx_int(&call->params, "to", 0, MANIFEST_NOTIFICATIONS_MAX - 1, &to, err) ||
+        !jx_object(&call->params, "tell", &tell, err) ||
+        !read_outcome(&tell, &outcome, &why, err) || !jx_text(&call->params, "id", &id, err) ||
+        !jx_text(&call->params, "time", &time, err))
         return false;
+    if (!correlation_is_id(id))
+        return jx_fail(&call->params, err, "\"id\": want 1..%d visible characters of ASCII",
+                       CORRELATION_BYTES_MAX);
+    outcome.id = id;
+    outcome.time = time;
     const struct notify_params params = {
         .manifest = open->manifest,
         .remote = open->remote,
         .clock = call->slot->env.clock,
         .cancel = open->cancel,
         .log = open->log,
+        .job = open->id,
+        .correlation = open->correlation,
+        .traceparent = open->traceparent,
+        .attempts_max = 1,
     };
-    if (!open->is_shared)
-        untold = notify_all(&params, &outcome);
-    return made(json_pack("{s:I}", "untold", (json_int_t)untold), ret, err);
+    return notify_one(&params, &outcome, (size_t)to, err) &&
+           made(json_pack("{s:I, s:b}", "to", (json_int_t)to, "told", 1), ret, err);
 }

@@ -5,6 +5,7 @@
 
 #include "base/io.h"
 #include "base/str.h"
+#include "net/http_fake.h"
 #include "pipeline/activity.h"
 #include "pipeline/run.h"
 #include "pipeline/workspace.h"
@@ -39,6 +40,8 @@ struct world {
     size_t next;
     char workspace[128];
     uint64_t frames_told;
+    const char *job_more;  // members of the "job", each with a comma before it
+    struct blob_stores_params stores;
 };
 
 static void on_progress(void *self, const json_t *event)
@@ -54,7 +57,7 @@ static void open_world(struct world *world, const char *name, const char *more)
 {
     struct sr_err err = { 0 };
     const bool is_pipe = strcmp(name, "-") == 0;
-    *world = (struct world){ 0 };
+    *world = (struct world){ .job_more = "", .stores = { .allow_private = true } };
     snprintf(world->workspace, sizeof(world->workspace), "%s/ws-%s", folder, name);
     sr_assert_ok(sr_make_folders(world->workspace, &err), err);
     sr_auto(char) char *text =
@@ -68,7 +71,9 @@ static void open_world(struct world *world, const char *name, const char *more)
     }
     sr_auto(char) char *path = sr_strf(&err, "%s/manifest.json", world->workspace);
     sr_assert_ok(sr_file_store(path, text, strlen(text), &err), err);
-    const struct activity_env env = { .progress = on_progress, .progress_self = world };
+    const struct activity_env env = { .stores = &world->stores,
+                                      .progress = on_progress,
+                                      .progress_self = world };
     for (size_t i = 0; i < 2; i++)
         sr_assert_ok(activity_slot_new(&env, &world->slots[i], &err), err);
 }
@@ -83,8 +88,8 @@ static void close_world(struct world *world)
 static json_t *params_of(const struct world *world, const char *more)
 {
     struct sr_err err = { 0 };
-    sr_auto(char) char *text = sr_strf(&err, "{'job':{'id':'job-1','workspace':'%s'}%s%s}",
-                                       world->workspace, *more ? "," : "", more);
+    sr_auto(char) char *text = sr_strf(&err, "{'job':{'id':'job-1','workspace':'%s'%s}%s%s}",
+                                       world->workspace, world->job_more, *more ? "," : "", more);
     json_t *params = NULL;
     for (char *c = text; *c; c++) {
         if (*c == '\'')
@@ -192,6 +197,7 @@ static const struct row {
     int outputs;
 } rows[] = {
     { "one file", "one.mp4", "", 1 },
+    { "a correlation", "known.mp4", "'correlation':'c-7'", 1 },
     { "HLS", "hls", "'template':'hls-720p'", 1 },
     { "composed, and sound", "two",
       "'renditions':[{'id':'v','codec':'h264'},{'id':'a','codec':'aac'}],'outputs':["
@@ -227,6 +233,8 @@ static void a_job_by_references(void **state)
     assert_true(json_equal(first, second));
     assert_int_equal(number_at(first, "files"), row->outputs);
     close_world(&world);
+    if (strstr(row->more, "correlation"))
+        sr_test_command("grep -q '\"correlation\": \"c-7\"' '%s/known.report.json'", folder);
     sr_test_command("cd '%s' && mkdir mine && mv '%s' *report.json mine 2>/dev/null; "
                     "! find . -name '.splitreel*' | grep .",
                     folder, row->output);
@@ -366,21 +374,111 @@ static void cleaning_up(void **state)
     close_world(&world);
 }
 
-// A worker tells those whom the manifest names; who is deaf is no failure.
+// Receives what jobs tell.
+struct receiver {
+    int status;
+    char body[1024], id[80], correlation[80], traceparent[80];
+};
+
+static void keep_header(const struct http_fake_request *request, const char *name, char text[80])
+{
+    const char *const value = http_header_find(request->headers, request->header_count, name);
+    snprintf(text, 80, "%s", value ? value : "none");
+}
+
+static void receive(void *self, const struct http_fake_request *request,
+                    struct http_fake_reply *reply)
+{
+    struct receiver *const receiver = self;
+    snprintf(receiver->body, sizeof(receiver->body), "%.*s", (int)request->body_bytes,
+             request->body_bytes ? (const char *)request->body : "");
+    keep_header(request, "webhook-id", receiver->id);
+    keep_header(request, "X-Correlation-Id", receiver->correlation);
+    keep_header(request, "traceparent", receiver->traceparent);
+    http_fake_text(reply, receiver->status, "");
+}
+
+#define TRACEPARENT "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+#define OTHER_PARENT "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b8-01"
+#define EVENT(event) "'id':'e-1','time':'2026-01-01T00:00:00.000Z','tell':{'event':'" event "'"
+
+// Whom the manifest names, and one of them at a time.
 static void telling(void **state)
 {
     (void)state;
     struct world world;
-    open_world(&world, "told.mp4",
-               "'notifications':[{'url':'http://127.0.0.1:1/a'},"
-               "{'url':'http://127.0.0.1:1/b','events':['FAILED']}]");
+    struct receiver receiver = { .status = 503 };
+    struct sr_err err = { 0 };
+    sr_auto(http_fake) struct http_fake *fake = NULL;
+    sr_assert_ok(http_fake_new(receive, &receiver, &fake, &err), err);
+    sr_auto(char) char *more = sr_strf(
+        &err,
+        "'correlation':'c-7','traceparent':'" TRACEPARENT "','notifications':[{'url':'%s/a'},"
+        "{'url':'http://127.0.0.1:1/b','events':['FAILED']},"
+        "{'url':'http://127.0.0.1:1/c','events':['CANCELLED'],'secret_env':'NO_SUCH'}]",
+        http_fake_url(fake));
+    open_world(&world, "told.mp4", more);
     sr_auto(json) json_t *good =
         act_ok(&world, "notify", "'event':'SUCCEEDED','report':'x.report.json'");
-    assert_int_equal(number_at(good, "untold"), 1);
     sr_auto(json) json_t *bad =
         act_ok(&world, "notify", "'event':'FAILED','error':'Splitreel.BadInput','cause':'torn'");
-    assert_int_equal(number_at(bad, "untold"), 2);
+    sr_auto(json) json_t *stopped =
+        act_ok(&world, "notify", "'event':'FAILED','error':'Splitreel.Cancelled','cause':'u'");
+    sr_auto(json) json_t *want_good =
+        json_pack("{s:[i], s:s, s:s}", "to", 0, "event", "SUCCEEDED", "report", "x.report.json");
+    sr_auto(json) json_t *want_bad =
+        json_pack("{s:[i, i], s:s, s:s, s:s}", "to", 0, 1, "event", "FAILED", "error",
+                  "Splitreel.BadInput", "cause", "torn");
+    sr_auto(json) json_t *want_stopped =
+        json_pack("{s:[i, i], s:s, s:s, s:s}", "to", 0, 2, "event", "CANCELLED", "error",
+                  "Splitreel.Cancelled", "cause", "u");
+    assert_true(json_equal(good, want_good));
+    assert_true(json_equal(bad, want_bad));
+    assert_true(json_equal(stopped, want_stopped));
     act_fails(&world, "notify", "'event':'HALF'", SR_ERR_INVALID, "event");
+
+    act_fails(&world, "notify", "'to':0," EVENT("SUCCEEDED") "}", SR_ERR_BUSY, "503");
+    receiver.status = 204;
+    sr_auto(json) json_t *told =
+        act_ok(&world, "notify", "'to':0," EVENT("SUCCEEDED") ",'report':'x.report.json'}");
+    assert_int_equal(number_at(told, "to"), 0);
+    assert_string_equal(receiver.id, "e-1");
+    assert_string_equal(receiver.correlation, "c-7");
+    assert_string_equal(receiver.traceparent, TRACEPARENT);
+    sr_auto(json) json_t *body = json_loads(receiver.body, 0, NULL);
+    char input[128], output[128];
+    snprintf(input, sizeof(input), "%s/in.mp4", folder);
+    snprintf(output, sizeof(output), "%s/told.mp4", folder);
+    sr_auto(json) json_t *want = json_pack(
+        "{s:s, s:s, s:{s:s, s:s, s:s, s:s, s:s, s:s}}", "type", "job.succeeded", "timestamp",
+        "2026-01-01T00:00:00.000Z", "data", "job", "job-1", "correlation", "c-7", "input", input,
+        "output", output, "verdict", "PASS", "report", "x.report.json");
+    assert_true(json_equal(body, want));
+    world.job_more = ",'correlation':'c-8','traceparent':'" OTHER_PARENT "','priority':3";
+    act_done(&world, "notify", "'to':0," EVENT("CANCELLED") ",'error':'E','cause':'u'}");
+    assert_string_equal(receiver.correlation, "c-8");  // the job's go before the manifest's
+    assert_string_equal(receiver.traceparent, OTHER_PARENT);
+    sr_assert_contains(receiver.body, "\"type\":\"job.cancelled\"");
+    sr_assert_contains(receiver.body, "\"message\":\"u\"");
+
+    act_fails(&world, "notify", "'to':1," EVENT("FAILED") "}", SR_ERR_NETWORK, "127.0.0.1:1");
+    act_fails(&world, "notify", "'to':2," EVENT("CANCELLED") "}", SR_ERR_INVALID, "NO_SUCH");
+    act_fails(&world, "notify", "'to':3," EVENT("FAILED") "}", SR_ERR_INVALID, "notification 3");
+    act_fails(&world, "notify", "'to':0,'id':'a b','time':'t','tell':{'event':'FAILED'}",
+              SR_ERR_INVALID, "id");
+    close_world(&world);
+}
+
+// What is not well-formed would be a header of its own making.
+static void ids_that_are_none(void **state)
+{
+    (void)state;
+    struct world world;
+    open_world(&world, "ids.mp4", "");
+    world.job_more = ",'correlation':'a\\r\\nX-Other: 1'";
+    act_fails(&world, "probe", "", SR_ERR_INVALID, "correlation");
+    world.job_more = ",'traceparent':'00-1-2-01'";
+    act_fails(&world, "probe", "", SR_ERR_INVALID, "traceparent");
     close_world(&world);
 }
 
@@ -435,7 +533,7 @@ static void the_table(void **state)
 
 int main(void)
 {
-    static struct CMUnitTest tests[SR_TEST_COUNT(rows) + 10];
+    static struct CMUnitTest tests[SR_TEST_COUNT(rows) + 11];
     size_t count = SR_TEST_ADD(tests, rows, a_job_by_references);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_slot_forgets_another_job);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(what_is_refused);
@@ -444,6 +542,7 @@ int main(void)
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(bad_input_is_told_as_such);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(cleaning_up);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(telling);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(ids_that_are_none);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(an_output_that_is_there);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(who_works_alone_keeps_workers_away);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(the_table);

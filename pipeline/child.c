@@ -162,6 +162,7 @@ static bool start(struct child *child, struct sr_err *err)
     child->fd = fds[0];
     sr_cancel_init(&child->dead, NULL, NULL, INT64_MAX);
     const struct child_store_params store = { .stores = child->params.stores,
+                                              .cache = child->params.cache,
                                               .job = child->reference,
                                               .clock = child->params.clock,
                                               .log = child->params.log,

@@ -13,6 +13,7 @@ struct child_params {
     const char *const *argv;  // the program (a path) and its words; it must call child_main()
     const struct blob_stores_params *stores;  // how the parent reaches stores for it; NULL: as the
                                               // environment says
+    struct blob_cache *cache;                 // of children that have the same stores; NULL: none
     uint64_t memory_bytes;                    // what it may use; 0: CHILD_MEMORY_BYTES
     uint32_t files_max;                       // descriptors; 0: CHILD_FILES_MAX
     int64_t grace_us;                         // a cancelled task has to end; 0: CHILD_GRACE_US

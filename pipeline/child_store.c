@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "pipeline/child_json.h"
 #include "pipeline/child_reach.h"
+#include "pipeline/child_shared.h"
 #include "pipeline/remote.h"
 
 // What a child has open. Its keys are the URL's that begins with `base`.
@@ -21,7 +22,8 @@ struct child_store {
     struct child_store_params params;
     struct sr_cancel cancel;
     struct remote *remote;
-    struct sr_pool *pool;  // NULL: nothing was asked yet
+    struct child_shared *shared;  // NULL: there is no cache to share
+    struct sr_pool *pool;         // NULL: nothing was asked yet
     struct sr_mutex lock;
     struct {
         struct child_reach *reach;  // NULL: nothing was opened yet; what is set stays
@@ -75,12 +77,17 @@ static bool find_reach(struct child_store *store, const struct child_reach **ret
     return true;
 }
 
+static char *url_of(const struct opened *opened, const char *key, struct sr_err *err)
+{
+    return sr_strf(err, "%s%s", opened->base, opened->has_keys ? key : "");
+}
+
 static bool may(const struct child_store *store, const struct opened *opened, const char *key,
                 enum child_reach_use use, struct sr_err *err)
 {
     if (!opened->has_keys && strcmp(key, opened->place->key) != 0)
         return sr_fail(err, SR_ERR_DENIED, "the job does not name this");
-    sr_auto(char) char *url = sr_strf(err, "%s%s", opened->base, opened->has_keys ? key : "");
+    sr_auto(char) char *url = url_of(opened, key, err);
     // Set before anything could be opened.
     return url && child_reach_check(store->synced.reach, url, use, err);
 }
@@ -135,7 +142,12 @@ static bool do_open(struct visit *visit, struct sr_err *err)
 static bool do_head(struct visit *visit, struct sr_err *err)
 {
     sr_auto(blob_info) struct blob_info info = { 0 };
-    return blob_head(&visit->place->blob, visit->key, &info, err) &&
+    if (!blob_head(&visit->place->blob, visit->key, &info, err))
+        return false;
+    struct child_shared *const shared = visit->store->shared;
+    sr_auto(char) char *url = shared ? url_of(visit->opened, visit->key, err) : NULL;
+    return (!shared ||
+            (url && child_shared_note(shared, &visit->place->blob, visit->key, url, &info, err))) &&
            child_json_info(visit->answer, &info, err);
 }
 
@@ -146,6 +158,18 @@ static void fill(void *self, uint64_t offset, const void *data, size_t bytes)
     assert(offset <= visit->capacity && bytes <= visit->capacity - offset);
     memcpy(visit->data + offset, data, bytes);
     visit->bytes = (size_t)offset + bytes;
+}
+
+static bool get_shared(struct visit *visit, const struct blob_get *get, bool *ret_there,
+                       struct sr_err *err)
+{
+    const struct blob_info *info = NULL;
+    sr_auto(char) char *url = url_of(visit->opened, visit->key, err);
+    if (!url || !child_shared_read(visit->store->shared, url, get->if_match, get->offset,
+                                   visit->data, visit->capacity, &visit->bytes, &info, err))
+        return false;
+    *ret_there = info != NULL;
+    return !info || child_json_info(visit->answer, info, err);
 }
 
 static bool do_get(struct visit *visit, struct sr_err *err)
@@ -163,8 +187,11 @@ static bool do_get(struct visit *visit, struct sr_err *err)
     sr_auto(blob_info) struct blob_info info = { 0 };
     if (!visit->data)
         return sr_fail(err, SR_ERR_NO_MEMORY, "%llu bytes", (unsigned long long)get.bytes);
-    return blob_get(&visit->place->blob, &get, &info, err) &&
-           child_json_info(visit->answer, &info, err);
+    bool there = false;
+    if (visit->store->shared && !get_shared(visit, &get, &there, err))
+        return false;
+    return there || (blob_get(&visit->place->blob, &get, &info, err) &&
+                     child_json_info(visit->answer, &info, err));
 }
 
 static bool may_list(const struct visit *visit, const char *prefix, struct sr_err *err)
@@ -504,6 +531,10 @@ bool child_store_new(const struct child_store_params *params, struct child_store
         free(store);
         return false;
     }
+    if (params->cache && !child_shared_new(params->cache, &store->cancel, &store->shared, err)) {
+        child_store_free(store);
+        return false;
+    }
     *ret_store = store;
     return true;
 }
@@ -519,6 +550,7 @@ void child_store_free(struct child_store *store)
     for (size_t i = 0; i < store->synced.opened_count; i++)
         free(store->synced.opened[i].base);
     child_reach_free(store->synced.reach);
+    child_shared_free(store->shared);
     remote_free(store->remote);
     sr_mutex_done(&store->lock);
     free(store);

@@ -5,6 +5,7 @@
 #include "base/jx.h"
 #include "base/thread.h"
 #include "pipeline/child_frame.h"
+#include "storage/blob_cache.h"
 #include "storage/blob_stores.h"
 
 struct child_store;
@@ -19,6 +20,8 @@ enum {
 struct child_store_params {
     const struct blob_stores_params *stores;  // NULL: as the environment says; borrowed
     const json_t *job;  // a task's "job": what it names may be reached; NULL: nothing. Borrowed
+    struct blob_cache *cache;  // shared with others that have the same stores: what one child has
+                               // read of a job's source the next need not fetch; NULL: none
     const struct sr_clock *clock;
     const struct sr_log *log;
     // Sends an answer to the child; any thread. One that cannot be sent is nobody's loss.

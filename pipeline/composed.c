@@ -137,7 +137,7 @@ bool composed_publish(struct job *job, struct job_file *file, struct sr_err *err
     const struct blob_place *const parts = workspace_place(job->workspace);
     struct remote_mark mark;
     const struct blob_attrs attrs = { .cache_control = "no-cache",
-                                      .meta = remote_mark(&mark),
+                                      .meta = remote_mark(job->remote, &mark),
                                       .if_absent = !file->may_overwrite };
     const bool is_same_store =
         file->output->is_composed && parts && parts->blob.self == file->place->blob.self;

@@ -7,7 +7,6 @@
 #include "base/str.h"
 
 SR_EMBED(flow_transcode_asl, "pipeline/workflows/transcode.asl.json");
-SR_EMBED(flow_clean_up_asl, "pipeline/workflows/clean-up.asl.json");
 
 #define PLACE "${Activities}"
 
@@ -30,10 +29,10 @@ static void drop_heartbeats(json_t *value)
     }
 }
 
-static bool fill(const char *from, const struct flow_params *params, char **ret_text,
-                 struct sr_err *err)
+bool flow_transcode(const struct flow_params *params, char **ret_text, struct sr_err *err)
 {
     sr_auto(sr_str) struct sr_str text = { 0 };
+    const char *from = flow_transcode_asl;
     for (const char *found; (found = strstr(from, PLACE)); from = found + strlen(PLACE)) {
         if (!sr_str_addf(&text, err, "%.*s%s", (int)(found - from), from, params->activities))
             return false;
@@ -46,14 +45,4 @@ static bool fill(const char *from, const struct flow_params *params, char **ret_
     if (params->is_inside)
         drop_heartbeats(flow);
     return jx_dump(flow, false, ret_text, err);
-}
-
-bool flow_transcode(const struct flow_params *params, char **ret_text, struct sr_err *err)
-{
-    return fill(flow_transcode_asl, params, ret_text, err);
-}
-
-bool flow_clean_up(const struct flow_params *params, char **ret_text, struct sr_err *err)
-{
-    return fill(flow_clean_up_asl, params, ret_text, err);
 }

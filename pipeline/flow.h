@@ -1,4 +1,4 @@
-// pipeline/flow.h - the state machines of a job, as definitions for an engine.
+// pipeline/flow.h - the state machine of a job, as a definition for an engine.
 #pragma once
 
 #include "base/err.h"
@@ -12,7 +12,3 @@ struct flow_params {
 // The caller frees *ret_text. Errors: NO_MEMORY.
 SR_MUST_USE bool flow_transcode(const struct flow_params *params, char **ret_text,
                                 struct sr_err *err);
-// What follows when an execution of it was stopped: cleans up, and tells. Input: {"job": ...,
-// "cause": words}.
-SR_MUST_USE bool flow_clean_up(const struct flow_params *params, char **ret_text,
-                               struct sr_err *err);

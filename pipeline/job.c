@@ -20,6 +20,7 @@ bool job_open(const struct job_params *params, struct job **ret_job, struct sr_e
     job->workspace = params->workspace;
     job->budget = params->budget;
     job->sends_late = params->sends_late;
+    job->correlation = params->correlation;
     job->log = params->log;
     job->notes = json_array();
     if (!jx_made(job->notes, err))

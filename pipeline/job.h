@@ -77,6 +77,7 @@ struct job {
     struct workspace *workspace;      // NULL: only probe and plan
     struct sr_budget *budget;
     bool sends_late;
+    const char *correlation;
     const struct sr_log *log;
 
     struct sr_reader reader;  // job_open
@@ -113,6 +114,7 @@ struct job_params {
     struct sr_budget *budget;     // NULL: none
     bool sends_late;  // objects are sent by act_publish, not by act_join: it may not be the one
                       // that goes on
+    const char *correlation;         // for the report; NULL: none was given
     const struct sr_cancel *cancel;  // abandons reading, encoding and joining; NULL: never
     const struct sr_log *log;
 };

@@ -148,6 +148,9 @@ struct job_query {
     const char *before;       // only ids before this one; NULL: all
     int64_t count_max;
 };
+// How many are in each state.
+SR_MUST_USE bool job_store_count_jobs(struct job_store *store,
+                                      int64_t ret_counts[JOB_ROW_STATE_COUNT], struct sr_err *err);
 // Newest first.
 SR_MUST_USE bool job_store_list_jobs(struct job_store *store, const struct job_query *query,
                                      job_row_fn fn, void *self, struct sr_err *err);
@@ -160,8 +163,8 @@ SR_MUST_USE bool job_store_drop_workspace(struct job_store *store, const char *i
 
 // Outputs ----------------------------------------------------------------------------------------
 
-// That jobs write to a place ("s3://bucket/film.mp4", "/srv/out/hls") or below it; once more is no
-// error. "PLACE/*": only files of tracks of an HLS output, in folders in PLACE.
+// That jobs write an object or a file ("s3://bucket/film.mp4"); "PLACE/": all that is below it;
+// "PLACE/*": what an HLS output leaves in its tracks' folders there. Once more is no error.
 SR_MUST_USE bool job_store_add_output(struct job_store *store, const char *place,
                                       struct sr_err *err);
 // Whether a file or object is one of a job's.

@@ -37,29 +37,32 @@ static bool is_of_track(const char *name)
     return digits >= 5 && strcmp(number + digits, ending) == 0;
 }
 
+// "ABOVE/" or "ABOVE/*".
+static bool has_above(struct job_store *store, const char *above, const char *what, bool *ret_has,
+                      struct sr_err *err)
+{
+    sr_auto(char) char *place = sr_strf(err, "%s/%s", above, what);
+    return place && has(store, place, ret_has, err);
+}
+
 bool job_store_has_output(struct job_store *store, const char *place, bool *ret_has,
                           struct sr_err *err)
 {
-    const char *const scheme = strstr(place, "://");
+    const char *const scheme = strstr(place, "://"), *const slash = strrchr(place, '/');
     const size_t root = scheme ? (size_t)(scheme - place) + 3 : 0;
+    const bool is_track = slash && is_of_track(slash + 1);
     sr_auto(char) char *above = sr_str_dup(place, err);
     *ret_has = false;
     if (!above || !has(store, above, ret_has, err))
         return false;
-    const char *const slash = strrchr(place, '/');
-    const bool is_track = slash && is_of_track(slash + 1);
-    for (unsigned up = 0; !*ret_has; up++) {
+    for (unsigned up = 1; !*ret_has; up++) {
         char *const end = strrchr(above + root, '/');
-        if (!end || end == above)
+        if (!end)
             return true;
         *end = '\0';
-        if (!has(store, above, ret_has, err))
+        if (!has_above(store, above, "", ret_has, err) ||
+            (!*ret_has && up == 2 && is_track && !has_above(store, above, "*", ret_has, err)))
             return false;
-        if (up == 1 && is_track && !*ret_has) {
-            sr_auto(char) char *tracks = sr_strf(err, "%s/*", above);
-            if (!tracks || !has(store, tracks, ret_has, err))
-                return false;
-        }
     }
     return true;
 }

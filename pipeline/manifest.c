@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "pipeline/correlation.h"
 #include "pipeline/manifest_priv.h"
 #include "pipeline/preset.h"
 #include "pipeline/quantity.h"
@@ -18,10 +19,10 @@ static const int64_t target_us_min = 100000, target_us_max = 3600000000;
 static const int64_t media_segment_us_min = 1000000, media_segment_us_max = 60000000;
 static const int64_t media_segment_us_default = 6000000;
 
-static const char *const root_keys[] = {
-    "version",       "input",           "output",   "template", "segments", "renditions", "outputs",
-    "notifications", "idempotency_key", "metadata", "priority", "layout",   NULL
-};
+static const char *const root_keys[] = { "version",       "input",           "output",   "template",
+                                         "segments",      "renditions",      "outputs",  "layout",
+                                         "notifications", "idempotency_key", "metadata", "priority",
+                                         "correlation",   "traceparent",     NULL };
 static const char *const segments_keys[] = { "mode", "target", NULL };
 static const char *const file_keys[] = { "type", "path", "use", NULL };
 static const char *const mp4_keys[] = { "type", "path", "use", "layout", NULL };
@@ -453,11 +454,24 @@ static bool read_metadata(const struct jx *root, struct manifest *manifest, stru
     return true;
 }
 
+static bool read_correlation(const struct jx *root, struct manifest *manifest, struct sr_err *err)
+{
+    const struct jx id = jx_get(root, "correlation"), trace = jx_get(root, "traceparent");
+    if (!jx_text_opt(root, "correlation", &manifest->correlation, err) ||
+        !jx_text_opt(root, "traceparent", &manifest->traceparent, err))
+        return false;
+    if (manifest->correlation && !correlation_is_id(manifest->correlation))
+        return jx_fail(&id, err, "want 1..%d visible characters of ASCII", CORRELATION_BYTES_MAX);
+    return !manifest->traceparent || traceparent_is_one(manifest->traceparent) ||
+           jx_fail(&trace, err, "want a traceparent as W3C Trace Context has it");
+}
+
 static bool read_carried(const struct jx *root, struct manifest *manifest, struct sr_err *err)
 {
     int64_t priority = PRIORITY_DEFAULT;
     if (!jx_int_opt(root, "priority", 0, PRIORITY_MAX, &priority, err) ||
-        !read_metadata(root, manifest, err) || !manifest_notify_parse(root, manifest, err))
+        !read_metadata(root, manifest, err) || !read_correlation(root, manifest, err) ||
+        !manifest_notify_parse(root, manifest, err))
         return false;
     manifest->priority = (int)priority;
     return !jx_has(root, "idempotency_key") ||

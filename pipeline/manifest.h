@@ -48,7 +48,12 @@ struct manifest_output {
 };
 
 // What becomes of a job.
-enum manifest_event { MANIFEST_SUCCEEDED, MANIFEST_FAILED, MANIFEST_EVENT_COUNT };
+enum manifest_event {
+    MANIFEST_SUCCEEDED,
+    MANIFEST_FAILED,
+    MANIFEST_CANCELLED,
+    MANIFEST_EVENT_COUNT
+};
 
 struct manifest_notification {
     const char *url;  // http or https
@@ -83,6 +88,8 @@ struct manifest {
     struct manifest_output outputs[MANIFEST_OUTPUTS_MAX];
     const char *idempotency_key;  // NULL: none
     const json_t *metadata;       // NULL: none
+    const char *correlation;      // NULL: none
+    const char *traceparent;      // NULL: none
     int priority;
     size_t notification_count;
     struct manifest_notification notifications[MANIFEST_NOTIFICATIONS_MAX];

@@ -7,7 +7,7 @@
 enum { SECRET_NAME_MAX = 128 };
 
 static const char *const keys[] = { "url", "events", "secret_env", NULL };
-static const char *const event_names[] = { "SUCCEEDED", "FAILED", NULL };
+static const char *const event_names[] = { "SUCCEEDED", "FAILED", "CANCELLED", NULL };
 
 const char *manifest_event_name(enum manifest_event event)
 {
@@ -47,7 +47,7 @@ static bool read_events(const struct jx *at, struct manifest_notification *ret, 
         while (e < MANIFEST_EVENT_COUNT && !manifest_is_word(&place, event_names[e]))
             e++;
         if (e == MANIFEST_EVENT_COUNT)
-            return jx_fail(&place, err, "want \"SUCCEEDED\" or \"FAILED\"");
+            return jx_fail(&place, err, "want \"SUCCEEDED\", \"FAILED\" or \"CANCELLED\"");
         if (ret->wants[e])
             return jx_fail(&place, err, "\"%s\" is there already", event_names[e]);
         ret->wants[e] = true;

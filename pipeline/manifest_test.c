@@ -61,6 +61,15 @@ static const struct row {
     { "notification of an unknown event",
       "{'version':1,'input':'a','output':'b.mp4','notifications':[{'url':'http://a/','events':['DONE']}]}",
       SR_ERR_INVALID, "$.notifications[0].events[0]: want \"SUCCEEDED\"" },
+    { "a correlation with a space",
+      "{'version':1,'input':'a.mov','output':'b.mp4','correlation':'a b'}", SR_ERR_INVALID,
+      "$.correlation: want 1..128 visible" },
+    { "a correlation of nothing", "{'version':1,'input':'a.mov','output':'b.mp4','correlation':''}",
+      SR_ERR_INVALID, "$.correlation: want 1..128 visible" },
+    { "a trace of zeros",
+      "{'version':1,'input':'a.mov','output':'b.mp4',"
+      "'traceparent':'00-00000000000000000000000000000000-00f067aa0ba902b7-01'}",
+      SR_ERR_INVALID, "$.traceparent: want a traceparent" },
     { "notification of no event",
       "{'version':1,'input':'a','output':'b.mp4','notifications':[{'url':'http://a/','events':[]}]}",
       SR_ERR_INVALID, "$.notifications[0].events" },
@@ -166,7 +175,8 @@ static void each_row(void **state)
 }
 
 static const char whole[] =
-    "{'version':1,'idempotency_key':'k','metadata':{'asset':'42'},'priority':50,"
+    "{'version':1,'idempotency_key':'k','metadata':{'asset':'42'},'priority':50,'correlation':'order-42',"
+    "'traceparent':'00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',"
     "'notifications':[{'url':'https://app.example/hook','events':['FAILED'],'secret_env':'HOOK_SECRET'}],'layout':'composed',"
     "'input':{'url':'dir/a.mov','format':'mov','rotate':90,'deinterlace':'auto','streams':{'video':0,'audio':[1,'eng','a:0']}},"
     "'output':'out/','segments':{'mode':'grid','target':'10s'},"
@@ -221,11 +231,14 @@ static void everything_is_carried(void **state)
     assert_false(m->outputs[1].is_composed);
     assert_string_equal(m->idempotency_key, "k");
     assert_int_equal(m->priority, 50);
+    assert_string_equal(m->correlation, "order-42");
+    assert_string_equal(m->traceparent, "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
     assert_int_equal(m->notification_count, 1);
     assert_string_equal(m->notifications[0].url, "https://app.example/hook");
     assert_string_equal(m->notifications[0].secret_env, "HOOK_SECRET");
     assert_true(m->notifications[0].wants[MANIFEST_FAILED]);
     assert_false(m->notifications[0].wants[MANIFEST_SUCCEEDED]);
+    assert_false(m->notifications[0].wants[MANIFEST_CANCELLED]);
     assert_string_equal(json_string_value(json_object_get(m->metadata, "asset")), "42");
 }
 

@@ -17,16 +17,25 @@ struct notify_params {
     const struct sr_clock *clock;
     const struct sr_cancel *cancel;  // NULL: never
     const struct sr_log *log;        // NULL: silent; has a line for each that could not be told
+    const char *job, *correlation, *traceparent;  // NULL or "": not told
+    uint32_t attempts_max;                        // at one receiver; 0: the client's
 };
 
-// How the job ended.
+// How the job ended. It is one event, whoever hears of it, and however often: with one id and one
+// time.
 struct notify_outcome {
     enum manifest_event event;
     const char *verdict, *report_path;  // NULL: there is none
-    const struct sr_err *err;           // of FAILED
+    const struct sr_err *err;           // NULL, when it SUCCEEDED
+    const char *id, *time;              // time: RFC 3339
 };
 
-// Each as often as the client's retries go. Being deaf is the receiver's fault, not the job's: it
-// gives the number of those who want to know and could not be told.
+// Tells notification `index` of the manifest.
+// Errors:  as webhook_send(); INVALID: its secret is not in the environment.
+// Threads: any.
+SR_MUST_USE bool notify_one(const struct notify_params *params,
+                            const struct notify_outcome *outcome, size_t index, struct sr_err *err);
+// All who want to know, of an event that is made here: `id` and `time` are not read. Being deaf is
+// the receiver's fault, not the job's: it gives the number of those who could not be told.
 // Threads: any.
 size_t notify_all(const struct notify_params *params, const struct notify_outcome *outcome);

@@ -258,7 +258,7 @@ bool objects_publish_report(const struct job *job, const char *url, const char *
                                   .data = text,
                                   .bytes = bytes,
                                   .attrs = { .cache_control = CACHE_ASK,
-                                             .meta = remote_mark(&mark) } };
+                                             .meta = remote_mark(job->remote, &mark) } };
     return blob_put(&place->blob, &put, etag, err) || sr_err_wrap(err, "%s", url);
 }
 

@@ -1,8 +1,10 @@
 #include "pipeline/remote.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "base/budget.h"
 #include "base/pool.h"
@@ -160,15 +162,27 @@ bool remote_open(struct remote *remote, const char *url, enum blob_place_use use
 }
 
 // Reading and writing ----------------------------------------------------------------------------
+// Segments are not encoded in the order of the file, and each sound track is read through on its
+// own: only a cache that holds the source spares it to be fetched twice. A process that does the
+// whole job may take a sixteenth of the machine's memory for it; a child that does a task of it has
+// bounds of its own.
+uint64_t remote_cache_bytes(size_t reader_count)
+{
+    const long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
+    const uint64_t readers = reader_count ? reader_count : 2;
+    uint64_t bytes = (readers + 1) * 2 * AHEAD_BYTES_MAX;  // what reading ahead needs
+    if (reader_count && pages > 0 && page_bytes > 0) {
+        const uint64_t share = (uint64_t)pages * (uint64_t)page_bytes / 16;
+        bytes = share > bytes ? share : bytes;
+    }
+    return bytes < CACHE_BYTES_MIN ? CACHE_BYTES_MIN
+                                   : (bytes > CACHE_BYTES_MAX ? CACHE_BYTES_MAX : bytes);
+}
+
 static bool open_cache(struct remote *remote, struct sr_err *err)
 {
-    const uint64_t readers = remote->params.reader_count ? remote->params.reader_count : 2;
-    const uint64_t wanted = (readers + 1) * 2 * AHEAD_BYTES_MAX;
-    const struct blob_cache_params params = {
-        .bytes_max = wanted < CACHE_BYTES_MIN   ? CACHE_BYTES_MIN
-                     : wanted > CACHE_BYTES_MAX ? CACHE_BYTES_MAX
-                                                : wanted,
-    };
+    const struct blob_cache_params params = { .bytes_max =
+                                                  remote_cache_bytes(remote->params.reader_count) };
     sr_lock(&remote->lock);
     const bool done = remote->synced.cache || blob_cache_new(&params, &remote->synced.cache, err);
     sr_unlock(&remote->lock);
@@ -201,11 +215,23 @@ static bool open_uploads(struct remote *remote, struct sr_err *err)
     return done;
 }
 
-const struct blob_pairs *remote_mark(struct remote_mark *mark)
+static void add_mark(struct remote_mark *mark, const char *name, const char *value)
 {
-    *mark = (struct remote_mark){ .name = S3_EVENT_MARK, .value = "splitreel" };
-    mark->pair = (struct blob_pair){ .name = mark->name, .value = mark->value };
-    mark->pairs = (struct blob_pairs){ .item = &mark->pair, .count = 1 };
+    const size_t i = mark->pairs.count++;
+    char *const own_name = mark->texts[2 * i], *const own_value = mark->texts[2 * i + 1];
+    (void)snprintf(own_name, sizeof(mark->texts[0]), "%s", name);
+    (void)snprintf(own_value, sizeof(mark->texts[0]), "%s", value);
+    mark->pair[i] = (struct blob_pair){ .name = own_name, .value = own_value };
+}
+
+const struct blob_pairs *remote_mark(const struct remote *remote, struct remote_mark *mark)
+{
+    const char *const job = remote ? remote->params.job : NULL;
+    const char *const correlation = remote ? remote->params.correlation : NULL;
+    *mark = (struct remote_mark){ .pairs = { .item = mark->pair } };
+    add_mark(mark, S3_EVENT_MARK, job && *job ? job : "splitreel");
+    if (correlation && *correlation)
+        add_mark(mark, "splitreel-correlation", correlation);
     return &mark->pairs;
 }
 
@@ -216,7 +242,7 @@ bool remote_writer(struct remote *remote, const struct blob *blob, const char *k
         return false;
     struct remote_mark mark;
     struct blob_attrs marked = *attrs;
-    marked.meta = attrs->meta ? attrs->meta : remote_mark(&mark);
+    marked.meta = attrs->meta ? attrs->meta : remote_mark(remote, &mark);
     const struct blob_write_params params = {
         .blob = blob,
         .key = key,

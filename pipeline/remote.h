@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/jx.h"
+#include "pipeline/correlation.h"
 #include "storage/blob_stores.h"
 
 struct remote;
@@ -11,7 +12,11 @@ struct remote_params {
     const struct blob_stores_params *stores;  // NULL: as the environment says; borrowed
     const struct sr_cancel *cancel;           // ends every request; NULL: never
     const struct sr_log *log;
-    size_t reader_count;  // that read at once: the cache has room for each; 0: 2
+    size_t reader_count;  // that read at once, when all of the job is done here: the cache has room
+                          // for each, and for more where there is memory; 0: two, of one task
+    // For remote_mark(): of the job. NULL or "": nothing is known. Borrowed, and read whenever
+    // something is written.
+    const char *job, *correlation;
 };
 
 // Owns:    the caller frees *ret_remote, after all readers and writers from it.
@@ -45,13 +50,18 @@ SR_MUST_USE bool remote_writer(struct remote *remote, const struct blob *blob, c
                                const struct blob_attrs *attrs, struct sr_writer *ret_writer,
                                struct sr_err *err);
 
-// The metadata of everything that a job writes into a store: an upload event of it starts nothing.
+// The metadata of everything that a job writes into a store: which job's it is, so that an upload
+// event of it starts nothing, and the job's correlation.
 struct remote_mark {
-    char name[16], value[16];
-    struct blob_pair pair;
+    char texts[4][CORRELATION_BYTES_MAX + 1];
+    struct blob_pair pair[2];
     struct blob_pairs pairs;
 };
-const struct blob_pairs *remote_mark(struct remote_mark *mark);  // lives as long as `mark`
+// Lives as long as `mark`. `remote` NULL: no job's in particular.
+const struct blob_pairs *remote_mark(const struct remote *remote, struct remote_mark *mark);
+
+// What a process may spend on blocks of objects that so many tasks of whole jobs read. Pure.
+uint64_t remote_cache_bytes(size_t reader_count);
 
 // {"requests", "retries", "received_bytes", "sent_bytes", "cache": {"requests", "bytes", "hits",
 // "bytes_peak"}}; null when no store was opened. Errors: NO_MEMORY.

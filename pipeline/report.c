@@ -123,13 +123,15 @@ static bool add_damage(struct making *making, const struct track_account *accoun
     return true;
 }
 
-// Segments and seams
-// -------------------------------------------------------------------------------- Pictures that a
-// declared rate puts into the interval: one at each grid point of it.
+// Segments and seams -----------------------------------------------------------------------------
+// Pictures that a declared rate puts into the interval: one at each grid point of it. Where nothing
+// could be decoded there may be none to repeat; then the one before stands longer.
 static bool rate_agrees(const struct job_video *video, const struct track_part *part)
 {
     const struct media_rational rate = video->video.rate;
     const int64_t length = part->end_pts - part->start_pts;
+    if (part->account.shown == 0 && part->frame_count == 0)
+        return true;
     // count = length / (timescale * den / num); both sides stay in 64 bits for titles under a
     // century.
     return (__int128_t)part->frame_count * part->timescale * rate.den ==
@@ -435,6 +437,8 @@ bool report_make(const struct job *job, const struct act_verify_found *found, st
         return false;
     if (job->manifest->metadata &&
         !jx_put(root, "metadata", json_deep_copy(job->manifest->metadata), err))
+        return false;
+    if (job->correlation && !jx_put(root, "correlation", jx_string(job->correlation), err))
         return false;
     report.json = sr_take(root);
     *ret = report;

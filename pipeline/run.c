@@ -111,6 +111,10 @@ struct run {
     struct sr_budget *budget;
     struct remote *remote;
     struct activity_job open;
+    const char *correlation;  // of the open job, else its id
+    char trace[TRACE_ID_TEXT];
+    struct run_params own;
+    struct sr_log logs[3];  // each has one more field
 };
 
 static void count_done(const struct run *run)
@@ -148,24 +152,44 @@ static void fill_result(const struct run *run)
     }
 }
 
+// What ties together the lines of the log, objects and messages of this run.
+static bool identify(struct run *run, struct sr_err *err)
+{
+    struct activity_job *const open = &run->open;
+    const char *const given = run->params->correlation;
+    size_t count = 1;
+    open->manifest = run->params->manifest;
+    if (!sr_id_new(run->params->clock, open->id, err) || !activity_job_correlate(open, NULL, err))
+        return false;
+    if (given && !correlation_is_id(given))
+        return sr_fail(err, SR_ERR_INVALID, "--correlation: want 1..%d visible characters of ASCII",
+                       CORRELATION_BYTES_MAX);
+    if (given)
+        memcpy(open->correlation, given, strlen(given) + 1);
+    run->correlation = *open->correlation ? open->correlation : open->id;
+    if (!run->params->log)
+        return true;
+    sr_log_with(&run->logs[0], run->params->log, SR_TEXT("job", open->id));
+    sr_log_with(&run->logs[1], &run->logs[0], SR_TEXT("correlation", run->correlation));
+    if (traceparent_trace(open->traceparent, run->trace))
+        sr_log_with(&run->logs[count = 2], &run->logs[1], SR_TEXT("trace_id", run->trace));
+    run->own.log = &run->logs[count];
+    return true;
+}
+
 static bool work(struct run *run, struct sr_err *err)
 {
     const struct run_params *const params = run->params;
-    run->open = (struct activity_job){
-        .manifest = params->manifest,
-        .remote = run->remote,
-        .workspace = run->workspace,
-        .budget = run->budget,
-        .cancel = &run->hard,
-        .log = params->log,
-        .overwrite = params->overwrite,
-        .strict = params->strict,
-        .is_shared = true,
-        .pipe_fd = params->pipe_fd,
-        .shuffle = params->shuffle,
-    };
-    if (!sr_id_new(params->clock, run->open.id, err))
-        return false;
+    run->open.remote = run->remote;
+    run->open.workspace = run->workspace;
+    run->open.budget = run->budget;
+    run->open.cancel = &run->hard;
+    run->open.log = params->log;
+    run->open.overwrite = params->overwrite;
+    run->open.strict = params->strict;
+    run->open.is_shared = true;
+    run->open.pipe_fd = params->pipe_fd;
+    run->open.shuffle = params->shuffle;
     const bool done = run_flow(params, &run->open, &run->hard, err);
     count_done(run);
     fill_result(run);
@@ -256,6 +280,8 @@ static bool open_all(struct run *run, struct sr_err *err)
         .cancel = &run->hard,
         .log = params->log,
         .reader_count = params->worker_count,
+        .job = run->open.id,
+        .correlation = run->correlation,
     };
     if (!remote_new(&remote, &run->remote, err))
         return false;
@@ -285,6 +311,9 @@ static void notify(const struct run *run, bool done, const struct sr_err *why)
         .clock = params->clock,
         .cancel = params->stop,
         .log = params->log,
+        .job = run->open.id,
+        .correlation = run->correlation,
+        .traceparent = run->open.traceparent,
     };
     const struct notify_outcome outcome = {
         .event = done ? MANIFEST_SUCCEEDED : MANIFEST_FAILED,
@@ -297,14 +326,16 @@ static void notify(const struct run *run, bool done, const struct sr_err *why)
 
 bool run_job(const struct run_params *params, struct run_result *ret, struct sr_err *err)
 {
-    struct run run = { .params = params, .result = ret };
+    struct run run = { .result = ret, .own = *params };
+    run.params = &run.own;
     *ret = (struct run_result){ 0 };
     sr_cancel_init(&run.hard, params->stop, params->clock, INT64_MAX);
     // What cannot work is refused before a folder is made for it.
     bool done =
         remote_is_url(params->manifest->input) || access(params->manifest->input, F_OK) == 0 ||
         sr_fail(err, SR_ERR_NOT_FOUND, "%s: there is no such file", params->manifest->input);
-    done = done && notify_check(params->manifest, err) && open_all(&run, err) && work(&run, err);
+    done = done && notify_check(params->manifest, err) && identify(&run, err) &&
+           open_all(&run, err) && work(&run, err);
     if (run.open.job)
         act_join_discard(run.open.job);
     ret->workspace_kept = run.workspace != NULL;

@@ -41,6 +41,8 @@ struct run_params {
                             // splitreel/NAME in the user's cache folder
     const struct blob_stores_params *stores;  // how stores are reached; NULL: as the environment
                                               // says
+    const char *correlation;  // goes before the manifest's; NULL: that one, else the job's id,
+                              // which the report does not tell, as it is another in each run
     bool keep, overwrite, strict;
     size_t worker_count;    // 1..RUN_WORKERS_MAX
     uint64_t memory_bytes;  // for pictures in flight; 0: half of the machine's

@@ -449,6 +449,24 @@ static void damage_is_told_or_refused(void **state)
     assert_string_equal(json_string_value(json_object_get(result.report, "verdict")), "PASS");
 }
 
+// Segments of which nothing can be decoded, at a declared rate: there is no picture to repeat.
+static void damage_of_whole_segments_at_a_rate(void **state)
+{
+    (void)state;
+    sr_auto(run_result) struct run_result result = { 0 };
+    sr_test_command(
+        "ffmpeg -v error -nostdin -i '%s/in.mp4' -an -c copy -movflags +faststart '%s/zeros.mp4' && cd '%s' && "
+        "bytes=$(stat -c %%s zeros.mp4) && dd if=/dev/zero of=zeros.mp4 bs=1 seek=$((bytes / 2)) "
+        "count=$((bytes - bytes / 2)) conv=notrunc status=none",
+        folder, folder, folder);
+    run_ok(&(struct how){ .input = "zeros.mp4",
+                          .output = "held.mp4",
+                          .extra = "'renditions':[{'id':'v','codec':'h264','fps':50}]" },
+           &result);
+    assert_true(result.damaged > 0);
+    assert_true(is_there("held.mp4"));
+}
+
 static void what_cannot_be_read_leaves_nothing(void **state)
 {
     (void)state;
@@ -547,6 +565,7 @@ int main(void)
         cmocka_unit_test(hls_in_a_folder_that_is_there),
         cmocka_unit_test(to_a_pipe),
         cmocka_unit_test(damage_is_told_or_refused),
+        cmocka_unit_test(damage_of_whole_segments_at_a_rate),
         cmocka_unit_test(what_cannot_be_read_leaves_nothing),
         cmocka_unit_test(notifications),
     };

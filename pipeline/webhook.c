@@ -9,7 +9,7 @@
 #include "base/str.h"
 #include "net/url.h"
 
-enum { REPLY_BYTES = 64 << 10, SHOWN_BYTES = 256 };
+enum { REPLY_BYTES = 64 << 10, SHOWN_BYTES = 256, HEADERS_MAX = 4 };
 static const char secret_mark[] = "whsec_";
 
 char *webhook_signature(const char *secret, const char *id, int64_t time_s, const char *body,
@@ -65,21 +65,27 @@ bool webhook_send(struct http *http, const struct webhook *webhook, const struct
                   const struct sr_cancel *cancel, struct sr_err *err)
 {
     struct sending sending = { .webhook = webhook, .clock = clock };
-    const struct http_header headers[] = {
+    struct http_header headers[HEADERS_MAX] = {
         { "Content-Type", "application/json" },
         { "webhook-id", webhook->id },
     };
+    size_t header_count = 2;
+    if (webhook->correlation && *webhook->correlation)
+        headers[header_count++] = (struct http_header){ "X-Correlation-Id", webhook->correlation };
+    if (webhook->traceparent && *webhook->traceparent)
+        headers[header_count++] = (struct http_header){ "traceparent", webhook->traceparent };
     const struct http_request request = {
         .method = "POST",
         .url = webhook->url,
         .headers = headers,
-        .header_count = sizeof(headers) / sizeof(headers[0]),
+        .header_count = header_count,
         .body = webhook->body,
         .body_bytes = strlen(webhook->body),
         .reply_bytes_max = REPLY_BYTES,
         .prepare = prepare,
         .self = &sending,
         .cancel = cancel,
+        .attempts_max = webhook->attempts_max,
     };
     sr_auto(http_response) struct http_response response = { 0 };
     char shown[SHOWN_BYTES];

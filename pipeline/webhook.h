@@ -14,6 +14,9 @@ struct webhook {
     const char *secret;  // "whsec_" and base64, or the bytes themselves; NULL: not signed
     const char *id;      // of the event
     const char *body;    // JSON
+    // Headers X-Correlation-Id and traceparent; NULL or "": not sent.
+    const char *correlation, *traceparent;
+    uint32_t attempts_max;  // 0: the client's
 };
 
 // Owns:    borrows everything for the call.

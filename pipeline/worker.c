@@ -9,7 +9,9 @@
 #include "base/thread.h"
 #include "pipeline/activity.h"
 #include "pipeline/child.h"
+#include "pipeline/remote.h"
 #include "pipeline/worker_lease.h"
+#include "storage/blob_cache.h"
 
 #define IDLE_US ((int64_t)10000000)
 #define REPORT_US ((int64_t)900000000)
@@ -52,7 +54,8 @@ struct worker {
     struct sr_mutex event_lock;  // held while the caller is told of an event: one at a time
     struct {
         bool stopping;
-    } synced;  // under `lock`
+    } synced;                  // under `lock`
+    struct blob_cache *cache;  // of what children read; NULL: there is no heavy slot
     struct slot *slots;
     size_t slot_count;
     struct poller *pollers;
@@ -146,6 +149,39 @@ static bool run_child(struct slot *slot, struct worker_lease *lease, json_t **re
            child_run(slot->child, &task, ret_result, ret_error, err);
 }
 
+static bool run_inside(const struct slot *slot, struct worker_lease *lease,
+                       const struct worker_activity *activity, json_t **ret_result,
+                       const char **ret_error, struct sr_err *err)
+{
+    const struct worker_params *const params = &slot->worker->params;
+    sr_auto(activity_slot) struct activity_slot *inside = NULL;
+    struct sr_cancel limit;
+    sr_cancel_init(&limit, worker_lease_cancel(lease), params->clock,
+                   activity->timeout_us
+                       ? sr_clock_monotonic_us(params->clock) + activity->timeout_us
+                       : INT64_MAX);
+    const struct activity_env env = {
+        .stores = params->stores,
+        .cancel = &limit,
+        .clock = params->clock,
+        .log = worker_lease_log(lease),
+    };
+    const bool done =
+        worker_lease_check(lease, err) && activity_slot_new(&env, &inside, err) &&
+        activity_run(inside, activity->name, worker_lease_input(lease), ret_result, err);
+    if (!done)
+        *ret_error = sr_err_row(err->code)->flow_error;
+    return done;
+}
+
+static bool run_task(struct slot *slot, struct worker_lease *lease, json_t **ret_result,
+                     const char **ret_error, struct sr_err *err)
+{
+    const struct worker_activity *const activity = activity_of(slot->worker, lease);
+    return activity->is_inside ? run_inside(slot, lease, activity, ret_result, ret_error, err)
+                               : run_child(slot, lease, ret_result, ret_error, err);
+}
+
 static bool was_revoked(struct slot *slot)
 {
     sr_lock(&slot->worker->lock);
@@ -163,7 +199,7 @@ static void run_lease(struct slot *slot, struct worker_lease *lease)
     const struct sr_log *const log = worker_lease_log(lease);
     sr_info(log, "a task begins", SR_I64("slot", slot->index));
     tell(slot, lease, "began", NULL, NULL, NULL);
-    if (run_child(slot, lease, &result, &error, &err)) {
+    if (run_task(slot, lease, &result, &error, &err)) {
         if (!worker_lease_succeed(lease, result, limit))
             status = "lost";
         sr_info(log, "a task ends", SR_TEXT("status", status));
@@ -357,6 +393,7 @@ static bool open_slot(struct worker *worker, size_t index, struct sr_err *err)
     const struct child_params child = {
         .argv = worker->params.child_argv,
         .stores = worker->params.stores,
+        .cache = worker->cache,
         .memory_bytes = worker->params.memory_bytes,
         .clock = worker->params.clock,
         .log = &slot->log,
@@ -385,8 +422,20 @@ static bool open_poller(struct worker *worker, size_t index, struct sr_err *err)
     return sr_thread_start("poll", run_poller, poller, &poller->thread, err);
 }
 
+// The children read ahead themselves.
+static bool open_cache(struct worker *worker, struct sr_err *err)
+{
+    const struct blob_cache_params params = {
+        .bytes_max = remote_cache_bytes(worker->params.slot_count),
+        .thread_count = 1,
+    };
+    return !worker->params.slot_count || blob_cache_new(&params, &worker->cache, err);
+}
+
 static bool start(struct worker *worker, struct sr_err *err)
 {
+    if (!open_cache(worker, err))
+        return false;
     for (size_t i = 0; i < worker->slot_count; i++) {
         if (!open_slot(worker, i, err))
             return false;
@@ -507,6 +556,7 @@ bool worker_run(const struct worker_params *params, const struct sr_cancel *stop
         }
         sr_mutex_done(&worker.lock);
     }
+    blob_cache_free(worker.cache);
     free(worker.slots);
     free(worker.pollers);
     return done;

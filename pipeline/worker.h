@@ -16,6 +16,7 @@ struct worker_activity {
     int64_t timeout_us;  // of one task, from its beginning; 0: none
     int64_t beat_us;     // between heartbeats; more than 0
     bool is_heavy;       // encodes: of `slot_count`, not of `light_count`
+    bool is_inside;      // done by activity_run() in this process
 };
 
 struct worker_params {

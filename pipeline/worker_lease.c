@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "base/str.h"
 #include "base/thread.h"
+#include "pipeline/correlation.h"
 
 enum { TASK_LETTERS = 12, TICK_MS = 50 };
 #define BEAT_CALL_US ((int64_t)10000000)  // one heartbeat's time to be answered
@@ -23,7 +24,7 @@ struct worker_lease {
     struct sr_err why;
     json_t *fields;
     const char *job, *activity;
-    struct sr_log logs[4];  // each field is one more; the last is the lease's
+    struct sr_log logs[5];  // each field is one more; the last is the lease's
     size_t log_count;
     struct sr_cancel cancel;
     atomic_bool lost;
@@ -69,10 +70,14 @@ static bool describe(struct worker_lease *lease, const struct worker_lease_param
     const char *correlation = json_string_value(json_object_get(job, "correlation"));
     if (!correlation)
         correlation = json_string_value(json_object_get(lease->input, "correlation"));
+    const char *const parent = json_string_value(json_object_get(job, "traceparent"));
+    char trace[TRACE_ID_TEXT];
+    const bool is_traced = parent && traceparent_trace(parent, trace);
     lease->fields = json_object();
     if (!jx_made(lease->fields, err) || !name_task(params->token, task, err) ||
         !add_field(lease, "job", json_string_value(json_object_get(job, "id")), params->log, err) ||
         !add_field(lease, "correlation", correlation, params->log, err) ||
+        !add_field(lease, "trace_id", is_traced ? trace : NULL, params->log, err) ||
         !add_field(lease, "activity", params->activity, params->log, err) ||
         !add_field(lease, "task", task, params->log, err))
         return false;

@@ -34,7 +34,8 @@ SR_DEFINE_AUTO(worker_lease, struct worker_lease, worker_lease_free);
 const char *worker_lease_activity(const struct worker_lease *lease);
 const char *worker_lease_job(const struct worker_lease *lease);  // $.job.id; "": none
 const json_t *worker_lease_input(const struct worker_lease *lease);
-// {"job", "correlation", "activity", "task"}: texts for each line about it.
+// {"job", "correlation", "trace_id", "activity", "task"}: texts for each line about it; the first
+// three as far as the input has them.
 const json_t *worker_lease_fields(const struct worker_lease *lease);
 // With these fields. Borrowed.
 const struct sr_log *worker_lease_log(const struct worker_lease *lease);

@@ -75,11 +75,13 @@ static bool store_file(struct workspace *workspace, const char *path, const char
 {
     char etag[BLOB_ETAG_BYTES];
     struct remote_mark mark;
-    const struct blob_put put = {
-        .key = path, .data = text, .bytes = strlen(text), .attrs = { .meta = remote_mark(&mark) }
-    };
-    return workspace->place ? blob_put(&workspace->place->blob, &put, etag, err)
-                            : sr_file_store(path, text, strlen(text), err);
+    if (!workspace->place)
+        return sr_file_store(path, text, strlen(text), err);
+    const struct blob_put put = { .key = path,
+                                  .data = text,
+                                  .bytes = strlen(text),
+                                  .attrs = { .meta = remote_mark(workspace->remote, &mark) } };
+    return blob_put(&workspace->place->blob, &put, etag, err);
 }
 
 static bool unlink_file(const struct workspace *workspace, const char *path, struct sr_err *err)

@@ -4,65 +4,41 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/str.h"
+#include "service/config_row.h"
 #include "statemachine/engine.h"
 
 bool config_init(struct config *config, struct sr_err *err)
 {
-    *config = (struct config){ .audit = { .bytes_max = 64 << 20, .kept_count = 8 },
-                               .history_days = ENGINE_RETENTION_US / CONFIG_DAY_US };
-    config_worker_init(&config->worker);
+    *config = (struct config){
+        .audit = { .bytes_max = 64 << 20, .kept_count = 8 },
+        .limits = server_limits_default(),
+        .worker = { .light_slots = 1, .grace_us = 30000000 },
+        .history_days = ENGINE_RETENTION_US / CONFIG_DAY_US,
+    };
     config_jobs_init(&config->jobs);
     config->listen = sr_str_dup("127.0.0.1:8083", err);
+    config->state = sr_str_dup(".splitreel-state", err);
+    config->log_level = sr_str_dup("info", err);
     config->region = sr_str_dup("us-east-1", err);
     config->account = sr_str_dup("123456789012", err);
-    if (config->listen && config->region && config->account && auth_new(&config->auth, err))
+    if (config->listen && config->state && config->log_level && config->region && config->account &&
+        auth_new(&config->auth, err))
         return true;
     config_done(config);
     return false;
 }
 
-static void free_secret(char *secret)
-{
-    if (secret)
-        explicit_bzero(secret, strlen(secret));
-    free(secret);
-}
-
 void config_done(struct config *config)
 {
-    free(config->listen);
-    free(config->region);
-    free(config->account);
-    free_secret(config->metrics_token);
+    for (const struct config_row *row = config_rows; row->key; row++) {
+        config_row_done(row, config);
+        json_decref(config->said[row - config_rows].value);
+    }
     auth_free(config->auth);
-    free(config->audit.path);
-    for (size_t i = 0; i < config->lambda_count; i++) {
-        free(config->lambdas[i].name);
-        free(config->lambdas[i].url);
-    }
-    free(config->lambdas);
-    free(config->lambda_url);
-    for (size_t i = 0; i < config->http_allow_count; i++)
-        free(config->http_allow[i]);
-    free(config->http_allow);
-    for (size_t i = 0; i < config->connection_count; i++) {
-        free(config->connections[i].arn);
-        free(config->connections[i].header);
-        free_secret(config->connections[i].value);
-    }
-    free(config->connections);
-    free(config->maps);
-    for (size_t i = 0; i < config->map_place_count; i++)
-        free(config->map_places[i]);
-    free(config->map_places);
-    config_events_done(&config->events);
-    config_worker_done(&config->worker);
-    config_jobs_done(&config->jobs);
     *config = (struct config){ 0 };
 }
 
@@ -72,271 +48,78 @@ bool config_has_secrets(const struct config *config)
            config->jobs.key_count > 0 || config_events_has_secrets(&config->events);
 }
 
-static bool set_text(const struct jx *at, const char *key, char **place, struct sr_err *err)
+// Reads a row's value, if it is there, and notes where it came from.
+static bool take_row(struct config *config, const struct config_row *row, const struct jx *at,
+                     const struct config_said *from, struct sr_err *err)
 {
-    const char *text = NULL;
-    if (!jx_text_opt(at, key, &text, err))
-        return false;
-    if (!text)
+    struct config_said *const said = &config->said[row - config_rows];
+    json_t *masked = NULL;
+    if (!jx_has(at, row->key))
         return true;
-    char *copy = sr_str_dup(text, err);
-    if (!copy)
+    if (!config_row_read(row, config, at, err) ||
+        !config_row_mask(row, json_object_get(at->value, row->key), &masked, err))
         return false;
-    free(*place);
-    *place = copy;
+    json_decref(said->value);
+    *said = *from;
+    said->value = masked;
     return true;
 }
 
-// A text that no message may show.
-static bool get_secret(const struct jx *at, const char *key, const char **ret, struct sr_err *err)
+static bool is_same(const char *a, const char *b)
 {
-    const struct jx place = jx_get(at, key);
-    if (!json_is_string(place.value))
-        return jx_fail(&place, err, "want a string");
-    *ret = json_string_value(place.value);
-    return true;
+    return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-static bool read_keys(struct config *config, const struct jx *root, struct sr_err *err)
+// All rows of a section, and no other member.
+static bool read_section(struct config *config, const char *section, const struct jx *at,
+                         struct sr_err *err)
 {
-    static const char *const known[] = { "access_key", "secret", NULL };
-    struct jx keys;
-    if (!jx_has(root, "keys"))
-        return true;
-    if (!jx_array(root, "keys", &keys, err))
-        return false;
-    for (size_t i = 0; i < json_array_size(keys.value); i++) {
-        const struct jx row = jx_at(&keys, i);
-        const char *access_key, *secret = NULL;
-        struct sr_err why = { 0 };
-        if (!jx_only(&row, known, err) || !jx_text(&row, "access_key", &access_key, err) ||
-            !get_secret(&row, "secret", &secret, err))
-            return false;
-        if (!auth_add(config->auth, access_key, secret, &why))
-            return jx_fail(&row, err, "%s", why.message);
+    const char *known[CONFIG_VALUES_MAX + 1];
+    size_t count = 0;
+    const char *last = NULL;
+    for (const struct config_row *row = config_rows; row->key; row++) {
+        if (is_same(row->section, section))
+            known[count++] = row->key;
+        else if (!section && row->section && !is_same(row->section, last))
+            known[count++] = last = row->section;  // rows of a section stand together
     }
-    return true;
-}
-
-static bool read_audit(struct config *config, const struct jx *root, struct sr_err *err)
-{
-    static const char *const known[] = { "path", "bytes_max", "files_kept", "off", NULL };
-    struct jx at;
-    int64_t kept = config->audit.kept_count;
-    if (!jx_has(root, "audit"))
-        return true;
-    if (!jx_object(root, "audit", &at, err) || !jx_only(&at, known, err) ||
-        !set_text(&at, "path", &config->audit.path, err) ||
-        !jx_bool_opt(&at, "off", &config->audit.is_off, err) ||
-        !jx_int_opt(&at, "bytes_max", 4096, INT64_C(1) << 40, &config->audit.bytes_max, err) ||
-        !jx_int_opt(&at, "files_kept", 0, 1000, &kept, err))
+    known[count] = NULL;
+    if (!jx_only(at, known, err))
         return false;
-    config->audit.kept_count = (unsigned)kept;  // checked above
-    return true;
-}
-
-static bool read_limits(struct config *config, const struct jx *root, struct sr_err *err)
-{
-    struct server_limits *const limits = &config->limits;
-    const struct row {
-        const char *key;
-        int64_t min, max;
-        size_t *size;
-        unsigned *number;
-    } rows[] = {
-        { "body_bytes_max", 1024, 64 << 20, &limits->body_bytes_max, NULL },
-        { "bodies_bytes_max", 1 << 20, INT64_C(64) << 30, &limits->bodies_bytes_max, NULL },
-        { "connections_max", 1, 100000, NULL, &limits->connection_max },
-        { "idle_s_max", 1, 3600, NULL, &limits->idle_s_max },
-        { "receive_s_max", 1, 3600, NULL, &limits->receive_s_max },
-        { "send_s_max", 1, 3600, NULL, &limits->send_s_max },
-        { "threads", 1, 64, NULL, &limits->thread_count },
-    };
-    enum { ROWS = sizeof rows / sizeof *rows };
-    const char *known[ROWS + 1] = { NULL };
-    struct jx at;
-    if (!jx_has(root, "limits"))
-        return true;
-    for (size_t i = 0; i < ROWS; i++)
-        known[i] = rows[i].key;
-    if (!jx_object(root, "limits", &at, err) || !jx_only(&at, known, err))
-        return false;
-    for (size_t i = 0; i < ROWS; i++) {
-        int64_t value = 0;  // the default
-        if (!jx_int_opt(&at, rows[i].key, rows[i].min, rows[i].max, &value, err))
-            return false;
-        if (rows[i].size)
-            *rows[i].size = (size_t)value;
-        else
-            *rows[i].number = (unsigned)value;
-    }
-    return true;
-}
-
-static bool is_url(const char *text)
-{
-    return strncasecmp(text, "http://", 7) == 0 || strncasecmp(text, "https://", 8) == 0;
-}
-
-static bool read_lambdas(struct config *config, const struct jx *root, struct sr_err *err)
-{
-    struct jx at;
-    const char *name;
-    json_t *value;
-    if (!set_text(root, "lambda_url", &config->lambda_url, err))
-        return false;
-    if (config->lambda_url && !is_url(config->lambda_url))
-        return jx_fail(root, err, "lambda_url: want an http or https URL");
-    if (!jx_has(root, "lambda"))
-        return true;
-    if (!jx_object(root, "lambda", &at, err))
-        return false;
-    const size_t count = json_object_size(at.value);
-    if (count > CONFIG_ROWS_MAX)
-        return jx_fail(&at, err, "more than %d functions", CONFIG_ROWS_MAX);
-    config->lambdas = calloc(count + 1, sizeof *config->lambdas);
-    if (!config->lambdas)
-        return sr_fail(err, SR_ERR_NO_MEMORY, "functions");
-    json_object_foreach((json_t *)at.value, name, value)
-    {
-        const char *url;
-        struct config_lambda *const row = &config->lambdas[config->lambda_count];
-        if (!jx_text(&at, name, &url, err))
-            return false;
-        if (!is_url(url))
-            return jx_fail(&at, err, "\"%.80s\" must be at an http or https URL", name);
-        config->lambda_count++;
-        row->name = sr_str_dup(name, err);
-        row->url = sr_str_dup(url, err);
-        if (!row->name || !row->url)
+    const struct config_said from = { .from = CONFIG_FILE };
+    for (const struct config_row *row = config_rows; row->key; row++) {
+        if (is_same(row->section, section) && !take_row(config, row, at, &from, err))
             return false;
     }
     return true;
-}
-
-static bool read_texts(const struct jx *at, const char *key, char ***list, size_t *count,
-                       struct sr_err *err)
-{
-    struct jx rows;
-    if (!jx_has(at, key))
-        return true;
-    if (!jx_array(at, key, &rows, err))
-        return false;
-    const size_t row_count = json_array_size(rows.value);
-    if (row_count > CONFIG_ROWS_MAX)
-        return jx_fail(&rows, err, "more than %d", CONFIG_ROWS_MAX);
-    *list = calloc(row_count + 1, sizeof **list);
-    if (!*list)
-        return sr_fail(err, SR_ERR_NO_MEMORY, "%s", key);
-    for (size_t i = 0; i < row_count; i++) {
-        const struct jx row = jx_at(&rows, i);
-        if (!json_is_string(row.value))
-            return jx_fail(&row, err, "want a string");
-        (*list)[i] = sr_str_dup(json_string_value(row.value), err);
-        if (!(*list)[i])
-            return false;
-        (*count)++;
-    }
-    return true;
-}
-
-static bool read_map_places(struct config *config, const struct jx *root, struct sr_err *err)
-{
-    if (!read_texts(root, "map_places", &config->map_places, &config->map_place_count, err))
-        return false;
-    for (size_t i = 0; i < config->map_place_count; i++) {
-        const char *const place = config->map_places[i];
-        if (place[0] == '/' ? !place[1] : strncmp(place, "s3://", 5) != 0 || !place[5])
-            return jx_fail(root, err,
-                           "map_places[%zu]: want an absolute folder, or s3://BUCKET/PREFIX", i);
-    }
-    return true;
-}
-
-static bool read_connections(struct config *config, const struct jx *http, struct sr_err *err)
-{
-    static const char *const known[] = { "arn", "header", "value", NULL };
-    struct jx list;
-    if (!jx_has(http, "connections"))
-        return true;
-    if (!jx_array(http, "connections", &list, err))
-        return false;
-    const size_t count = json_array_size(list.value);
-    if (count > CONFIG_ROWS_MAX)
-        return jx_fail(&list, err, "more than %d connections", CONFIG_ROWS_MAX);
-    config->connections = calloc(count + 1, sizeof *config->connections);
-    if (!config->connections)
-        return sr_fail(err, SR_ERR_NO_MEMORY, "connections");
-    for (size_t i = 0; i < count; i++) {
-        const struct jx row = jx_at(&list, i);
-        const char *arn, *header, *value = NULL;
-        struct config_connection *const made = &config->connections[config->connection_count];
-        if (!jx_only(&row, known, err) || !jx_text(&row, "arn", &arn, err) ||
-            !jx_text(&row, "header", &header, err) || !get_secret(&row, "value", &value, err))
-            return false;
-        config->connection_count++;
-        made->arn = sr_str_dup(arn, err);
-        made->header = sr_str_dup(header, err);
-        made->value = sr_str_dup(value, err);
-        if (!made->arn || !made->header || !made->value)
-            return false;
-    }
-    return true;
-}
-
-static bool read_http(struct config *config, const struct jx *root, struct sr_err *err)
-{
-    static const char *const known[] = { "allow", "plain", "connections", NULL };
-    struct jx http;
-    if (!jx_has(root, "http"))
-        return true;
-    return jx_object(root, "http", &http, err) && jx_only(&http, known, err) &&
-           jx_bool_opt(&http, "plain", &config->http_plain, err) &&
-           read_texts(&http, "allow", &config->http_allow, &config->http_allow_count, err) &&
-           read_connections(config, &http, err);
-}
-
-static bool read_events(struct config *config, const struct jx *root, struct sr_err *err)
-{
-    struct jx at;
-    return !jx_has(root, "events") ||
-           (jx_object(root, "events", &at, err) && config_events_read(&config->events, &at, err));
-}
-
-static bool is_letters(const char *text, const char *letters, size_t min, size_t max)
-{
-    const size_t bytes = strlen(text);
-    return bytes >= min && bytes <= max && strspn(text, letters) == bytes;
 }
 
 static bool read_root(struct config *config, const struct jx *root, struct sr_err *err)
 {
-    static const char *const known[] = { "listen",     "region", "account",    "metrics_token",
-                                         "keys",       "audit",  "limits",     "lambda",
-                                         "lambda_url", "http",   "maps",       "history_days",
-                                         "events",     "worker", "map_places", "jobs",
-                                         "api_keys",   NULL };
-    if (!jx_only(root, known, err) || !set_text(root, "listen", &config->listen, err) ||
-        !set_text(root, "region", &config->region, err) ||
-        !set_text(root, "account", &config->account, err) ||
-        !set_text(root, "maps", &config->maps, err) ||
-        !jx_int_opt(root, "history_days", 0, 36500, &config->history_days, err))
+    if (!read_section(config, NULL, root, err))
         return false;
-    const char *token = NULL;
-    if (jx_has(root, "metrics_token") && (!get_secret(root, "metrics_token", &token, err) ||
-                                          !(config->metrics_token = sr_str_dup(token, err))))
-        return false;
-    if (!is_letters(config->region, "abcdefghijklmnopqrstuvwxyz0123456789-", 1, 64))
-        return jx_fail(root, err, "region: want small letters, digits and '-'");
-    if (!is_letters(config->account, "0123456789", 12, 12))
-        return jx_fail(root, err, "account: want 12 digits");
-    if (config->metrics_token && strlen(config->metrics_token) < AUTH_SECRET_MIN)
-        return jx_fail(root, err, "metrics_token: want %d characters or more", AUTH_SECRET_MIN);
-    return read_keys(config, root, err) && read_audit(config, root, err) &&
-           read_limits(config, root, err) && read_lambdas(config, root, err) &&
-           read_http(config, root, err) && read_events(config, root, err) &&
-           read_map_places(config, root, err) && config_worker_parse(&config->worker, root, err) &&
-           config_jobs_parse(&config->jobs, root, err);
+    const char *last = NULL;
+    for (const struct config_row *row = config_rows; row->key; row++) {
+        struct jx at;
+        if (!row->section || is_same(row->section, last) || !jx_has(root, row->section))
+            continue;
+        last = row->section;
+        if (!jx_object(root, last, &at, err) || !read_section(config, last, &at, err))
+            return false;
+    }
+    return true;
+}
+
+static bool note_lines(struct config *config, const char *text, size_t bytes, struct sr_err *err)
+{
+    for (const struct config_row *row = config_rows; row->key; row++) {
+        struct config_said *const said = &config->said[row - config_rows];
+        const char *const keys[] = { row->section ? row->section : row->key,
+                                     row->section ? row->key : NULL, NULL };
+        if (said->from == CONFIG_FILE && !jx_line(text, bytes, keys, &said->line, err))
+            return false;
+    }
+    return true;
 }
 
 bool config_parse(struct config *config, const char *text, size_t bytes, struct sr_err *err)
@@ -352,7 +135,64 @@ bool config_parse(struct config *config, const char *text, size_t bytes, struct 
     const struct jx at = jx_root(root);
     if (!json_is_object(root))
         return jx_fail(&at, err, "want an object");
-    return read_root(config, &at, err);
+    return read_root(config, &at, err) && note_lines(config, text, bytes, err);
+}
+
+// A value that stands in no file, read as if it stood in one, so that errors name its place.
+static bool take_value(struct config *config, const struct config_row *row, json_t *value,
+                       const struct config_said *from, struct sr_err *err)
+{
+    sr_auto(json) json_t *member = value ? json_pack("{s:o}", row->key, value) : NULL;
+    sr_auto(json) json_t *root = NULL;
+    if (!jx_made(member, err))
+        return false;
+    root = row->section ? json_pack("{s:O}", row->section, member) : json_incref(member);
+    if (!jx_made(root, err))
+        return false;
+    const struct jx at = jx_root(root);
+    const struct jx inside = row->section ? jx_get(&at, row->section) : at;
+    return take_row(config, row, &inside, from, err) || sr_err_wrap(err, "%s", from->name);
+}
+
+bool config_environment(struct config *config, char *(*env)(const char *name), struct sr_err *err)
+{
+    for (const struct config_row *row = config_rows; row->key; row++) {
+        const char *const text = row->variable ? env(row->variable) : NULL;
+        if (!text || !*text || config->said[row - config_rows].from != CONFIG_DEFAULT)
+            continue;
+        const struct config_said from = { .from = CONFIG_ENVIRONMENT, .name = row->variable };
+        if (!take_value(config, row, jx_string(text), &from, err))
+            return false;
+    }
+    return true;
+}
+
+// What was said before, and this. No list that an option adds to holds secrets.
+static bool add_to_list(const struct config_said *said, json_t *value, json_t **ret_list,
+                        struct sr_err *err)
+{
+    sr_auto(json) json_t *list = said->value ? json_deep_copy(said->value) : json_array();
+    if (!jx_made(list, err) || !jx_append(list, json_incref(value), err))
+        return false;
+    *ret_list = sr_take(list);
+    return true;
+}
+
+bool config_override(struct config *config, const char *name, json_t *value, const char *option,
+                     struct sr_err *err)
+{
+    const struct config_row *const row = config_row_find(name);
+    const struct config_said from = { .from = CONFIG_OPTION, .name = option };
+    sr_auto(json) json_t *given = value;
+    json_t *list = NULL;
+    if (!row)
+        return sr_fail(err, SR_ERR_INTERNAL, "there is no value %s", name);
+    if (!jx_made(given, err))
+        return false;
+    if (row->kind != CONFIG_TEXTS)
+        return take_value(config, row, sr_take(given), &from, err);
+    return add_to_list(&config->said[row - config_rows], given, &list, err) &&
+           take_value(config, row, list, &from, err);
 }
 
 static bool read_whole(int fd, struct sr_str *text, struct sr_err *err)

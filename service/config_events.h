@@ -2,8 +2,8 @@
 // nothing.
 #pragma once
 
-#include "base/auto.h"
-#include "base/jx.h"
+#include <stdbool.h>
+#include <stddef.h>
 
 enum {
     CONFIG_EVENTS_ROWS_MAX = 100,
@@ -11,7 +11,7 @@ enum {
     CONFIG_EVENTS_SECRET_MAX = 256
 };
 
-struct config_texts {  // `list` ends with NULL
+struct config_texts {  // `list` ends with NULL; NULL: empty
     char **list;
     size_t count;
 };
@@ -25,9 +25,10 @@ struct config_events {
     struct config_texts hosts;    // of SNS's certificates and confirmations; none: Amazon's
 };
 
-// Reads {"secrets": [...], ...}. Errors: INVALID with the place, never with a secret; NO_MEMORY.
-SR_MUST_USE bool config_events_read(struct config_events *events, const struct jx *at,
-                                    struct sr_err *err);
-void config_events_done(struct config_events *events);  // overwrites the secrets
-SR_DEFINE_AUTO_VALUE(config_events, struct config_events, config_events_done);
 bool config_events_has_secrets(const struct config_events *events);
+
+// What is wrong with a text of these lists; NULL: nothing. No message shows it.
+const char *config_events_wrong_text(const char *text);
+const char *config_events_wrong_secret(const char *text);
+const char *config_events_wrong_path(const char *text);   // a secret that stands in a path
+const char *config_events_wrong_basic(const char *text);  // "user:password"

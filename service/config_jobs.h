@@ -2,11 +2,15 @@
 // they may use, who may ask for them.
 #pragma once
 
-#include "base/auto.h"
-#include "base/jx.h"
+#include <stdint.h>
+
 #include "service/config_events.h"
 
-enum { CONFIG_API_KEYS_MAX = 1000, CONFIG_API_KEY_NAME_MAX = 64 };
+enum {
+    CONFIG_API_KEYS_MAX = 1000,
+    CONFIG_API_KEY_NAME_MAX = 64,
+    CONFIG_JOBS_KEEP_DAYS_MAX = 36500,
+};
 
 struct config_api_key {  // Authorization: Bearer TOKEN
     char *name, *token;
@@ -22,9 +26,8 @@ struct config_jobs {
 };
 
 void config_jobs_init(struct config_jobs *jobs);
-void config_jobs_done(struct config_jobs *jobs);  // overwrites the tokens
-SR_DEFINE_AUTO_VALUE(config_jobs, struct config_jobs, config_jobs_done);
-// Of "jobs" and "api_keys" in the root, either of which may be missing.
-// Errors: INVALID with the place, never with a token; NO_MEMORY.
-SR_MUST_USE bool config_jobs_parse(struct config_jobs *jobs, const struct jx *root,
-                                   struct sr_err *err);
+
+// What is wrong with a text; NULL: nothing.
+const char *config_jobs_wrong_workspace(const char *text);
+const char *config_jobs_wrong_root(const char *text);
+const char *config_jobs_wrong_address(const char *text);

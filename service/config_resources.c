@@ -51,12 +51,12 @@ static bool choose_places(const struct config *config, const char *folder,
 {
     made->workspace = config->jobs.workspace ? sr_str_dup(config->jobs.workspace, err)
                                              : sr_strf(err, "%s/jobs", folder);
-    made->map_places = calloc(config->map_place_count + 2, sizeof *made->map_places);
+    made->map_places = calloc(config->map_places.count + 2, sizeof *made->map_places);
     if (!made->workspace || !made->map_places)
         return sr_fail(err, SR_ERR_NO_MEMORY, "resources");
     made->map_places[0] = made->workspace;
-    for (size_t i = 0; i < config->map_place_count; i++)
-        made->map_places[i + 1] = config->map_places[i];
+    for (size_t i = 0; i < config->map_places.count; i++)
+        made->map_places[i + 1] = config->map_places.list[i];
     return true;
 }
 
@@ -92,7 +92,7 @@ bool config_resources_new(const struct config *config, const char *folder,
         .lambda_count = config->lambda_count,
         .lambda_url = config->lambda_url,
         .region = config->region,
-        .http_allow = (const char *const *)config->http_allow,
+        .http_allow = (const char *const *)config->http_allow.list,
         .http_plain = config->http_plain,
         .connections = made->connections,
         .connection_count = config->connection_count,

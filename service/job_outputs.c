@@ -15,17 +15,23 @@ static size_t trimmed(const char *place)
     return bytes;
 }
 
-// As an event names it: URLs as they are, paths without links.
+// As an event names it: URLs as they are, paths without links, as far as one can look.
 static bool resolve(const char *place, char **ret_place, struct sr_err *err)
 {
     sr_auto(char) char *plain = sr_strf(err, "%.*s", (int)trimmed(place), place);
     if (!plain)
         return false;
-    if (remote_is_url(plain)) {
-        *ret_place = sr_take(plain);
-        return true;
+    if (!remote_is_url(plain)) {
+        struct sr_err why = { 0 };
+        if (map_places_resolve(plain, ret_place, &why))
+            return true;
+        if (why.code == SR_ERR_NO_MEMORY) {
+            *err = why;
+            return false;
+        }
     }
-    return map_places_resolve(plain, ret_place, err);
+    *ret_place = sr_take(plain);
+    return true;
 }
 
 static bool add(const char *place, json_t *list, struct sr_err *err)
@@ -34,23 +40,34 @@ static bool add(const char *place, json_t *list, struct sr_err *err)
     return resolve(place, &resolved, err) && jx_append(list, jx_string(resolved), err);
 }
 
-static bool is_below(const char *place, const char *folder)
+static bool has_hls(const struct manifest *manifest)
 {
-    const size_t bytes = strlen(folder);
-    return strncmp(place, folder, bytes) == 0 && place[bytes] == '/';
+    for (size_t i = 0; i < manifest->output_count; i++) {
+        if (manifest->outputs[i].type == MANIFEST_HLS)
+            return true;
+    }
+    return false;
 }
 
-static bool add_output(const char *place, const char *input, json_t *list, struct sr_err *err)
+// Not all that is below: others may put what they like there.
+static bool add_hls(const char *place, json_t *list, struct sr_err *err)
 {
     sr_auto(char) char *resolved = NULL;
     if (!resolve(place, &resolved, err))
         return false;
-    if (!is_below(input, resolved))
-        return jx_append(list, jx_string(resolved), err);
     sr_auto(char) char *master = sr_strf(err, "%s/master.m3u8", resolved);
     sr_auto(char) char *tracks = master ? sr_strf(err, "%s/*", resolved) : NULL;
     return tracks && jx_append(list, jx_string(master), err) &&
            jx_append(list, jx_string(tracks), err);
+}
+
+static bool add_workspace(const char *place, json_t *list, struct sr_err *err)
+{
+    sr_auto(char) char *resolved = NULL;
+    if (!resolve(place, &resolved, err))
+        return false;
+    sr_auto(char) char *all = sr_strf(err, "%s/", resolved);
+    return all && jx_append(list, jx_string(all), err);
 }
 
 static char *report_of(const struct manifest *manifest, struct sr_err *err)
@@ -70,18 +87,17 @@ bool job_outputs_list(const struct manifest *manifest, const char *workspace, js
     sr_auto(json) json_t *list = json_array();
     sr_auto(json) json_t *outputs = NULL;
     sr_auto(char) char *report = report_of(manifest, err);
-    sr_auto(char) char *input = NULL;
     size_t index;
     const json_t *output;
-    if (!jx_made(list, err) || !report || !resolve(manifest->input, &input, err) ||
-        !job_places_outputs(manifest, &outputs, err))
+    if (!jx_made(list, err) || !report || !job_places_outputs(manifest, &outputs, err))
         return false;
     json_array_foreach(outputs, index, output)
     {
-        if (!add_output(json_string_value(output), input, list, err))
+        const char *const place = json_string_value(output);
+        if (!add(place, list, err) || (has_hls(manifest) && !add_hls(place, list, err)))
             return false;
     }
-    if (!add(report, list, err) || !add(workspace, list, err))
+    if (!add(report, list, err) || !add_workspace(workspace, list, err))
         return false;
     *ret_list = sr_take(list);
     return true;

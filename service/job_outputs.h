@@ -4,10 +4,9 @@
 #include "pipeline/job_store.h"
 #include "pipeline/manifest.h"
 
-// The places of its outputs (files, folders with all below them), of its report and its workspace,
-// links of paths resolved, as job_store_has_output() knows them: an array of texts, a new
-// reference. A folder that also holds the input has only what an HLS output leaves there.
-// Errors: INVALID (a path that leads nowhere), NO_MEMORY.
+// The places of its outputs, its report and its workspace, links of paths resolved, as
+// job_store_add_output() takes them: an array of texts, a new reference.
+// Errors: INVALID (what job_places_outputs() says), NO_MEMORY.
 SR_MUST_USE bool job_outputs_list(const struct manifest *manifest, const char *workspace,
                                   json_t **ret_list, struct sr_err *err);
 // Notes them for a job that is accepted. Errors: those of the store.

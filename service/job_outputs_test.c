@@ -11,23 +11,26 @@ static const struct row {
     const char *name, *manifest, *places;
 } rows[] = {
     { "one file", "{'version':1,'input':'s3://in/a.mov','output':'s3://out/x/a b.mp4'}",
-      "s3://out/x/a b.mp4|s3://out/x/a b.report.json|s3://work|" },
+      "s3://out/x/a b.mp4|s3://out/x/a b.report.json|s3://work/|" },
     { "a folder with a template",
       "{'version':1,'input':'s3://in/d/a.mov','output':'s3://out/x/','template':'hls-720p'}",
-      "s3://out/x|s3://out/x/report.json|s3://work|" },
+      "s3://out/x|s3://out/x/master.m3u8|s3://out/x/*|s3://out/x/report.json|s3://work/|" },
     { "files of renditions beside the input",
       "{'version':1,'input':'s3://in/d/a.mov','output':'s3://in/d/','renditions':[{'id':'v','codec':'h264'},"
       "{'id':'w','codec':'h264','height':360}],'outputs':[{'type':'mp4','path':'{name}_{id}.mp4','use':['v','w']}]}",
-      "s3://in/d/a_v.mp4|s3://in/d/a_w.mp4|s3://in/d/report.json|s3://work|" },
+      "s3://in/d/a_v.mp4|s3://in/d/a_w.mp4|s3://in/d/report.json|s3://work/|" },
     { "HLS beside the input",
       "{'version':1,'input':'s3://in/d/a.mov','output':'s3://in/','template':'hls-720p'}",
-      "s3://in/master.m3u8|s3://in/*|s3://in/report.json|s3://work|" },
+      "s3://in|s3://in/master.m3u8|s3://in/*|s3://in/report.json|s3://work/|" },
     { "HLS in a folder of its own beside the input",
       "{'version':1,'input':'s3://in/a.mov','output':'s3://in/','renditions':[{'id':'v','codec':'h264'}],"
       "'outputs':[{'type':'hls','path':'{name}','use':['v']}]}",
-      "s3://in/a|s3://in/report.json|s3://work|" },
+      "s3://in/a|s3://in/a/master.m3u8|s3://in/a/*|s3://in/report.json|s3://work/|" },
+    { "a path to nowhere",
+      "{'version':1,'input':'/no-such-folder/a.mov','output':'/no-such-folder/a.mp4'}",
+      "/no-such-folder/a.mp4|/no-such-folder/a.report.json|s3://work/|" },
     { "paths through links", "{'version':1,'input':'@/link/a.mov','output':'@/link/out/a.mp4'}",
-      "@/real/out/a.mp4|@/real/out/a.report.json|s3://work|" },
+      "@/real/out/a.mp4|@/real/out/a.report.json|s3://work/|" },
 };
 
 static char *text_of(const char *text, const char *folder)
@@ -84,6 +87,7 @@ static void noted(void **state)
     } asked[] = { { "s3://in/a.mp4", true },
                   { "s3://in/a.report.json", true },
                   { "s3://in/work/jobs/1/plan.json", true },
+                  { "s3://in/work", false },
                   { "s3://in/a.mov", false } };
     sr_assert_ok(job_store_open(":memory:", &store, &err), err);
     sr_assert_ok(job_outputs_note(store, &row, &err), err);

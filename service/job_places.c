@@ -34,9 +34,8 @@ static bool add_root(struct job_places *places, const char *path, struct sr_err 
     return true;
 }
 
-bool job_places_new(const struct config_texts *roots, const char *const *more_roots,
-                    const struct config_texts *allow, struct job_places **ret_places,
-                    struct sr_err *err)
+bool job_places_new(const struct config_texts *roots, const struct config_texts *allow,
+                    struct job_places **ret_places, struct sr_err *err)
 {
     sr_auto(job_places) struct job_places *places = calloc(1, sizeof *places);
     if (!places)
@@ -44,10 +43,6 @@ bool job_places_new(const struct config_texts *roots, const char *const *more_ro
     places->allow = allow;
     for (size_t i = 0; i < roots->count; i++) {
         if (!add_root(places, roots->list[i], err))
-            return false;
-    }
-    for (size_t i = 0; more_roots && more_roots[i]; i++) {
-        if (!add_root(places, more_roots[i], err))
             return false;
     }
     *ret_places = sr_take(places);
@@ -87,8 +82,8 @@ static bool is_plain(const char *rest)
     return true;
 }
 
-// Where a path leads: what there is of it without links, the rest behind it. NULL: out of memory, or
-// (err untouched) nowhere that one could tell.
+// Where a path leads: what there is of it without links, the rest behind it. NULL: out of memory,
+// or (err untouched) nowhere that one could tell.
 static char *resolve(const char *path, struct sr_err *err)
 {
     sr_auto(char) char *part = sr_str_dup(path, err);

@@ -7,6 +7,7 @@
 
 #include "base/io.h"
 #include "base/str.h"
+#include "pipeline/correlation.h"
 #include "service/jobs_priv.h"
 #include "statemachine/store_sqlite.h"
 
@@ -44,9 +45,8 @@ bool jobs_post(struct jobs *jobs, struct jobs_message *message, struct sr_err *e
 {
     sr_lock(&jobs->lock);
     // What was heard of always has room: it was asked for.
-    const bool fits =
-        message->kind >= JOBS_READY ||
-        (jobs->synced.count < JOBS_WAITING_MAX && !atomic_load(&jobs->is_stopping));
+    const bool fits = message->kind >= JOBS_READY ||
+                      (jobs->synced.count < JOBS_WAITING_MAX && !atomic_load(&jobs->is_stopping));
     if (fits) {
         message->next = NULL;
         *jobs->synced.end = message;
@@ -91,29 +91,6 @@ static bool make_digest(json_t *document, const struct job_submit *submit,
     return sr_sha256(all, strlen(all), digest, err);
 }
 
-// Spec: W3C Trace Context: "00-" 32 hex "-" 16 hex "-" 2 hex; another one is as good as none.
-static bool is_traceparent(const char *text)
-{
-    static const char form[] = "00-hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh-hhhhhhhhhhhhhhhh-hh";
-    if (strlen(text) != sizeof form - 1)
-        return false;
-    for (size_t i = 0; i < sizeof form - 1; i++) {
-        if (form[i] == 'h' ? !strchr("0123456789abcdef", text[i]) : text[i] != form[i])
-            return false;
-    }
-    return true;
-}
-
-static bool is_word(const char *text, size_t bytes_max)
-{
-    const size_t bytes = strlen(text);
-    for (const char *c = text; *c; c++) {
-        if (*c <= ' ' || *c > '~')
-            return false;
-    }
-    return bytes > 0 && bytes <= bytes_max;
-}
-
 static bool take_names(const struct jobs *jobs, const struct job_submit *submit,
                        const struct manifest *manifest, struct job_row *row, struct sr_err *err)
 {
@@ -127,21 +104,25 @@ static bool take_names(const struct jobs *jobs, const struct job_submit *submit,
     if (key && (!*key || strlen(key) > JOBS_KEY_MAX))
         return sr_fail(err, SR_ERR_INVALID, "want an idempotency key of 1 to %d bytes",
                        JOBS_KEY_MAX);
-    if (submit->correlation && !is_word(submit->correlation, JOBS_TEXT_MAX))
-        return sr_fail(err, SR_ERR_INVALID,
-                       "want a correlation id of 1 to %d printable characters without spaces",
-                       JOBS_TEXT_MAX);
+    const char *const correlation =
+        submit->correlation ? submit->correlation : manifest->correlation;
+    if (correlation && !correlation_is_id(correlation))
+        return sr_fail(err, SR_ERR_INVALID, "want a correlation id of 1 to %d visible characters",
+                       CORRELATION_BYTES_MAX);
     if (!sr_id_new(jobs->params.clock, id, err))
         return false;
     row->id = sr_str_dup(id, err);
-    row->correlation = sr_str_dup(submit->correlation ? submit->correlation : id, err);
+    row->correlation = sr_str_dup(correlation ? correlation : id, err);
     row->idempotency_key = key ? sr_str_dup(key, err) : NULL;
-    const bool is_traced = submit->traceparent && is_traceparent(submit->traceparent);
-    row->traceparent = is_traced ? sr_str_dup(submit->traceparent, err) : NULL;
+    // Spec: W3C Trace Context: one that is none is as good as none.
+    const char *const traceparent = submit->traceparent && traceparent_is_one(submit->traceparent)
+                                        ? submit->traceparent
+                                        : manifest->traceparent;
+    row->traceparent = traceparent ? sr_str_dup(traceparent, err) : NULL;
     row->workspace = *jobs->workspace == '/' ? sr_strf(err, "%s/%s", jobs->workspace, id)
                                              : sr_str_dup(jobs->workspace, err);
     return row->id && row->correlation && row->workspace && (row->idempotency_key || !key) &&
-           (row->traceparent || !is_traced);
+           (row->traceparent || !traceparent);
 }
 
 static bool show(const struct manifest *manifest, char **ret_text, struct sr_err *err)
@@ -312,11 +293,9 @@ bool jobs_new(const struct jobs_params *params, struct jobs **ret_jobs, struct s
                                           .log = params->log };
     jobs->arn_prefix = sr_strf(err, "arn:aws:states:%s:%s", params->region, params->account);
     if (!jobs->arn_prefix ||
-        !find_workspace(jobs,
-                        params->config->workspace ? params->config->workspace : params->workspace,
-                        err) ||
-        !job_places_new(&params->config->roots, params->roots, &params->config->allow,
-                        &jobs->places, err) ||
+        !find_workspace(
+            jobs, params->config->workspace ? params->config->workspace : params->workspace, err) ||
+        !job_places_new(&params->config->roots, &params->config->allow, &jobs->places, err) ||
         !remote_new(&remote, &jobs->remote, err) ||
         !sr_queue_new(JOBS_FILES_MAX, jobs_file_drop, &jobs->files, err) ||
         !job_store_open(params->path, &jobs->work.store, err) ||

@@ -1,9 +1,9 @@
 // service/jobs.h - jobs: a manifest that was accepted is done once, whatever happens meanwhile, by
 // an execution of the flow of pipeline/flow.h.
 //
-// A job is a row of jobs.db, on disk before anybody hears that it was accepted. Its attempt N is the
-// execution "ID-N" of the state machine JOBS_MACHINE, so that what is started again after a crash is
-// met again instead. docs/jobs.md has its life.
+// A job is a row of jobs.db, on disk before anybody hears that it was accepted. Its attempt N is
+// the execution "ID-N" of the state machine JOBS_MACHINE, so that what is started again after a
+// crash is met again instead. docs/jobs.md has its life.
 #pragma once
 
 #include "base/auto.h"
@@ -18,15 +18,14 @@ struct engine;
 struct jobs;
 
 #define JOBS_MACHINE "splitreel-transcode"       // the state machine of an attempt
-#define JOBS_CLEAN_MACHINE "splitreel-clean-up"  // and of what follows when one is cancelled
+#define JOBS_CLEAN_MACHINE "splitreel-clean-up"  // the same, of what follows when one is cancelled
 
 enum {
-    JOBS_MANY_MAX = 1000,      // manifests in one request
-    JOBS_WAITING_MAX = 10000,  // requests that are not recorded yet
-    JOBS_FLIGHTS_MAX = 256,    // jobs whose next step is being made
-    JOBS_TEXT_MAX = 128,       // bytes of a correlation id or traceparent
-    JOBS_KEY_MAX = 4096,       // bytes of an idempotency key
-    JOBS_RETRY_US = 500000,    // what cannot be done now is tried again after so long,
+    JOBS_MANY_MAX = 1000,          // manifests in one request
+    JOBS_WAITING_MAX = 10000,      // requests that are not recorded yet
+    JOBS_FLIGHTS_MAX = 256,        // jobs whose next step is being made
+    JOBS_KEY_MAX = 4096,           // bytes of an idempotency key
+    JOBS_RETRY_US = 500000,        // what cannot be done now is tried again after so long,
     JOBS_RETRY_US_MAX = 60000000,  // then after twice as long, at most this
     JOBS_TRIES_MAX = 30,           // manifests that a workspace does not take
     // What is stopped late may write for so long, until its worker hears of it.
@@ -34,16 +33,17 @@ enum {
 };
 
 struct jobs_params {
-    const char *path;       // of jobs.db; read during the call only
-    const char *database;   // the engine's store, opened again to read; during the call only
-    const char *workspace;  // of jobs whose configuration names none: a folder; during the call only
-    const struct config_jobs *config;         // borrowed
-    const char *const *roots;                 // besides the configuration's; end with NULL, may be
-    const char *region, *account;             // NULL. Borrowed, like these
-    const struct blob_stores_params *stores;  // for a workspace in a store; NULL: as the environment
-    const struct sr_clock *clock;             // says. Borrowed
-    const struct sr_log *log;                 // borrowed; NULL: silent
-    struct engine *engine;                    // borrowed
+    const char *path;      // of jobs.db; read during the call only
+    const char *database;  // the engine's store, opened again to read; during the call only
+    const char
+        *workspace;  // of jobs whose configuration names none: a folder; during the call only
+    const struct config_jobs *config;  // borrowed
+    const char *region, *account;      // borrowed, like these
+    const struct blob_stores_params
+        *stores;                   // for a workspace in a store; NULL: as the environment
+    const struct sr_clock *clock;  // says. Borrowed
+    const struct sr_log *log;      // borrowed; NULL: silent
+    struct engine *engine;         // borrowed
 };
 
 // Opens the database and the places.
@@ -65,14 +65,14 @@ struct job_submit {
     size_t bytes;
     const char *place;            // what messages call it instead of "$": "$.jobs[2]"; NULL: "$"
     const char *idempotency_key;  // NULL: the manifest's, if it has one
-    const char *correlation;      // NULL: the job's id
-    const char *traceparent;      // W3C Trace Context; NULL: none
+    const char *correlation;      // NULL: the manifest's, else the job's id
+    const char *traceparent;      // W3C Trace Context; NULL, or none at all: the manifest's
     bool overwrite, strict;       // as -y and --strict of `run`
 };
 
 // What became of a call. Borrowed during the reply.
 struct jobs_reply {
-    bool done;         // else `err` says why not: CONFLICT (the key is another manifest's; the job's
+    bool done;  // else `err` says why not: CONFLICT (the key is another manifest's; the job's
     struct sr_err err;  // state does not allow it), NOT_FOUND, BUSY, those of the store
     size_t count;
     const char *const *ids;  // of the jobs, in order
@@ -80,8 +80,8 @@ struct jobs_reply {
 };
 typedef void (*jobs_reply_fn)(void *self, const struct jobs_reply *reply);
 
-// Accepts manifests, all or none. One whose key is known, with the same manifest, is the job that is
-// there. `reply` is called once, after all of it is on disk, on a thread of the jobs; it may ask
+// Accepts manifests, all or none. One whose key is known, with the same manifest, is the job that
+// is there. `reply` is called once, after all of it is on disk, on a thread of the jobs; it may ask
 // again, but not wait.
 // Owns:    reads `items` during the call only.
 // Errors:  no reply will come: INVALID ("$.input: ..."), UNSUPPORTED, TOO_LARGE, DENIED (a place
@@ -117,6 +117,13 @@ SR_MUST_USE bool jobs_report(struct jobs *jobs, const char *id, jobs_report_fn f
 // frees it. NULL: out of memory.
 char *jobs_execution(const struct jobs *jobs, const char *id, int64_t attempt, bool clean,
                      struct sr_err *err);
+
+// Appends numbers for Prometheus: jobs by state, and segments by state of the newest jobs that run,
+// at most JOBS_METRICS_MAX of them.
+// Threads: any.
+enum { JOBS_METRICS_MAX = 100 };
+struct sr_str;
+SR_MUST_USE bool jobs_metrics(struct jobs *jobs, struct sr_str *text, struct sr_err *err);
 
 // One round of the work: records what has come, does what is due; without waiting. Only for who has
 // not called jobs_start().

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "net/url.h"
 #include "service/job_log.h"
+#include "service/jobs_body.h"
 #include "service/openapi.h"
 #include "service/problem.h"
 #include "statemachine/asl_time.h"
@@ -42,8 +43,7 @@ static bool knows_token(const struct config_jobs *config, const char *token,
 // A page of another site makes a browser here send its own address along.
 static bool is_foreign(const struct server_request *request, const char *host)
 {
-    const char *const origin =
-        http_header_find(request->headers, request->header_count, "origin");
+    const char *const origin = http_header_find(request->headers, request->header_count, "origin");
     const char *const name = origin ? strstr(origin, "://") : NULL;
     return origin && (!name || strcasecmp(name + 3, host) != 0);
 }
@@ -132,9 +132,9 @@ static void refuse(struct call *call, int status, const char *why)
 static void refuse_err(struct call *call, const struct sr_err *err)
 {
     const bool is_busy = err->code == SR_ERR_STORAGE || err->code == SR_ERR_LIMIT;
-    const int status = is_busy                            ? 503
+    const int status = is_busy                           ? 503
                        : err->code == SR_ERR_UNSUPPORTED ? 400
-                                                          : sr_err_row(err->code)->http_status;
+                                                         : sr_err_row(err->code)->http_status;
     if (status >= 500)
         sr_warn(call->api->log, "a call is refused", SR_TEXT("operation", call->operation),
                 SR_ERR(err));
@@ -183,12 +183,12 @@ static void on_submitted(void *self, const struct jobs_reply *reply)
     struct call *const call = self;
     struct sr_err err = { 0 };
     sr_auto(json) json_t *result = json_object();
-    json_t *const list = json_array();
     char location[64];
     if (!reply->done) {
         refuse_err(call, &reply->err);
         return;
     }
+    json_t *const list = json_array();
     if (!jx_put(result, "jobs", list, &err) || !put_jobs(call, reply, list, &err)) {
         refuse_err(call, &err);
         return;
@@ -198,127 +198,9 @@ static void on_submitted(void *self, const struct jobs_reply *reply)
         answer_json(call, status, result, NULL);
         return;
     }
-    sr_ignore(sr_format(call->id, sizeof call->id, "%s", reply->ids[0]));    // fits
+    sr_ignore(sr_format(call->id, sizeof call->id, "%s", reply->ids[0]));   // fits
     sr_ignore(sr_format(location, sizeof location, JOBS "/%s", call->id));  // fits
     answer_json(call, status, json_array_get(list, 0), location);
-}
-
-static bool is_type(const struct server_request *request, const char *wanted)
-{
-    const char *const type =
-        http_header_find(request->headers, request->header_count, "content-type");
-    const size_t bytes = type ? strcspn(type, "; \t") : 0;
-    return type && strlen(wanted) == bytes && strncasecmp(type, wanted, bytes) == 0;
-}
-
-// Manifests of a request; texts that are made for them.
-struct many {
-    struct job_submit *items;
-    size_t count;
-    bool is_many;
-};
-
-static void many_done(struct many *many)
-{
-    for (size_t i = 0; many->is_many && i < many->count; i++) {
-        free((char *)(uintptr_t)many->items[i].manifest);
-        free((char *)(uintptr_t)many->items[i].place);
-    }
-    free(many->items);
-}
-SR_DEFINE_AUTO_VALUE(many, struct many, many_done);
-
-static bool new_items(struct many *many, size_t count, struct sr_err *err)
-{
-    if (count == 0 || count > JOBS_MANY_MAX)
-        return sr_fail(err, SR_ERR_INVALID, "$.jobs: want 1 to %d manifests", JOBS_MANY_MAX);
-    many->items = calloc(count, sizeof *many->items);
-    return many->items || sr_fail(err, SR_ERR_NO_MEMORY, "manifests");
-}
-
-// Takes both texts.
-static bool add_item(struct many *many, const struct job_submit *common, char *text, char *place,
-                     struct sr_err *err)
-{
-    struct job_submit *const item = &many->items[many->count++];
-    *item = *common;
-    item->manifest = text;
-    item->place = place;
-    item->bytes = text ? strlen(text) : 0;
-    return (text && place) || sr_fail(err, SR_ERR_NO_MEMORY, "manifests");
-}
-
-static bool take_list(struct many *many, const struct job_submit *common, const json_t *root,
-                      struct sr_err *err)
-{
-    static const char *const known[] = { "jobs", NULL };
-    const struct jx at = jx_root(root);
-    struct jx list;
-    many->is_many = true;
-    if (!jx_only(&at, known, err) || !jx_array(&at, "jobs", &list, err) ||
-        !new_items(many, json_array_size(list.value), err))
-        return false;
-    for (size_t i = 0; i < json_array_size(list.value); i++) {
-        char *text = NULL;
-        const struct jx row = jx_at(&list, i);
-        if (!json_is_object(row.value))
-            return jx_fail(&row, err, "want an object");
-        if (!jx_dump(row.value, false, &text, err) ||
-            !add_item(many, common, text, sr_strf(err, "$.jobs[%zu]", i), err))
-            return false;
-    }
-    return true;
-}
-
-static bool is_blank(const char *line, size_t bytes)
-{
-    for (size_t i = 0; i < bytes; i++) {
-        if (!strchr(" \t\r", line[i]))
-            return false;
-    }
-    return true;
-}
-
-static bool take_lines(struct many *many, const struct job_submit *common, const char *body,
-                       size_t size, struct sr_err *err)
-{
-    size_t count = 0, number = 0;
-    many->is_many = true;
-    if (memchr(body, '\0', size))
-        return sr_fail(err, SR_ERR_INVALID, "a NUL in JSON Lines");
-    for (const char *at = body; *at; at += strcspn(at, "\n"), at += *at == '\n')
-        count += !is_blank(at, strcspn(at, "\n"));
-    if (!new_items(many, count, err))
-        return false;
-    for (const char *at = body; *at; at += *at == '\n') {
-        const size_t bytes = strcspn(at, "\n");
-        number++;
-        if (!is_blank(at, bytes) &&
-            !add_item(many, common, sr_strf(err, "%.*s", (int)bytes, at),
-                      sr_strf(err, "line %zu: $", number), err))
-            return false;
-        at += bytes;
-    }
-    return true;
-}
-
-static bool take_body(struct many *many, const struct job_submit *common,
-                      const struct server_request *request, struct sr_err *err)
-{
-    sr_auto(json) json_t *root = NULL;
-    if (!is_type(request, "application/json"))
-        return take_lines(many, common, request->body, request->size, err);
-    if (!jx_parse(request->body, request->size, true, &root, err))
-        return false;
-    if (json_object_get(root, "jobs"))
-        return take_list(many, common, root, err);
-    if (!new_items(many, 1, err))
-        return false;
-    many->items[0] = *common;
-    many->items[0].manifest = request->body;
-    many->items[0].bytes = request->size;
-    many->count = 1;
-    return true;
 }
 
 // The value of a name in the query, decoded; "": it has none. False: INVALID.
@@ -369,7 +251,7 @@ static bool query_bool(const struct server_request *request, const char *name, b
 static void submit(struct call *call, const struct server_request *request, const char *id)
 {
     struct sr_err err = { 0 };
-    sr_auto(many) struct many many = { 0 };
+    sr_auto(jobs_body) struct jobs_body body = { 0 };
     (void)id;
     struct job_submit common = {
         .idempotency_key =
@@ -378,24 +260,26 @@ static void submit(struct call *call, const struct server_request *request, cons
             http_header_find(request->headers, request->header_count, "x-correlation-id"),
         .traceparent = http_header_find(request->headers, request->header_count, "traceparent"),
     };
-    if (!is_type(request, "application/json") && !is_type(request, "application/jsonl") &&
-        !is_type(request, "application/x-ndjson")) {
-        refuse(call, 415, "want Content-Type: application/json, application/jsonl or "
-                          "application/x-ndjson");
+    const enum jobs_body_kind kind =
+        jobs_body_kind(http_header_find(request->headers, request->header_count, "content-type"));
+    if (kind == JOBS_BODY_NONE) {
+        refuse(call, 415,
+               "want Content-Type: application/json, application/jsonl or "
+               "application/x-ndjson");
         return;
     }
     if (!query_bool(request, "overwrite", &common.overwrite, &err) ||
         !query_bool(request, "strict", &common.strict, &err) ||
-        !take_body(&many, &common, request, &err)) {
+        !jobs_body_read(&body, kind, &common, request->body, request->size, &err)) {
         refuse_err(call, &err);
         return;
     }
-    if (many.is_many && common.idempotency_key) {
+    if (body.is_many && common.idempotency_key) {
         refuse(call, 400, "several manifests have their keys in themselves, not in a header");
         return;
     }
-    call->is_many = many.is_many;
-    if (!jobs_submit(call->api->jobs, many.items, many.count, on_submitted, call, &err))
+    call->is_many = body.is_many;
+    if (!jobs_submit(call->api->jobs, body.items, body.count, on_submitted, call, &err))
         refuse_err(call, &err);
 }
 

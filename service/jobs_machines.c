@@ -12,7 +12,7 @@
 
 struct machines {
     struct jobs *jobs;
-    char *definitions[2];
+    char *definition;  // of both
     struct jobs_message *answer;
 };
 
@@ -22,8 +22,7 @@ static void machines_free(struct machines *machines)
 {
     if (!machines)
         return;
-    free(machines->definitions[0]);
-    free(machines->definitions[1]);
+    free(machines->definition);
     jobs_message_free(machines->answer);
     free(machines);
 }
@@ -81,12 +80,10 @@ static bool put_machine(const struct jobs *jobs, const struct store *store, cons
     char uuid[37];
     int64_t revision;
     sr_auto(char) char *arn = sr_strf(err, "%s:stateMachine:%s", jobs->arn_prefix, name);
-    sr_auto(char) char *role =
-        sr_strf(err, "arn:aws:iam::%s:role/splitreel", jobs->params.account);
+    sr_auto(char) char *role = sr_strf(err, "arn:aws:iam::%s:role/splitreel", jobs->params.account);
     if (!arn || !role)
         return false;
-    const bool got =
-        store->ops->machine_get(store->self, arn, found_machine, &found, &missing);
+    const bool got = store->ops->machine_get(store->self, arn, found_machine, &found, &missing);
     sr_auto(char) char *old_role = found.role;
     if (!got && missing.code != SR_ERR_NOT_FOUND) {
         *err = missing;
@@ -119,7 +116,7 @@ static bool make(void *self, const struct store *store, int64_t now_us, struct s
             return false;
     }
     for (size_t i = 0; i < 2; i++) {
-        if (!put_machine(machines->jobs, store, names[i], machines->definitions[i], now_us, err))
+        if (!put_machine(machines->jobs, store, names[i], machines->definition, now_us, err))
             return sr_err_wrap(err, "%s", names[i]);
     }
     return true;
@@ -150,8 +147,7 @@ bool jobs_ask_machines(struct jobs *jobs, struct sr_err *err)
     const struct flow_params flow = { .activities = activities };
     machines->jobs = jobs;
     machines->answer = jobs_message_new(jobs, JOBS_READY, "", 0, err);
-    if (!machines->answer || !flow_transcode(&flow, &machines->definitions[0], err) ||
-        !flow_clean_up(&flow, &machines->definitions[1], err))
+    if (!machines->answer || !flow_transcode(&flow, &machines->definition, err))
         return false;
     const struct engine_request request = {
         .kind = ENGINE_RECORD, .record = make, .reply = made, .self = machines
@@ -171,6 +167,15 @@ char *jobs_execution(const struct jobs *jobs, const char *id, int64_t attempt, b
                    clean ? JOBS_CLEAN_MACHINE : JOBS_MACHINE, id, attempt, clean ? "-clean" : "");
 }
 
+// With it the flow does only what is left to do.
+static bool put_failure(json_t *input, struct sr_err *err)
+{
+    json_t *const failure = json_object();
+    return jx_put(input, "failure", failure, err) &&
+           jx_put(failure, "Error", json_string(sr_err_row(SR_ERR_CANCELLED)->flow_error), err) &&
+           jx_put(failure, "Cause", json_string("cancelled on request"), err);
+}
+
 // The same each time for the same row: so a start that is repeated is met again.
 char *jobs_input(const struct job_row *row, bool is_clean, struct sr_err *err)
 {
@@ -183,8 +188,9 @@ char *jobs_input(const struct job_row *row, bool is_clean, struct sr_err *err)
         !jx_put(job, "correlation", jx_string(row->correlation), err) ||
         (row->overwrite && !jx_put(job, "overwrite", json_true(), err)) ||
         (row->strict && !jx_put(job, "strict", json_true(), err)) ||
-        (is_clean && !jx_put(input, "cause", json_string("cancelled on request"), err)) ||
-        !jx_dump(input, false, &text, err))
+        (row->traceparent && !jx_put(job, "traceparent", jx_string(row->traceparent), err)) ||
+        !jx_put(job, "priority", json_integer(row->priority), err) ||
+        (is_clean && !put_failure(input, err)) || !jx_dump(input, false, &text, err))
         return NULL;
     return text;
 }

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/str.h"
 #include "service/jobs_world.h"
 
 enum { SECOND_US = 1000000 };
@@ -139,10 +140,10 @@ static const struct bad {
     { "no object", "[]", SR_ERR_INVALID, "" },
     { "an unknown member", "{\"version\":1,\"inputs\":\"/a\",\"output\":\"/b\"}", SR_ERR_INVALID,
       "input" },
-    { "a relative path", "{\"version\":1,\"input\":\"a.mov\",\"output\":\"/b.mp4\"}", SR_ERR_INVALID,
-      "$.input: want an absolute path" },
-    { "standard output", "{\"version\":1,\"input\":\"ROOT/a.mov\",\"output\":\"-\"}", SR_ERR_INVALID,
-      "$.output: " },
+    { "a relative path", "{\"version\":1,\"input\":\"a.mov\",\"output\":\"/b.mp4\"}",
+      SR_ERR_INVALID, "$.input: want an absolute path" },
+    { "standard output", "{\"version\":1,\"input\":\"ROOT/a.mov\",\"output\":\"-\"}",
+      SR_ERR_INVALID, "$.output: " },
     { "another folder", "{\"version\":1,\"input\":{\"url\":\"/etc/a.mov\"},\"output\":\"/b.mp4\"}",
       SR_ERR_DENIED, "$.input.url: " },
     { "an address", "{\"version\":1,\"input\":\"s3://b/a.mov\",\"output\":\"/b.mp4\"}",
@@ -223,6 +224,69 @@ static void cancelled_and_cleaned_up_after(void **state)
     jobs_world_close(&world);
 }
 
+static json_t *input_of(struct jobs_world *world, const char *machine, const char *id,
+                        const char *suffix)
+{
+    char arn[256];
+    snprintf(arn, sizeof arn, WORLD_ARN ":execution:%s:%s-1%s", machine, id, suffix);
+    world_do(&world->states, "DescribeExecution", json_pack("{ss}", "executionArn", arn));
+    json_t *const input =
+        json_loads(json_string_value(json_object_get(world->states.body, "input")), 0, NULL);
+    assert_non_null(input);
+    return input;
+}
+
+#define TRACE(last) "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b" last "-01"
+
+// What a job is known by goes into its executions, from whoever says it: headers before the
+// manifest; a header that is no trace is as good as none.
+static void what_ties_it_together(void **state)
+{
+    (void)state;
+    static struct jobs_world world;
+    jobs_world_open(&world);
+    sr_auto(char) char *manifest = jobs_world_manifest(
+        &world, "a",
+        ",\"priority\":90,\"correlation\":\"order-7\",\"traceparent\":\"" TRACE("1") "\"");
+    static const struct {
+        const char *correlation, *traceparent, *want_correlation, *want_traceparent;
+    } rows[] = {
+        { NULL, NULL, "order-7", TRACE("1") },
+        { "order-8", TRACE("2"), "order-8", TRACE("2") },
+        { NULL, "none", "order-7", TRACE("1") },
+    };
+    for (size_t i = 0; i < SR_TEST_COUNT(rows); i++) {
+        const struct job_submit item = { .manifest = manifest,
+                                         .bytes = strlen(manifest),
+                                         .correlation = rows[i].correlation,
+                                         .traceparent = rows[i].traceparent };
+        sr_assert_ok(jobs_world_submit(&world, &item, 1), world.err);
+        const char *const id = world.ids[0];
+        jobs_world_settle(&world);
+        assert_job(&world, id, "correlation", rows[i].want_correlation);
+        sr_auto(json) json_t *input = input_of(&world, JOBS_MACHINE, id, "");
+        const json_t *const job = json_object_get(input, "job");
+        assert_string_equal(json_string_value(json_object_get(job, "correlation")),
+                            rows[i].want_correlation);
+        assert_string_equal(json_string_value(json_object_get(job, "traceparent")),
+                            rows[i].want_traceparent);
+        assert_int_equal(json_integer_value(json_object_get(job, "priority")), 90);
+        assert_true(jobs_world_ask(&world, jobs_cancel, id));
+        jobs_world_finish(&world);
+        sr_auto(json) json_t *rest = input_of(&world, JOBS_CLEAN_MACHINE, id, "-clean");
+        assert_true(json_equal(json_object_get(rest, "job"), job));
+        const json_t *const failure = json_object_get(rest, "failure");
+        assert_string_equal(json_string_value(json_object_get(failure, "Error")),
+                            "Splitreel.Cancelled");
+    }
+    const struct job_submit odd = { .manifest = manifest,
+                                    .bytes = strlen(manifest),
+                                    .correlation = "a b" };
+    assert_false(jobs_world_submit(&world, &odd, 1));
+    assert_int_equal(world.err.code, SR_ERR_INVALID);
+    jobs_world_close(&world);
+}
+
 // A worker that joins writes on until it hears: nothing is cleaned up before.
 static void cancelled_late(void **state)
 {
@@ -285,7 +349,7 @@ static void cut_off_at_every_moment(void **state)
 {
     (void)state;
     static struct jobs_world world;
-    for (unsigned moves = 0; moves < 46; moves += 2) {
+    for (unsigned moves = 0; moves < 46; moves += 4) {
         jobs_world_open(&world);
         jobs_world_add(&world, "a");
         for (unsigned i = 0; i < moves; i++)
@@ -304,7 +368,7 @@ static void cancelled_and_cut_off_at_every_moment(void **state)
 {
     (void)state;
     static struct jobs_world world;
-    for (unsigned moves = 0; moves < 60; moves += 3) {
+    for (unsigned moves = 0; moves < 60; moves += 5) {
         jobs_world_open(&world);
         jobs_world_add(&world, "a");
         const char *const id = world.ids[0];
@@ -398,6 +462,19 @@ static void the_machine_is_removed(void **state)
     jobs_world_close(&world);
 }
 
+struct report {
+    char text[64];
+    enum sr_err_code code;
+    unsigned count;
+};
+static void on_report(void *self, const char *text, size_t bytes, const struct sr_err *why)
+{
+    struct report *const report = self;
+    report->count++;
+    report->code = text ? SR_OK : why->code;
+    snprintf(report->text, sizeof report->text, "%.*s", (int)bytes, text ? text : "");
+}
+
 static void kept_for_a_while(void **state)
 {
     (void)state;
@@ -412,24 +489,17 @@ static void kept_for_a_while(void **state)
     assert_true(is_there(&world, id, "manifest.json"));
     jobs_world_pass(&world, 3600 * (int64_t)SECOND_US);
     assert_false(is_there(&world, id, ""));
+    struct sr_err err = { 0 };
+    struct report report = { 0 };
+    sr_assert_ok(jobs_report(world.jobs, id, on_report, &report, &err), err);
+    jobs_world_step(&world);
+    assert_int_equal(report.code, SR_ERR_NOT_FOUND);
+    assert_false(is_there(&world, id, ""));  // not even for that
     world.fails = NULL;
     assert_true(jobs_world_ask(&world, jobs_retry, id));
     jobs_world_finish(&world);
     assert_job(&world, id, "state", "SUCCEEDED");
     jobs_world_close(&world);
-}
-
-struct report {
-    char text[64];
-    enum sr_err_code code;
-    unsigned count;
-};
-static void on_report(void *self, const char *text, size_t bytes, const struct sr_err *why)
-{
-    struct report *const report = self;
-    report->count++;
-    report->code = text ? SR_OK : why->code;
-    snprintf(report->text, sizeof report->text, "%.*s", (int)bytes, text ? text : "");
 }
 
 static void reports(void **state)
@@ -481,8 +551,7 @@ static void lists(void **state)
     sr_assert_ok(jobs_list(world.jobs, &query, &first, &err), err);
     const json_t *const jobs = json_object_get(first, "jobs");
     assert_int_equal(json_array_size(jobs), 2);
-    const char *const newest =
-        json_string_value(json_object_get(json_array_get(jobs, 0), "id"));
+    const char *const newest = json_string_value(json_object_get(json_array_get(jobs, 0), "id"));
     assert_string_equal(newest, world.ids[0]);
     query.before = json_string_value(json_object_get(first, "next_page"));
     assert_non_null(query.before);
@@ -493,9 +562,47 @@ static void lists(void **state)
     sr_assert_ok(jobs_list(world.jobs, &query, &some, &err), err);
     assert_int_equal(json_array_size(json_object_get(some, "jobs")), 1);
     json_decref(some);
-    query = (struct job_query){ .state = -1, .correlation = newest, .from = newest, .count_max = 9 };
+    query =
+        (struct job_query){ .state = -1, .correlation = newest, .from = newest, .count_max = 9 };
     sr_assert_ok(jobs_list(world.jobs, &query, &some, &err), err);
     assert_int_equal(json_array_size(json_object_get(some, "jobs")), 1);
+    jobs_world_close(&world);
+}
+
+static int64_t metric(const struct sr_str *text, const char *line)
+{
+    const char *const at = strstr(sr_str_text(text), line);
+    if (!at)
+        fail_msg("no %s in %s", line, sr_str_text(text));
+    return at ? strtoll(at + strlen(line), NULL, 10) : -1;
+}
+
+static void numbers(void **state)
+{
+    (void)state;
+    static struct jobs_world world;
+    struct sr_err err = { 0 };
+    sr_auto(sr_str) struct sr_str none = { 0 }, some = { 0 };
+    jobs_world_open(&world);
+    sr_assert_ok(jobs_metrics(world.jobs, &none, &err), err);
+    assert_int_equal(metric(&none, "splitreel_jobs{state=\"QUEUED\"} "), 0);
+    jobs_world_add(&world, "a");
+    jobs_world_finish(&world);
+    world.fails = "probe";
+    jobs_world_add(&world, "b");
+    jobs_world_finish(&world);
+    world.fails = NULL;
+    world.waits = "probe";
+    jobs_world_add(&world, "c");
+    jobs_world_finish(&world);
+    jobs_world_add(&world, "d");
+    sr_assert_ok(jobs_metrics(world.jobs, &some, &err), err);
+    assert_int_equal(metric(&some, "splitreel_jobs{state=\"QUEUED\"} "), 1);
+    assert_int_equal(metric(&some, "splitreel_jobs{state=\"RUNNING\"} "), 1);
+    assert_int_equal(metric(&some, "splitreel_jobs{state=\"SUCCEEDED\"} "), 1);
+    assert_int_equal(metric(&some, "splitreel_jobs{state=\"FAILED\"} "), 1);
+    assert_int_equal(metric(&some, "splitreel_jobs{state=\"CANCELLED\"} "), 0);
+    assert_int_equal(metric(&some, "splitreel_segments{state=\"WAITING\"} "), 0);  // not planned
     jobs_world_close(&world);
 }
 
@@ -508,6 +615,7 @@ int main(void)
         cmocka_unit_test(several_or_none),
         cmocka_unit_test(fails_and_is_tried_again),
         cmocka_unit_test(cancelled_and_cleaned_up_after),
+        cmocka_unit_test(what_ties_it_together),
         cmocka_unit_test(cancelled_late),
         cmocka_unit_test(stopped_from_outside),
         cmocka_unit_test(cut_off_at_every_moment),
@@ -518,6 +626,7 @@ int main(void)
         cmocka_unit_test(kept_for_a_while),
         cmocka_unit_test(reports),
         cmocka_unit_test(lists),
+        cmocka_unit_test(numbers),
     };
     size_t count = SR_TEST_ADD(tests, bads, refused);
     for (size_t i = 0; i < SR_TEST_COUNT(singles); i++)

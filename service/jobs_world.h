@@ -8,14 +8,14 @@
 struct jobs_world {
     struct states_world states;
     char path[96], root[96], workspace[96];
-    const char *roots[2];
+    char *roots[2];
     struct config_jobs config;
     struct jobs *jobs;
     // What the worker does.
-    const char *fails;         // this activity fails, "probe";
-    const char *error;         // with this
-    const char *waits;         // it is not done before it is asked for, "join"
-    char done[64][24];         // in order
+    const char *fails;  // this activity fails, "probe";
+    const char *error;  // with this
+    const char *waits;  // it is not done before it is asked for, "join"
+    char done[64][24];  // in order
     size_t done_count;
     // The last reply.
     size_t replies, new_count, count;
@@ -31,7 +31,6 @@ static inline void jobs_world_open_jobs(struct jobs_world *world)
                                         .database = world->states.path,
                                         .workspace = world->workspace,
                                         .config = &world->config,
-                                        .roots = world->roots,
                                         .region = "eu-west-1",
                                         .account = "123456789012",
                                         .clock = &world->states.clock.clock,
@@ -48,6 +47,7 @@ static inline void jobs_world_open(struct jobs_world *world)
     snprintf(world->workspace, sizeof world->workspace, "%s/work", world->states.folder);
     snprintf(world->root, sizeof world->root, "%s", world->states.folder);
     world->roots[0] = world->root;
+    world->config.roots = (struct config_texts){ world->roots, 1 };
     jobs_world_open_jobs(world);
 }
 
@@ -70,7 +70,6 @@ static inline void jobs_world_reopen(struct jobs_world *world)
 static inline void jobs_world_close(struct jobs_world *world)
 {
     jobs_world_drop(world);
-    config_jobs_done(&world->config);
     world_close(&world->states);
 }
 
@@ -98,9 +97,10 @@ static inline const char *jobs_world_result(const char *name)
 {
     static const char *const results[][2] = {
         { "probe", "{\"document\":\"probe.json\",\"bytes\":1,\"duration_us\":1}" },
-        { "plan", "{\"document\":\"plan.json\",\"engine\":\"quick\",\"segments\":{\"bucket\":\"/b\",\"key\":"
-                  "\"k\",\"count\":0},\"results\":{\"bucket\":\"/b\",\"prefix\":\"p\"},\"audio\":[],"
-                  "\"outputs\":[0]}" },
+        { "plan",
+          "{\"document\":\"plan.json\",\"engine\":\"quick\",\"segments\":{\"bucket\":\"/b\",\"key\":"
+          "\"k\",\"count\":0},\"results\":{\"bucket\":\"/b\",\"prefix\":\"p\"},\"audio\":[],"
+          "\"outputs\":[0]}" },
         { "verify", "{\"verdict\":\"PASS\",\"damaged\":0}" },
         { "publish", "{\"files\":1,\"report\":\"/nowhere/report.json\"}" },
     };

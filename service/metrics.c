@@ -132,6 +132,31 @@ bool metrics_add_engine(struct engine *engine, int64_t now_us, struct sr_str *te
            add_latency(&now.commit, text, err) && add_queues(engine, now_us, text, err);
 }
 
+bool metrics_add_counter(struct sr_str *text, const char *name, const char *help, uint64_t value,
+                         struct sr_err *err)
+{
+    return add(text, COUNTER, name, help, value, err);
+}
+
+bool metrics_add_gauge(struct sr_str *text, const char *name, const char *help, uint64_t value,
+                       struct sr_err *err)
+{
+    return add(text, GAUGE, name, help, value, err);
+}
+
+bool metrics_add_stores(struct http_totals *totals, struct sr_str *text, struct sr_err *err)
+{
+    return add(text, COUNTER, "store_requests_total",
+               "Requests to stores, with those that were repeated, since the start.",
+               totals->requests, err) &&
+           add(text, COUNTER, "store_retries_total",
+               "Requests to stores that were repeated, since the start.", totals->retries, err) &&
+           add(text, COUNTER, "store_sent_bytes_total", "Bytes sent to stores, since the start.",
+               totals->sent_bytes, err) &&
+           add(text, COUNTER, "store_received_bytes_total",
+               "Bytes received from stores, since the start.", totals->received_bytes, err);
+}
+
 bool metrics_add_server(const struct server_counts *counts, uint64_t audit_lost,
                         struct sr_str *text, struct sr_err *err)
 {

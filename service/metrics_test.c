@@ -159,10 +159,34 @@ static void format(void **state)
                     strncmp(line, "splitreel_", 10) == 0);
 }
 
+static void stores(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+    sr_auto(sr_str) struct sr_str text = { 0 };
+    struct http_totals totals = { 0 };
+    totals.requests = 5;
+    totals.retries = 2;
+    totals.sent_bytes = 1 << 20;
+    totals.received_bytes = 7;
+    sr_assert_ok(sr_str_add(&text, "\n", &err) && metrics_add_stores(&totals, &text, &err) &&
+                     metrics_add_gauge(&text, "workers", "Workers.", 3, &err) &&
+                     metrics_add_counter(&text, "done_total", "Done.", 4, &err),
+                 err);
+    assert_int_equal(value_of(&text, "store_requests_total"), 5);
+    assert_int_equal(value_of(&text, "store_retries_total"), 2);
+    assert_int_equal(value_of(&text, "store_sent_bytes_total"), 1 << 20);
+    assert_int_equal(value_of(&text, "store_received_bytes_total"), 7);
+    assert_int_equal(value_of(&text, "workers"), 3);
+    sr_assert_contains(sr_str_text(&text), "# TYPE splitreel_workers gauge");
+    sr_assert_contains(sr_str_text(&text), "# TYPE splitreel_done_total counter");
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = { cmocka_unit_test(numbers),
                                                cmocka_unit_test(latencies),
-                                               cmocka_unit_test(format) };
+                                               cmocka_unit_test(format),
+                                               cmocka_unit_test(stores) };
     return cmocka_run_group_tests_name(__FILE__, tests, NULL, NULL);
 }

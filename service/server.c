@@ -405,7 +405,8 @@ static struct MHD_Response *make_response(const struct server_call *call,
     return NULL;
 }
 
-bool server_deliver_locked(struct server_call *call, int status, struct MHD_Response *response)
+bool server_deliver_locked(struct server *server, struct server_call *call, int status,
+                           struct MHD_Response *response)
 {
     assert(!call->has_answer);
     call->has_answer = true;
@@ -418,7 +419,7 @@ bool server_deliver_locked(struct server_call *call, int status, struct MHD_Resp
         call->status = status;
     }
     if (call->state == CALL_WAITING)
-        server_call_resume_locked(call->server, call, next);
+        server_call_resume_locked(server, call, next);
     else
         call->state = next;
     return delivered;
@@ -429,7 +430,7 @@ bool server_answer(struct server_call *call, const struct server_answer *answer)
     struct server *const server = call->server;
     struct MHD_Response *const response = make_response(call, answer);
     sr_lock(&server->lock);
-    const bool delivered = server_deliver_locked(call, answer->status, response);
+    const bool delivered = server_deliver_locked(server, call, answer->status, response);
     sr_unlock(&server->lock);
     if (response && !delivered)
         MHD_destroy_response(response);
@@ -500,15 +501,30 @@ static void on_library_log(void *self, const char *format, va_list args)
     sr_debug(server->params.log, "http library", SR_TEXT("text", text));
 }
 
+struct server_limits server_limits_default(void)
+{
+    return (struct server_limits){
+        .body_bytes_max = 4 << 20,
+        .bodies_bytes_max = 256 << 20,
+        .connection_max = 4096,
+        .idle_s_max = 60,
+        .receive_s_max = 120,
+        .send_s_max = 300,
+        .thread_count = 1,
+    };
+}
+
 static void set_defaults(struct server_limits *limits)
 {
-    limits->body_bytes_max = limits->body_bytes_max ? limits->body_bytes_max : 4 << 20;
-    limits->bodies_bytes_max = limits->bodies_bytes_max ? limits->bodies_bytes_max : 256 << 20;
-    limits->connection_max = limits->connection_max ? limits->connection_max : 4096;
-    limits->idle_s_max = limits->idle_s_max ? limits->idle_s_max : 60;
-    limits->receive_s_max = limits->receive_s_max ? limits->receive_s_max : 120;
-    limits->send_s_max = limits->send_s_max ? limits->send_s_max : 300;
-    limits->thread_count = limits->thread_count ? limits->thread_count : 1;
+    const struct server_limits usual = server_limits_default();
+    limits->body_bytes_max = limits->body_bytes_max ? limits->body_bytes_max : usual.body_bytes_max;
+    limits->bodies_bytes_max =
+        limits->bodies_bytes_max ? limits->bodies_bytes_max : usual.bodies_bytes_max;
+    limits->connection_max = limits->connection_max ? limits->connection_max : usual.connection_max;
+    limits->idle_s_max = limits->idle_s_max ? limits->idle_s_max : usual.idle_s_max;
+    limits->receive_s_max = limits->receive_s_max ? limits->receive_s_max : usual.receive_s_max;
+    limits->send_s_max = limits->send_s_max ? limits->send_s_max : usual.send_s_max;
+    limits->thread_count = limits->thread_count ? limits->thread_count : usual.thread_count;
 }
 
 static bool start(struct server *server, struct sr_err *err)

@@ -38,6 +38,8 @@ struct service {
     struct aws_json json;
     struct blob_config stores;
     struct blob_stores_params places;
+    struct http_params http;
+    struct http_totals totals;  // of stores
     struct jobs *jobs;
     struct job_follow *follow;
     struct jobs_api jobs_api;
@@ -79,7 +81,11 @@ static void looked(void *self, const struct engine_reply *reply)
     if (done && visit->wants_text) {
         const struct server_counts counts = server_counts(service->server);
         done = metrics_add_server(&counts, service->audit ? audit_lost(service->audit) : 0,
-                                  &visit->text, &err);
+                                  &visit->text, &err) &&
+               metrics_add_stores(&service->totals, &visit->text, &err) &&
+               metrics_add_gauge(&visit->text, "workers",
+                                 "Workers that asked for a task within two minutes.",
+                                 states_api_workers(service->api), &err);
     }
     // To whom it matters is gone when it does not arrive.
     if (!done)
@@ -109,8 +115,11 @@ static void *visit_engine(struct service *service, struct server_call *call, boo
     const struct engine_request request = {
         .kind = ENGINE_RECORD, .record = look, .reply = looked, .self = visit
     };
-    if (!engine_ask(service->engine, &request, &err)) {
+    // What jobs tell is read here: the engine's thread has better things to do.
+    if ((wants_text && !jobs_metrics(service->jobs, &visit->text, &err)) ||
+        !engine_ask(service->engine, &request, &err)) {
         sr_ignore(problem_answer(call, 503, err.message, NULL, NULL));
+        sr_str_done(&visit->text);
         free(visit);
     }
     return NULL;
@@ -289,7 +298,10 @@ static bool open_jobs(struct service *service, const struct service_params *para
     if (!path || !database || !workspace ||
         (stores && *stores && !blob_config_load(stores, &service->stores, err)))
         return false;
+    service->http = http_params_default();
+    service->http.totals = &service->totals;
     service->places = (struct blob_stores_params){
+        .http = &service->http,
         .store = service->stores.store,
         .store_count = service->stores.store_count,
         .allow_private = service->stores.allow_private,
@@ -301,7 +313,6 @@ static bool open_jobs(struct service *service, const struct service_params *para
                                       .database = database,
                                       .workspace = workspace,
                                       .config = &config->jobs,
-                                      .roots = params->roots,
                                       .region = config->region,
                                       .account = config->account,
                                       .stores = &service->places,

@@ -12,7 +12,7 @@
 struct engine;
 struct service;
 
-enum { SERVICE_WATCHED_MAX = 16, SERVICE_ROOTS_MAX = 64 };
+enum { SERVICE_WATCHED_MAX = 16 };
 
 // Rows of the engine's table of resources, made before the engine is, and who answers it.
 struct service_resources {
@@ -35,8 +35,6 @@ struct service_params {
     const char *rules;           // the folder of rules; NULL: none
     const char *const *watched;  // folders in which files land, watched_count of them
     size_t watched_count;
-    const char *const *roots;  // folders that jobs may use, besides the configuration's; end with
-                               // NULL, may be NULL
     bool (*reload_asked)(void);  // whether the rules shall be read anew, told once; NULL: never
 };
 

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "service/states_priv.h"
+#include "service/worker_names.h"
 
 enum { POLL_US = 60 * 1000000, OUTPUT_MAX = 262144 };
 
@@ -151,10 +152,13 @@ static enum states_next get_activity_task(struct states_call *call)
     const struct store *reader = states_reader_lock(call->api);
     const bool found = reader->ops->activity_get(reader->self, arn, take_time, &created_us, &err);
     states_reader_unlock(call->api);
+    const char *const worker = states_text(call, "workerName");
+    if (found && worker)
+        worker_names_add(call->api->workers, worker, sr_clock_wall_us(call->api->clock));
     const struct engine_request request = {
         .kind = ENGINE_POLL,
         .arn = arn,
-        .poll = { .worker = states_text(call, "workerName"),
+        .poll = { .worker = worker,
                   .until_us = sr_clock_wall_us(call->api->clock) + POLL_US,
                   .answer = polled,
                   .self = call },

@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "service/states_priv.h"
+#include "service/worker_names.h"
 #include "statemachine/store_sqlite.h"
 
 bool states_api_new(const struct states_api_params *params, struct states_api **ret_api,
@@ -18,13 +19,19 @@ bool states_api_new(const struct states_api_params *params, struct states_api **
     api->engine = params->engine;
     api->clock = params->clock;
     api->arn_prefix = sr_strf(err, "arn:aws:states:%s:%s", params->region, params->account);
-    if (!api->arn_prefix || !sr_mutex_init(&api->lock, err))
+    if (!api->arn_prefix || !worker_names_new(&api->workers, err) ||
+        !sr_mutex_init(&api->lock, err))
         return false;
     api->has_lock = true;
     if (!store_sqlite_open(params->database, &api->reader, err))
         return false;
     *ret_api = sr_take(api);
     return true;
+}
+
+size_t states_api_workers(struct states_api *api)
+{
+    return worker_names_count(api->workers, sr_clock_wall_us(api->clock) - STATES_WORKER_US);
 }
 
 void states_api_free(struct states_api *api)
@@ -34,6 +41,7 @@ void states_api_free(struct states_api *api)
     store_close(&api->reader);
     if (api->has_lock)
         sr_mutex_done(&api->lock);
+    worker_names_free(api->workers);
     free(api->arn_prefix);
     free(api);
 }

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/auto.h"
 #include "base/clock.h"
@@ -25,6 +26,11 @@ SR_MUST_USE bool states_api_new(const struct states_api_params *params, struct s
 // After the engine, which answers what is still open when it ends.
 void states_api_free(struct states_api *api);
 SR_DEFINE_AUTO(states_api, struct states_api, states_api_free);
+
+// Workers that have asked for a task in the last STATES_WORKER_US, as far as they give their names.
+// Threads: any.
+#define STATES_WORKER_US INT64_C(120000000)
+size_t states_api_workers(struct states_api *api);
 
 struct states_answer {
     int status;         // HTTP: 200, 400, 500

@@ -23,9 +23,11 @@ struct states_api {
     struct sr_mutex lock;
     struct store reader;  // under `lock`
     bool has_lock;
+    struct worker_names *workers;  // that poll
 };
 
 struct states_call;
+struct worker_names;
 
 // What a handler leaves behind.
 enum states_next {

@@ -111,8 +111,8 @@ static void outputs_of_jobs(void **state)
     sr_auto(json) json_t *file =
         json_pack("{ss,s{ss}}", "source", "aws.s3", "detail", "path", "/srv/in/out/film.mp4");
     sr_assert_ok(job_store_add_output(world.uploads->work.store, "s3://incoming/a.mp4", &err), err);
-    sr_assert_ok(job_store_add_output(world.uploads->work.store, "s3://incoming/hls", &err), err);
-    sr_assert_ok(job_store_add_output(world.uploads->work.store, "/srv/in/out", &err), err);
+    sr_assert_ok(job_store_add_output(world.uploads->work.store, "s3://incoming/hls/*", &err), err);
+    sr_assert_ok(job_store_add_output(world.uploads->work.store, "/srv/in/out/", &err), err);
     tell(&world, BODY("aws:s3", "a.mp4", "01"), IGNORED);
     tell(&world, BODY("aws:s3", "hls/720p/init.mp4", "01"), IGNORED);
     sr_assert_ok(uploads_tell(world.uploads, "a file", file, &err), err);

@@ -320,13 +320,14 @@ static bool start(struct asl_exec *exec, const struct asl_input *input)
         return not_heard(exec);  // a second start changes nothing
     exec->started_us = input->now_us;
     exec->input = json_incref(input->value);
+    exec->root = asl_thread_new(exec, NULL, 0, exec->def->flow, input->value);
+    if (!exec->root)
+        return false;
     json_t *details = json_pack("{s:O, s:s*}", "input", input->value, "roleArn", exec->role_arn);
     if (!details)
         return asl_exec_no_memory(exec);
-    exec->root = asl_thread_new(exec, NULL, 0, exec->def->flow, input->value);
-    if (!exec->root || !asl_exec_event(exec, exec->root, ASL_EVENT_ExecutionStarted, details))
-        return false;
-    return set_timeout(exec);
+    return asl_exec_event(exec, exec->root, ASL_EVENT_ExecutionStarted, details) &&
+           set_timeout(exec);
 }
 
 static bool stop(struct asl_exec *exec, const struct asl_input *input)

@@ -89,7 +89,7 @@ static void a_newer_database_is_refused(void **state)
     store_close(&fixture->store);
     sr_assert_fails(store_sqlite_open(fixture->path, &fixture->store, &err), SR_ERR_UNSUPPORTED,
                     err);
-    sr_assert_contains(err.message, "is of version 999, this program knows");
+    sr_assert_contains(err.message, "is of version 999, a newer program made it");
 }
 
 static void put_machine(struct fixture *fixture, const char *arn, int64_t *ret_revision)

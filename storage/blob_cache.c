@@ -10,8 +10,27 @@
 struct blob_object {
     const void *store;
     char *key, *etag;
+    size_t uses;  // readers, and blocks in the table
     struct blob_object *next;
 };
+
+static void free_object(struct blob_object *object)
+{
+    free(object->key);
+    free(object->etag);
+    free(object);
+}
+
+void blob_cache_let_go_locked(struct blob_cache *cache, struct blob_object *object)
+{
+    if (--object->uses > 0)
+        return;
+    struct blob_object **at = &cache->objects;
+    while (*at != object)
+        at = &(*at)->next;
+    *at = object->next;
+    free_object(object);
+}
 
 static size_t chain_of(const struct blob_object *object, uint64_t index)
 {
@@ -64,6 +83,7 @@ void blob_cache_drop_locked(struct blob_cache *cache, struct blob_block *block)
     *at = block->chain;
     unlink_use(cache, block);
     block->gone = true;
+    blob_cache_let_go_locked(cache, block->object);
     if (block->refs == 0)
         free_block(cache, block);
 }
@@ -94,7 +114,7 @@ static bool make_room_locked(struct blob_cache *cache, size_t bytes)
     return cache->bytes + bytes <= cache->params.bytes_max;
 }
 
-struct blob_block *blob_cache_add_locked(struct blob_cache *cache, const struct blob_object *object,
+struct blob_block *blob_cache_add_locked(struct blob_cache *cache, struct blob_object *object,
                                          uint64_t index, size_t bytes, bool must)
 {
     if (!make_room_locked(cache, bytes) && !must)
@@ -109,6 +129,7 @@ struct blob_block *blob_cache_add_locked(struct blob_cache *cache, const struct 
     *block = (struct blob_block){
         .object = object, .index = index, .bytes = bytes, .data = data, .refs = 1
     };
+    object->uses++;
     struct blob_block **chain = &cache->chains[chain_of(object, index)];
     block->chain = *chain;
     *chain = block;
@@ -131,7 +152,7 @@ static struct blob_object *find_object(struct blob_cache *cache, const void *sto
 }
 
 bool blob_cache_object(struct blob_cache *cache, const void *store, const char *key,
-                       const char *etag, const struct blob_object **ret_object, struct sr_err *err)
+                       const char *etag, struct blob_object **ret_object, struct sr_err *err)
 {
     struct blob_object *fresh = calloc(1, sizeof(*fresh));
     if (!fresh)
@@ -146,12 +167,11 @@ bool blob_cache_object(struct blob_cache *cache, const void *store, const char *
         cache->objects = known = fresh;
         fresh = NULL;
     }
+    if (known)
+        known->uses++;
     sr_unlock(&cache->lock);
-    if (fresh) {
-        free(fresh->key);
-        free(fresh->etag);
-        free(fresh);
-    }
+    if (fresh)
+        free_object(fresh);
     if (!known)
         return sr_fail(err, SR_ERR_NO_MEMORY, "cache");
     *ret_object = known;
@@ -199,13 +219,7 @@ void blob_cache_free(struct blob_cache *cache)
         blob_cache_drop_locked(cache, cache->oldest);
     }
     sr_unlock(&cache->lock);
-    while (cache->objects) {
-        struct blob_object *object = cache->objects;
-        cache->objects = object->next;
-        free(object->key);
-        free(object->etag);
-        free(object);
-    }
+    assert(!cache->objects);
     sr_cond_done(&cache->changed);
     sr_mutex_done(&cache->lock);
     free(cache);

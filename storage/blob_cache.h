@@ -23,6 +23,7 @@ struct blob_cache_stats {
     uint64_t bytes_peak;  // of memory
 };
 
+// What it knows of an object is forgotten with its last block and reader.
 // Owns:    the caller frees the cache, after all its readers (blob_read.h) are closed.
 // Threads: any.
 SR_MUST_USE bool blob_cache_new(const struct blob_cache_params *params,

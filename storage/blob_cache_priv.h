@@ -12,7 +12,7 @@ enum blob_block_state { BLOB_BLOCK_LOADING, BLOB_BLOCK_READY };
 // All members under the cache's lock, but `data`: while LOADING it is the loader's alone, when
 // READY nobody's to change.
 struct blob_block {
-    const struct blob_object *object;
+    struct blob_object *object;
     uint64_t index;
     size_t bytes;
     char *data;
@@ -37,15 +37,17 @@ struct blob_cache {
     struct blob_cache_stats stats;
 };
 
-// The same version of the same object gives the same place; valid until the cache is freed.
+// The same version of the same object gives the same place; a reader's until it is let go.
 SR_MUST_USE bool blob_cache_object(struct blob_cache *cache, const void *store, const char *key,
-                                   const char *etag, const struct blob_object **ret_object,
+                                   const char *etag, struct blob_object **ret_object,
                                    struct sr_err *err);
+void blob_cache_let_go_locked(struct blob_cache *cache, struct blob_object *object)
+    SR_REQUIRES(cache->lock);
 struct blob_block *blob_cache_find_locked(struct blob_cache *cache,
                                           const struct blob_object *object, uint64_t index)
     SR_REQUIRES(cache->lock);
 // A new LOADING block, held once. NULL: no memory, or, unless `must`, no room that could be made.
-struct blob_block *blob_cache_add_locked(struct blob_cache *cache, const struct blob_object *object,
+struct blob_block *blob_cache_add_locked(struct blob_cache *cache, struct blob_object *object,
                                          uint64_t index, size_t bytes, bool must)
     SR_REQUIRES(cache->lock);
 void blob_cache_hold_locked(struct blob_cache *cache, struct blob_block *block)

@@ -7,7 +7,7 @@
 #include "base/str.h"
 #include "storage/blob_cache_priv.h"
 
-enum { RUN_BLOCKS_MAX = 8, STREAMS = 16 };
+enum { RUN_BLOCKS_MAX = 8, STREAMS = 16, CANCEL_POLL_US = 50 * 1000 };
 
 // One place that somebody reads on from: several workers, or the tracks of a file, share a reader.
 struct stream {
@@ -19,11 +19,12 @@ struct stream {
 struct reader {
     struct blob blob;
     struct blob_cache *cache;
-    const struct blob_object *object;
+    struct blob_object *object;
     char *key;
     char etag[BLOB_ETAG_BYTES];
     uint64_t size;
     uint64_t ahead_blocks_max;
+    const struct sr_cancel *cancel;
     struct {
         struct stream streams[STREAMS];
         uint64_t reads;
@@ -240,6 +241,16 @@ static struct blob_block *fetch(struct reader *reader, struct blob_block *block,
     return NULL;
 }
 
+static void wait_locked(struct reader *reader) SR_REQUIRES(reader->cache->lock);
+static void wait_locked(struct reader *reader)
+{
+    struct blob_cache *cache = reader->cache;
+    if (reader->cancel)
+        (void)sr_cond_wait_us(&cache->changed, &cache->lock, CANCEL_POLL_US);
+    else
+        sr_cond_wait(&cache->changed, &cache->lock);
+}
+
 // The block, READY and held. Whoever finds it missing fetches it; whoever finds it on its way
 // waits.
 static struct blob_block *take_block(struct reader *reader, uint64_t index, uint64_t last,
@@ -258,8 +269,9 @@ static struct blob_block *take_block(struct reader *reader, uint64_t index, uint
         if (first && is_first)
             look_ahead_locked(reader, index, last);
         reader->cache->stats.hits += first && !mine;
-        while (!mine && block->state == BLOB_BLOCK_LOADING && !block->gone)
-            sr_cond_wait(&reader->cache->changed, &reader->cache->lock);
+        while (!mine && block->state == BLOB_BLOCK_LOADING && !block->gone &&
+               !sr_cancel_asked(reader->cancel))
+            wait_locked(reader);
         if (block->state == BLOB_BLOCK_READY) {
             sr_unlock(&reader->cache->lock);
             return block;
@@ -270,6 +282,10 @@ static struct blob_block *take_block(struct reader *reader, uint64_t index, uint
         }
         blob_cache_release_locked(reader->cache,
                                   block);  // whoever fetched it failed: now it is our turn
+        if (!sr_cancel_check(reader->cancel, err)) {
+            sr_unlock(&reader->cache->lock);
+            return NULL;
+        }
     }
     sr_unlock(&reader->cache->lock);
     (void)sr_fail(err, SR_ERR_NO_MEMORY, "a block of %s", reader->key);
@@ -315,6 +331,7 @@ static void close_reader(void *self)
     sr_lock(&reader->cache->lock);
     while (reader->synced.tasks)
         sr_cond_wait(&reader->cache->changed, &reader->cache->lock);
+    blob_cache_let_go_locked(reader->cache, reader->object);
     sr_unlock(&reader->cache->lock);
     free(reader->key);
     free(reader);
@@ -340,14 +357,17 @@ bool blob_read_open(const struct blob_read_params *params, struct sr_reader *ret
     reader->blob = *blob;
     reader->cache = params->cache;
     reader->size = info.bytes;
+    reader->cancel = params->cancel;
     memcpy(reader->etag, info.etag, sizeof(reader->etag));
     const uint64_t cache_bytes = params->cache->params.bytes_max;
     const uint64_t most = params->ahead_bytes_max ? cache_bytes / 2 : cache_bytes / 4;
     const uint64_t ahead = params->ahead_bytes_max ? params->ahead_bytes_max : 8 << 20;
     reader->ahead_blocks_max = (ahead < most ? ahead : most) / params->cache->params.block_bytes;
     reader->key = sr_str_dup(params->key, err);
-    if (!reader->key || !blob_cache_object(params->cache, blob->self, params->key, info.etag,
-                                           &reader->object, err)) {
+    const char *const name = params->cached_as ? params->cached_as : params->key;
+    const void *const store = params->cached_as ? NULL : blob->self;
+    if (!reader->key ||
+        !blob_cache_object(params->cache, store, name, info.etag, &reader->object, err)) {
         free(reader->key);
         free(reader);
         return false;

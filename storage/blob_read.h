@@ -1,6 +1,7 @@
 // storage/blob_read.h - an object as something to read from: ranges, read-ahead, a shared cache.
 #pragma once
 
+#include "base/cancel.h"
 #include "base/io.h"
 #include "storage/blob.h"
 #include "storage/blob_cache.h"
@@ -10,8 +11,11 @@ struct blob_read_params {
     const char *key;
     const char *if_match;  // the etag that the object must have; NULL: what it has now
     struct blob_cache *cache;
-    const struct blob_info *known;  // what blob_head() has just told; NULL: it is asked
-    uint64_t ahead_bytes_max;       // at most half of the cache; 0: 8 MiB or a quarter
+    const char *cached_as;  // what the object is called in a cache that outlives the store: others
+                            // that call one so mean the same; NULL: by the store and the key
+    const struct blob_info *known;   // what blob_head() has just told; NULL: it is asked
+    uint64_t ahead_bytes_max;        // at most half of the cache; 0: 8 MiB or a quarter
+    const struct sr_cancel *cancel;  // ends waiting for what another reader fetches; NULL: never
 };
 
 // A jump costs one request of what is asked for, in whole blocks; reading on makes the window ahead

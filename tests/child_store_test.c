@@ -26,6 +26,9 @@ struct line {
 
 static char folder[64], workspace[64];
 
+static struct blob_ops ranged;  // a folder that is read by ranges: only then there is a cache
+static struct blob_cache *cache;
+
 static bool open_folder(void *self, const char *url, enum blob_place_use use,
                         struct blob_place *ret_place, struct sr_err *err)
 {
@@ -34,7 +37,12 @@ static bool open_folder(void *self, const char *url, enum blob_place_use use,
     assert_int_equal(strncmp(url, "s3://bucket/", 12), 0);  // what the jobs name
     ret_place->key = strdup(url + 12);
     ret_place->own = true;
-    return blob_dir_open(folder, &ret_place->blob, err);
+    if (!blob_dir_open(folder, &ret_place->blob, err))
+        return false;
+    ranged = *ret_place->blob.ops;  // under the remote's lock
+    ranged.open_reader = NULL;
+    ret_place->blob.ops = &ranged;
+    return true;
 }
 
 // Through text, as on a socket.
@@ -207,8 +215,14 @@ static void begin(struct line *line, const char *manifest, json_t **ret_job)
     (void)snprintf(path, sizeof(path), "%s/manifest.json", workspace);
     sr_assert_ok(sr_file_store(path, manifest, strlen(manifest), &err), err);
     *ret_job = json_pack("{s:s, s:s}", "id", "j", "workspace", workspace);
+    const struct blob_cache_params caching = { .thread_count = 1 };
+    sr_assert_ok(blob_cache_new(&caching, &cache, &err), err);
     const struct child_store_params params = {
-        .stores = &stores, .job = *ret_job, .answer = take_answer, .self = line
+        .stores = &stores,
+        .job = *ret_job,
+        .cache = cache,
+        .answer = take_answer,
+        .self = line,
     };
     *line = (struct line){ 0 };
     sr_assert_ok(sr_mutex_init(&line->lock, &err), err);
@@ -219,6 +233,7 @@ static void begin(struct line *line, const char *manifest, json_t **ret_job)
 static void end(struct line *line)
 {
     child_store_free(line->store);
+    blob_cache_free(cache);
     sr_cond_done(&line->changed);
     sr_mutex_done(&line->lock);
     sr_test_folder_done(folder);
@@ -243,6 +258,7 @@ static int run_conformance(void)
                                       .blob = place.blob,
                                       .lacks = BLOB_LACKS_NESTING };
     const int failed = blob_conformance_run(&store);
+    assert_true(blob_cache_stats(cache).requests > 0);  // of the larger objects
     refuses_nonsense(&line);
     blob_place_done(&place);
     end(&line);

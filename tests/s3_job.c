@@ -75,6 +75,7 @@ static bool run_with(const struct s3_job_how *how, const struct manifest *manife
         .manifest = manifest,
         .workspace = workspace,
         .stores = &stores,
+        .correlation = how->correlation,
         .overwrite = how->overwrite,
         .keep = how->keep,
         .worker_count = 2,

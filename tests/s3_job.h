@@ -32,6 +32,7 @@ struct s3_job_how {
     const char *(*env)(void *self, const char *name);  // NULL: s3_job_env
     const char *workspace;  // below the scratch folder, a path, or a URL; NULL: "ws"
     const char *rendition;  // of the video, with single quotes
+    const char *correlation;
     bool overwrite, keep, gives_up, is_composed;
     struct run_progress *progress;
     const struct sr_cancel *stop;

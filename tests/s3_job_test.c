@@ -1,6 +1,7 @@
 // Jobs from and to a real S3 server: the same bytes as between files.
 #include "tests/s3_job.h"
 
+#include "base/id.h"
 #include "base/io.h"
 #include "base/str.h"
 #include "base/test.h"
@@ -48,6 +49,10 @@ static void assert_head(const char *key, const char *type, const char *cache)
     sr_assert_ok(blob_head(&s3_job()->direct.blob, key, &info, &err), err);
     assert_string_equal(info.content_type, type);
     assert_string_equal(info.cache_control, cache);
+    const char *const job = blob_pairs_find(&info.meta, "splitreel-job");
+    const char *const correlation = blob_pairs_find(&info.meta, "splitreel-correlation");
+    assert_true(job && sr_id_parse(job, NULL));
+    assert_string_equal(correlation ? correlation : "none", "order-7");
 }
 
 static void hls_into_a_store(void **state)
@@ -62,10 +67,12 @@ static void hls_into_a_store(void **state)
         &(struct s3_job_how){ .input = path, .output = local, .template_name = "hls-720p" });
     const struct s3_job_how how = { .input = S3_JOB_BUCKET "in/h.mkv",
                                     .output = S3_JOB_BUCKET "out/hls/",
-                                    .template_name = "hls-720p" };
+                                    .template_name = "hls-720p",
+                                    .correlation = "order-7" };
     s3_job_run_ok(&how);
     assert_true(s3_job_assert_same_tree(local, "out/hls/") >= 10);
     assert_head("out/hls/master.m3u8", "application/vnd.apple.mpegurl", "no-cache");
+    assert_head("out/hls/report.json", "application/json", "no-cache");
     assert_head("out/hls/360p/init.mp4", "video/mp4", "public, max-age=86400");
     assert_head("out/hls/360p/seg_00001.m4s", "video/iso.segment", "public, max-age=86400");
     // What is there is refused, and replaced when it is said; what was longer is gone then.

@@ -162,6 +162,15 @@ progress()
     exec 7>&-
     wait "$copy" && "$SPLITREEL" cat "$base/shown" | cmp - small
 }
+# With leave to write, and nothing stays of it.
+examined()
+{
+    status 0 verb doctor "$base/doctor/" --json && ! jq -e '.findings[] | select(.found | contains("put, read"))' out.txt >/dev/null ||
+        { cat out.txt; complain 'it wrote unasked'; } || return
+    status 0 verb doctor "$base/doctor/" --write && says 'can be listed' out.txt && says 'can be put, read and removed' out.txt &&
+        says "the store's, within" out.txt && status 3 verb ls -r "$base/doctor/" || return
+    status 1 env AWS_SECRET_ACCESS_KEY=wrong "$SPLITREEL" doctor "$base/doctor/" && says 'right keys?' out.txt
+}
 over_any()
 {
     try "$1: there and back, whole and empty" there_and_back
@@ -373,7 +382,7 @@ over_server()
     for one in "$@"; do try "$name: ${one//_/ }" "$one"; done
     stop_server
 }
-over_server 'Ceph RGW' tests/servers/ceph-rgw.sh splitreelaccess splitreelsecretkey '' inside attributes killed_and_collected \
+over_server 'Ceph RGW' tests/servers/ceph-rgw.sh splitreelaccess splitreelsecretkey '' inside examined attributes killed_and_collected \
     parts_collected interrupted refused public named_stores
 over_server s3rver tests/servers/s3rver.sh S3RVER S3RVER slashes,long inside
 if [ -n "${SPLITREEL_ALL_SERVERS:-}" ]; then

@@ -406,6 +406,16 @@ static enum media_read read_failed(const struct media_io *io, struct sr_err *err
     return MEDIA_READ_FAILED;
 }
 
+// A demuxer says ENOMEM also when a file's numbers ask for more than it would take anyway. Packets
+// that are worth their memory are far smaller than this.
+static bool is_memory_short(void)
+{
+    void *volatile block = malloc((size_t)256 << 20);  // compilers leave out what is only freed
+    const bool is_short = !block;
+    free(block);
+    return is_short;
+}
+
 enum media_read media_demuxer_read(AVFormatContext *demuxer, AVPacket *packet, struct sr_err *err)
 {
     struct media_io *const io = demuxer->pb->opaque;
@@ -425,7 +435,10 @@ enum media_read media_demuxer_read(AVFormatContext *demuxer, AVPacket *packet, s
         if (ret == AVERROR_EOF)
             return MEDIA_READ_END;
         if (ret == AVERROR(ENOMEM)) {
-            (void)media_fail(err, ret, "a packet");
+            if (is_memory_short())
+                (void)media_fail(err, ret, "a packet");
+            else
+                (void)sr_fail_native(err, SR_ERR_INPUT, ret, "a packet larger than all memory");
             return read_failed(io, err);
         }
         io->error_count++;

@@ -364,9 +364,32 @@ static void a_track_without_number(void **state)
     sr_assert_contains(err.message, "track has no number");
 }
 
+// Found by broken heads of a film (mutants_test): its size is no lack of memory, which would be
+// tried again.
+static void a_packet_larger_than_memory(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+    struct media_source source = { .name = "tests/fuzz/corpus/probe/sample-of-all-memory.mp4" };
+    sr_auto(sr_reader) struct sr_reader reader = { 0 };
+    sr_assert_ok(sr_file_reader_open(source.name, &reader, &err), err);
+    source.reader = reader;
+    sr_auto(media_demuxer) AVFormatContext *demuxer = NULL;
+    sr_auto(av_packet) AVPacket *packet = av_packet_alloc();
+    assert_non_null(packet);
+    sr_assert_ok(media_demuxer_open(&source, &demuxer, &err), err);
+    sr_assert_ok(media_demuxer_find_info(demuxer, &source, &err), err);
+    enum media_read read;
+    while ((read = media_demuxer_read(demuxer, packet, &err)) == MEDIA_READ_PACKET)
+        av_packet_unref(packet);
+    assert_int_equal(read, MEDIA_READ_FAILED);
+    assert_int_equal(err.code, SR_ERR_INPUT);
+    sr_assert_contains(err.message, "larger than all memory");
+}
+
 int main(void)
 {
-    static struct CMUnitTest tests[SR_TEST_COUNT(refusals) + 10];
+    static struct CMUnitTest tests[SR_TEST_COUNT(refusals) + 11];
     size_t count = SR_TEST_ADD(tests, refusals, each_refusal);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_file_is_read);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(every_failing_read_is_reported);
@@ -378,5 +401,6 @@ int main(void)
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_failing_writer_is_reported);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_hole_is_our_bug);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_track_without_number);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_packet_larger_than_memory);
     return sr_test_run(__FILE__, tests, count);
 }

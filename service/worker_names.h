@@ -1,0 +1,22 @@
+// service/worker_names.h - which workers have asked for tasks lately, by the names they give.
+#pragma once
+
+#include "base/auto.h"
+#include "base/err.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { WORKER_NAMES_MAX = 1000, WORKER_NAME_BYTES = 96 };  // a longer name is cut
+
+struct worker_names;
+
+SR_MUST_USE bool worker_names_new(struct worker_names **ret_names, struct sr_err *err);
+void worker_names_free(struct worker_names *names);
+SR_DEFINE_AUTO(worker_names, struct worker_names, worker_names_free);
+
+// Where there is no room left it takes that of who was silent the longest.
+// Threads: any.
+void worker_names_add(struct worker_names *names, const char *name, int64_t now_us);
+// How many have asked since then. Threads: any.
+size_t worker_names_count(struct worker_names *names, int64_t since_us);
