@@ -330,7 +330,7 @@ $(B)/man/splitreel.1: $(B)/splitreel tools/make-man.sh docs/manifest.md docs/cli
 man: $(B)/man/splitreel.1
 
 SHARE = $(DESTDIR)$(PREFIX)/share
-install: all man
+install: binary man
 	install -D -m 755 $(B)/splitreel $(DESTDIR)$(PREFIX)/bin/splitreel
 	@for page in $(B)/man/*.[15]; do \
 	    install -D -m 644 $$page $(SHARE)/man/man$${page##*.}/$$(basename $$page) || exit; done
