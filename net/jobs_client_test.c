@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "base/test.h"
+#include "base/thread.h"
 #include "net/http_fake.h"
 #include "net/sigv4.h"
 
@@ -28,6 +29,7 @@ static const struct reply {
 
 struct server {
     struct http_fake *fake;
+    struct sr_mutex lock;  // of all below: connections have threads of their own
     size_t calls, busy, lost, streams;
     int asks_with;              // the status that asks for a signature; 0: it does not
     const char *const *events;  // of each stream in turn
@@ -72,10 +74,11 @@ static void answer_events(struct server *server, struct http_fake_reply *reply)
     reply->cut_bytes = cut ? (size_t)(cut - text) : 0;
 }
 
-static void answer(void *self, const struct http_fake_request *request,
-                   struct http_fake_reply *reply)
+static void answer_locked(struct server *server, const struct http_fake_request *request,
+                          struct http_fake_reply *reply) SR_REQUIRES(server->lock);
+static void answer_locked(struct server *server, const struct http_fake_request *request,
+                          struct http_fake_reply *reply)
 {
-    struct server *const server = self;
     const char *const shown =
         http_header_find(request->headers, request->header_count, "Authorization");
     const char *const type =
@@ -119,6 +122,15 @@ static void answer(void *self, const struct http_fake_request *request,
     http_fake_text(reply, 404, "{\"detail\":\"nothing here\"}");
 }
 
+static void answer(void *self, const struct http_fake_request *request,
+                   struct http_fake_reply *reply)
+{
+    struct server *const server = self;
+    sr_lock(&server->lock);
+    answer_locked(server, request, reply);
+    sr_unlock(&server->lock);
+}
+
 struct world {
     struct server server;
     struct sr_clock_fake clock;
@@ -132,6 +144,7 @@ static void begin(struct world *world, const char *token, bool has_keys, const c
     char url[128];
     memset(world, 0, sizeof *world);
     sr_clock_fake_init(&world->clock, WALL_US);
+    sr_assert_ok(sr_mutex_init(&world->server.lock, &err), err);
     sr_assert_ok(http_fake_new(answer, &world->server, &world->server.fake, &err), err);
     if (has_keys)
         sr_assert_ok(credentials_new_static("AKID", "secret", NULL, &world->credentials, &err),
@@ -152,6 +165,7 @@ static void end(struct world *world)
     jobs_client_free(world->client);
     credentials_free(world->credentials);
     http_fake_free(world->server.fake);
+    sr_mutex_done(&world->server.lock);
 }
 
 static bool ask(struct world *world, const char *method, const char *path, const char *body,
@@ -386,6 +400,8 @@ static void watch_row(void **state)
     const bool done = jobs_client_watch(world.client, "1", see, &seen, &cancel, &err);
     if (done != (row->code == SR_OK) || err.code != row->code)
         fail_msg("%d: %s", done, err.message);
+    sr_lock(&world.server.lock);  // a connection that was cut has told nobody that it is done
+    sr_unlock(&world.server.lock);
     assert_string_equal(seen.states, row->states);
     assert_int_equal(world.server.streams, row->streams);
     assert_string_equal(world.server.authorization, "Bearer token-of-16-chars");

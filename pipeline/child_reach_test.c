@@ -137,8 +137,7 @@ static void each_bad_row(void **state)
     const struct bad_row *const row = *state;
     struct sr_err err = { 0 };
     sr_test_folder(folder);
-    sr_auto(json) json_t *unused =
-        begin(&(const struct row){ .name = row->name, .manifest = row->manifest });
+    json_decref(begin(&(const struct row){ .name = row->name, .manifest = row->manifest }));
     sr_auto(char) char *workspace =
         row->workspace ? sr_strf(&err, "%s/%s", folder, row->workspace) : NULL;
     sr_auto(json) json_t *job = json_pack("{s:s*, s:s*, s:s*}", "id", row->id, "workspace",

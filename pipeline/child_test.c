@@ -280,7 +280,7 @@ static struct child *new_child(const struct blob_stores_params *stores)
 
 static struct child_task task_of(const char *activity)
 {
-    return (struct child_task){ .activity = activity, .job = "j", .timeout_us = 60 * SECOND_US };
+    return (struct child_task){ .activity = activity, .job = "j", .timeout_us = 900 * SECOND_US };
 }
 
 // The number of its process.
@@ -336,7 +336,7 @@ static void is_replaced_when_it_died_between_tasks(void **state)
 static const struct failure {
     const char *name;
     const char *activity;
-    int64_t timeout_us;  // 0: a minute
+    int64_t timeout_us;  // 0: long
     int64_t cpu_s;
     const char *error;
     enum sr_err_code code;

@@ -5,9 +5,9 @@
 #include "base/str.h"
 #include "pipeline/job_store_priv.h"
 
-#define COLUMNS                                                                                    \
+#define COLUMNS                                                                                     \
     "SELECT id, correlation, traceparent, idempotency_key, manifest, shown, workspace, execution, " \
-    "error, cause, report, engine, digest, state, attempt, priority, overwrite, strict, "          \
+    "error, cause, report, engine, digest, state, attempt, priority, overwrite, strict, "           \
     "created_us, started_us, ended_us, stopped, segments, segments_done, due_us, tries FROM job "
 
 const char *job_row_state_name(enum job_row_state state)
@@ -258,8 +258,8 @@ bool job_store_list_jobs(struct job_store *store, const struct job_query *query,
     sr_auto(sr_db_stmt) struct sr_db_stmt *stmt = NULL;
     // Each has an index that gives its order.
     const char *const sql =
-        query->correlation  ? COLUMNS "WHERE correlation = ?4 AND (?5 < 0 OR state = ?5) AND " WITHIN
-                                     NEWEST
+        query->correlation ? COLUMNS
+            "WHERE correlation = ?4 AND (?5 < 0 OR state = ?5) AND " WITHIN NEWEST
         : query->state >= 0 ? COLUMNS "WHERE state = ?5 AND " WITHIN NEWEST
                             : COLUMNS "WHERE " WITHIN NEWEST;
     if (!sr_db_prepare(store->db, sql, &stmt, err))
@@ -292,9 +292,8 @@ bool job_store_stale_jobs(struct job_store *store, int64_t before_us, int64_t co
 bool job_store_drop_workspace(struct job_store *store, const char *id, struct sr_err *err)
 {
     sr_auto(sr_db_stmt) struct sr_db_stmt *stmt = NULL;
-    if (!sr_db_prepare(store->db,
-                       "UPDATE job SET kept = 0 WHERE id = ?1 AND ended_us IS NOT NULL", &stmt,
-                       err))
+    if (!sr_db_prepare(store->db, "UPDATE job SET kept = 0 WHERE id = ?1 AND ended_us IS NOT NULL",
+                       &stmt, err))
         return false;
     sr_db_bind_text(stmt, 1, id);
     return sr_db_run(stmt, err);

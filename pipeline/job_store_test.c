@@ -264,11 +264,11 @@ static struct job_row job_of(const char *id, const char *key)
 {
     // Rows that are written are only read, whoever owns their texts.
     return (struct job_row){ .id = (char *)(uintptr_t)id,
-                             .correlation = (char *)(uintptr_t)"c",
+                             .correlation = (char *)(uintptr_t) "c",
                              .idempotency_key = (char *)(uintptr_t)key,
-                             .manifest = (char *)(uintptr_t)"{\"m\":1}",
-                             .shown = (char *)(uintptr_t)"{}",
-                             .workspace = (char *)(uintptr_t)"/w",
+                             .manifest = (char *)(uintptr_t) "{\"m\":1}",
+                             .shown = (char *)(uintptr_t) "{}",
+                             .workspace = (char *)(uintptr_t) "/w",
                              .digest = { 7 },
                              .priority = 50,
                              .created_us = 5,
@@ -384,7 +384,7 @@ static void lists_of_jobs(void **state)
     struct world world = { 0 };
     world_open(&world);
     struct job_row a = job_of(ID_A, NULL), b = job_of(ID_B, NULL), c = job_of(ID_C, NULL);
-    b.correlation = (char *)(uintptr_t)"d";
+    b.correlation = (char *)(uintptr_t) "d";
     a.state = b.state = JOB_ROW_RUNNING;
     sr_assert_ok(job_store_add_job(world.store, &a, &err), err);
     sr_assert_ok(job_store_add_job(world.store, &b, &err), err);
@@ -399,14 +399,14 @@ static void lists_of_jobs(void **state)
         listed(&world, (struct job_query){ .state = JOB_ROW_RUNNING, .count_max = 9 }), "BA");
     assert_string_equal(
         listed(&world, (struct job_query){ .state = -1, .correlation = "d", .count_max = 9 }), "B");
-    assert_string_equal(listed(&world, (struct job_query){ .state = JOB_ROW_QUEUED,
-                                                           .correlation = "d",
-                                                           .count_max = 9 }),
-                        "");
-    assert_string_equal(listed(&world, (struct job_query){ .state = JOB_ROW_RUNNING,
-                                                           .correlation = "c",
-                                                           .count_max = 9 }),
-                        "A");
+    assert_string_equal(
+        listed(&world,
+               (struct job_query){ .state = JOB_ROW_QUEUED, .correlation = "d", .count_max = 9 }),
+        "");
+    assert_string_equal(
+        listed(&world,
+               (struct job_query){ .state = JOB_ROW_RUNNING, .correlation = "c", .count_max = 9 }),
+        "A");
     world_close(&world);
 }
 
@@ -417,7 +417,7 @@ static void workspaces_that_are_too_old(void **state)
     struct world world = { 0 };
     world_open(&world);
     struct job_row a = job_of(ID_A, NULL), b = job_of(ID_B, NULL);
-    b.workspace = (char *)(uintptr_t)"s3://shared/";
+    b.workspace = (char *)(uintptr_t) "s3://shared/";
     sr_assert_ok(job_store_add_job(world.store, &a, &err), err);
     sr_assert_ok(job_store_add_job(world.store, &b, &err), err);
     a.state = b.state = JOB_ROW_FAILED;

@@ -82,8 +82,8 @@ static bool is_plain(const char *rest)
     return true;
 }
 
-// Where a path leads: what there is of it without links, the rest behind it. NULL: out of memory, or
-// (err untouched) nowhere that one could tell.
+// Where a path leads: what there is of it without links, the rest behind it. NULL: out of memory,
+// or (err untouched) nowhere that one could tell.
 static char *resolve(const char *path, struct sr_err *err)
 {
     sr_auto(char) char *part = sr_str_dup(path, err);

@@ -10,9 +10,8 @@ struct job_places;
 // `roots`: folders, `allow`: addresses ("s3://bucket", "https://host:8443/below/",
 // "s3://*"); each may be empty.
 // Errors: INVALID, with the root that is not there or no folder.
-SR_MUST_USE bool job_places_new(const struct config_texts *roots,
-                                const struct config_texts *allow, struct job_places **ret_places,
-                                struct sr_err *err);
+SR_MUST_USE bool job_places_new(const struct config_texts *roots, const struct config_texts *allow,
+                                struct job_places **ret_places, struct sr_err *err);
 void job_places_free(struct job_places *places);
 SR_DEFINE_AUTO(job_places, struct job_places, job_places_free);
 

@@ -41,7 +41,8 @@ static const struct row {
     { "below a prefix", "s3://part/in/a.mov", "F/out/a.mp4", NULL, SR_OK, NULL },
     { "beside the prefix", "s3://part/inside/a.mov", "F/out/a.mp4", NULL, SR_ERR_DENIED, "" },
     { "a host", "https://cdn.example/a.mov?key=1", "F/out/a.mp4", NULL, SR_OK, NULL },
-    { "a host in other letters", "HTTPS://CDN.Example:443/a.mov", "F/out/a.mp4", NULL, SR_OK, NULL },
+    { "a host in other letters", "HTTPS://CDN.Example:443/a.mov", "F/out/a.mp4", NULL, SR_OK,
+      NULL },
     { "another port", "https://cdn.example:8443/a.mov", "F/out/a.mp4", NULL, SR_ERR_DENIED, "" },
     { "without encryption", "http://cdn.example/a.mov", "F/out/a.mp4", NULL, SR_ERR_DENIED, "" },
     { "a host that ends like it", "https://acdn.example/a.mov", "F/out/a.mp4", NULL, SR_ERR_DENIED,
@@ -86,9 +87,8 @@ static struct manifest *manifest_of(const struct row *row, const char *folder)
     struct sr_err err = { 0 };
     struct manifest *manifest = NULL;
     sr_auto(char) char *input = fill(row->input, folder), *output = fill(row->output, folder);
-    json_t *document =
-        json_pack("{s:i, s:s, s:s, s:[{s:s, s:s}]}", "version", 1, "input", input, "output", output,
-                  "renditions", "id", "v", "codec", "h264");
+    json_t *document = json_pack("{s:i, s:s, s:s, s:[{s:s, s:s}]}", "version", 1, "input", input,
+                                 "output", output, "renditions", "id", "v", "codec", "h264");
     if (row->notify)
         json_object_set_new(document, "notifications", json_pack("[{s:s}]", "url", row->notify));
     sr_assert_ok(manifest_take(document, NULL, NULL, &manifest, &err), err);
@@ -168,8 +168,7 @@ static void names_of_outputs(void **state)
     sr_auto(char) char *shown = NULL;
     sr_assert_ok(job_places_outputs(manifest, &list, &err), err);
     sr_assert_ok(jx_dump(list, false, &shown, &err), err);
-    assert_string_equal(
-        shown, "[\"/o/film_hi.mp4\",\"/o/film_lo.mp4\",\"/o/hls\",\"/o/snd.m4a\"]");
+    assert_string_equal(shown, "[\"/o/film_hi.mp4\",\"/o/film_lo.mp4\",\"/o/hls\",\"/o/snd.m4a\"]");
 }
 
 int main(void)

@@ -293,9 +293,8 @@ bool jobs_new(const struct jobs_params *params, struct jobs **ret_jobs, struct s
                                           .log = params->log };
     jobs->arn_prefix = sr_strf(err, "arn:aws:states:%s:%s", params->region, params->account);
     if (!jobs->arn_prefix ||
-        !find_workspace(jobs,
-                        params->config->workspace ? params->config->workspace : params->workspace,
-                        err) ||
+        !find_workspace(
+            jobs, params->config->workspace ? params->config->workspace : params->workspace, err) ||
         !job_places_new(&params->config->roots, &params->config->allow, &jobs->places, err) ||
         !remote_new(&remote, &jobs->remote, err) ||
         !sr_queue_new(JOBS_FILES_MAX, jobs_file_drop, &jobs->files, err) ||

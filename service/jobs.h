@@ -1,9 +1,9 @@
 // service/jobs.h - jobs: a manifest that was accepted is done once, whatever happens meanwhile, by
 // an execution of the flow of pipeline/flow.h.
 //
-// A job is a row of jobs.db, on disk before anybody hears that it was accepted. Its attempt N is the
-// execution "ID-N" of the state machine JOBS_MACHINE, so that what is started again after a crash is
-// met again instead. docs/jobs.md has its life.
+// A job is a row of jobs.db, on disk before anybody hears that it was accepted. Its attempt N is
+// the execution "ID-N" of the state machine JOBS_MACHINE, so that what is started again after a
+// crash is met again instead. docs/jobs.md has its life.
 #pragma once
 
 #include "base/auto.h"
@@ -21,11 +21,11 @@ struct jobs;
 #define JOBS_CLEAN_MACHINE "splitreel-clean-up"  // the same, of what follows when one is cancelled
 
 enum {
-    JOBS_MANY_MAX = 1000,      // manifests in one request
-    JOBS_WAITING_MAX = 10000,  // requests that are not recorded yet
-    JOBS_FLIGHTS_MAX = 256,    // jobs whose next step is being made
-    JOBS_KEY_MAX = 4096,       // bytes of an idempotency key
-    JOBS_RETRY_US = 500000,    // what cannot be done now is tried again after so long,
+    JOBS_MANY_MAX = 1000,          // manifests in one request
+    JOBS_WAITING_MAX = 10000,      // requests that are not recorded yet
+    JOBS_FLIGHTS_MAX = 256,        // jobs whose next step is being made
+    JOBS_KEY_MAX = 4096,           // bytes of an idempotency key
+    JOBS_RETRY_US = 500000,        // what cannot be done now is tried again after so long,
     JOBS_RETRY_US_MAX = 60000000,  // then after twice as long, at most this
     JOBS_TRIES_MAX = 30,           // manifests that a workspace does not take
     // What is stopped late may write for so long, until its worker hears of it.
@@ -33,15 +33,17 @@ enum {
 };
 
 struct jobs_params {
-    const char *path;       // of jobs.db; read during the call only
-    const char *database;   // the engine's store, opened again to read; during the call only
-    const char *workspace;  // of jobs whose configuration names none: a folder; during the call only
-    const struct config_jobs *config;         // borrowed
-    const char *region, *account;             // borrowed, like these
-    const struct blob_stores_params *stores;  // for a workspace in a store; NULL: as the environment
-    const struct sr_clock *clock;             // says. Borrowed
-    const struct sr_log *log;                 // borrowed; NULL: silent
-    struct engine *engine;                    // borrowed
+    const char *path;      // of jobs.db; read during the call only
+    const char *database;  // the engine's store, opened again to read; during the call only
+    const char
+        *workspace;  // of jobs whose configuration names none: a folder; during the call only
+    const struct config_jobs *config;  // borrowed
+    const char *region, *account;      // borrowed, like these
+    const struct blob_stores_params
+        *stores;                   // for a workspace in a store; NULL: as the environment
+    const struct sr_clock *clock;  // says. Borrowed
+    const struct sr_log *log;      // borrowed; NULL: silent
+    struct engine *engine;         // borrowed
 };
 
 // Opens the database and the places.
@@ -70,7 +72,7 @@ struct job_submit {
 
 // What became of a call. Borrowed during the reply.
 struct jobs_reply {
-    bool done;         // else `err` says why not: CONFLICT (the key is another manifest's; the job's
+    bool done;  // else `err` says why not: CONFLICT (the key is another manifest's; the job's
     struct sr_err err;  // state does not allow it), NOT_FOUND, BUSY, those of the store
     size_t count;
     const char *const *ids;  // of the jobs, in order
@@ -78,8 +80,8 @@ struct jobs_reply {
 };
 typedef void (*jobs_reply_fn)(void *self, const struct jobs_reply *reply);
 
-// Accepts manifests, all or none. One whose key is known, with the same manifest, is the job that is
-// there. `reply` is called once, after all of it is on disk, on a thread of the jobs; it may ask
+// Accepts manifests, all or none. One whose key is known, with the same manifest, is the job that
+// is there. `reply` is called once, after all of it is on disk, on a thread of the jobs; it may ask
 // again, but not wait.
 // Owns:    reads `items` during the call only.
 // Errors:  no reply will come: INVALID ("$.input: ..."), UNSUPPORTED, TOO_LARGE, DENIED (a place

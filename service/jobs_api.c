@@ -8,8 +8,8 @@
 #include "base/str.h"
 #include "net/url.h"
 #include "service/job_log.h"
-#include "service/openapi.h"
 #include "service/jobs_body.h"
+#include "service/openapi.h"
 #include "service/problem.h"
 #include "statemachine/asl_time.h"
 
@@ -43,8 +43,7 @@ static bool knows_token(const struct config_jobs *config, const char *token,
 // A page of another site makes a browser here send its own address along.
 static bool is_foreign(const struct server_request *request, const char *host)
 {
-    const char *const origin =
-        http_header_find(request->headers, request->header_count, "origin");
+    const char *const origin = http_header_find(request->headers, request->header_count, "origin");
     const char *const name = origin ? strstr(origin, "://") : NULL;
     return origin && (!name || strcasecmp(name + 3, host) != 0);
 }
@@ -133,9 +132,9 @@ static void refuse(struct call *call, int status, const char *why)
 static void refuse_err(struct call *call, const struct sr_err *err)
 {
     const bool is_busy = err->code == SR_ERR_STORAGE || err->code == SR_ERR_LIMIT;
-    const int status = is_busy                            ? 503
+    const int status = is_busy                           ? 503
                        : err->code == SR_ERR_UNSUPPORTED ? 400
-                                                          : sr_err_row(err->code)->http_status;
+                                                         : sr_err_row(err->code)->http_status;
     if (status >= 500)
         sr_warn(call->api->log, "a call is refused", SR_TEXT("operation", call->operation),
                 SR_ERR(err));
@@ -199,7 +198,7 @@ static void on_submitted(void *self, const struct jobs_reply *reply)
         answer_json(call, status, result, NULL);
         return;
     }
-    sr_ignore(sr_format(call->id, sizeof call->id, "%s", reply->ids[0]));    // fits
+    sr_ignore(sr_format(call->id, sizeof call->id, "%s", reply->ids[0]));   // fits
     sr_ignore(sr_format(location, sizeof location, JOBS "/%s", call->id));  // fits
     answer_json(call, status, json_array_get(list, 0), location);
 }
@@ -261,11 +260,12 @@ static void submit(struct call *call, const struct server_request *request, cons
             http_header_find(request->headers, request->header_count, "x-correlation-id"),
         .traceparent = http_header_find(request->headers, request->header_count, "traceparent"),
     };
-    const enum jobs_body_kind kind = jobs_body_kind(
-        http_header_find(request->headers, request->header_count, "content-type"));
+    const enum jobs_body_kind kind =
+        jobs_body_kind(http_header_find(request->headers, request->header_count, "content-type"));
     if (kind == JOBS_BODY_NONE) {
-        refuse(call, 415, "want Content-Type: application/json, application/jsonl or "
-                          "application/x-ndjson");
+        refuse(call, 415,
+               "want Content-Type: application/json, application/jsonl or "
+               "application/x-ndjson");
         return;
     }
     if (!query_bool(request, "overwrite", &common.overwrite, &err) ||

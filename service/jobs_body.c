@@ -43,8 +43,8 @@ static bool new_items(struct jobs_body *ret, size_t count, struct sr_err *err)
 }
 
 // Takes both texts.
-static bool add_item(struct jobs_body *ret, const struct job_submit *common, char *text, char *place,
-                     struct sr_err *err)
+static bool add_item(struct jobs_body *ret, const struct job_submit *common, char *text,
+                     char *place, struct sr_err *err)
 {
     struct job_submit *const item = &ret->items[ret->count++];
     *item = *common;
@@ -99,9 +99,8 @@ static bool take_lines(struct jobs_body *ret, const struct job_submit *common, c
     for (const char *at = body; *at; at += *at == '\n') {
         const size_t bytes = strcspn(at, "\n");
         number++;
-        if (!is_blank(at, bytes) &&
-            !add_item(ret, common, sr_strf(err, "%.*s", (int)bytes, at),
-                      sr_strf(err, "line %zu: $", number), err))
+        if (!is_blank(at, bytes) && !add_item(ret, common, sr_strf(err, "%.*s", (int)bytes, at),
+                                              sr_strf(err, "line %zu: $", number), err))
             return false;
         at += bytes;
     }

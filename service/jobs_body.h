@@ -1,4 +1,5 @@
-// service/jobs_body.h - the manifests in the body of a request: one, {"jobs": [...]}, or JSON Lines.
+// service/jobs_body.h - the manifests in the body of a request: one, {"jobs": [...]}, or JSON
+// Lines.
 #pragma once
 
 #include "service/jobs.h"

@@ -32,8 +32,8 @@ static void answer(struct jobs_file *taken, bool done, const struct sr_err *why)
         return;
     }
     const bool wrote = file->kind == JOBS_FILE_WRITE;
-    struct jobs_message *const message = jobs_message_new(
-        jobs, wrote ? JOBS_WROTE : JOBS_REMOVED, file->id, file->attempt, &err);
+    struct jobs_message *const message =
+        jobs_message_new(jobs, wrote ? JOBS_WROTE : JOBS_REMOVED, file->id, file->attempt, &err);
     if (!message) {  // it stands in the row as due, and begins again at the next start
         sr_error(jobs->params.log, "a job waits for a start of the service",
                  SR_TEXT("job", file->id), SR_ERR(&err));
@@ -67,7 +67,8 @@ bool jobs_files_ask(struct jobs *jobs, const struct jobs_file *wanted, struct sr
     if (!file->workspace || (wanted->manifest && !file->manifest) ||
         (wanted->report && !file->report))
         return sr_fail(err, SR_ERR_NO_MEMORY, "a workspace");
-    if (atomic_fetch_add(&jobs->file_count, 1) < JOBS_FILES_MAX && sr_queue_push(jobs->files, file)) {
+    if (atomic_fetch_add(&jobs->file_count, 1) < JOBS_FILES_MAX &&
+        sr_queue_push(jobs->files, file)) {
         (void)sr_take(file);
         return true;
     }

@@ -35,7 +35,7 @@ struct jobs_message {
     void *self;
     char id[SR_ID_TEXT];  // all others
     int64_t attempt;
-    bool is_clean;  // about the execution that cleans up
+    bool is_clean;               // about the execution that cleans up
     int64_t settle_us;           // STOPPED
     struct jobs_message *watch;  // STARTED: what is to come when it ends
     bool done;
@@ -66,8 +66,8 @@ enum { JOBS_FILE_THREADS = 2, JOBS_FILES_MAX = 1024 };
 
 struct jobs {
     const struct jobs_params params;
-    char *workspace;    // "/srv/jobs" or "s3://bucket/work/"
-    char *arn_prefix;   // "arn:aws:states:REGION:ACCOUNT"
+    char *workspace;   // "/srv/jobs" or "s3://bucket/work/"
+    char *arn_prefix;  // "arn:aws:states:REGION:ACCOUNT"
     struct job_places *places;
     struct sr_cancel cancel;  // of what the file threads do
     struct remote *remote;
@@ -80,7 +80,7 @@ struct jobs {
     struct {
         struct jobs_message *first, **end;
         size_t count;
-    } synced;                // under `lock`
+    } synced;  // under `lock`
     struct sr_mutex reading;
     struct {
         struct job_store *store;

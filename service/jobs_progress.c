@@ -136,10 +136,10 @@ bool jobs_is_late(const struct store *reader, const char *arn, bool *ret_late, s
 // The plan, from the execution's log -------------------------------------------------------------
 
 struct plan {
-    char *engine;     // the caller's room
+    char *engine;  // the caller's room
     size_t engine_room;
-    int64_t count;    // -1: not found yet
-    json_t *items;    // the list of segments in the order in which they began; NULL: not found yet
+    int64_t count;  // -1: not found yet
+    json_t *items;  // the list of segments in the order in which they began; NULL: not found yet
     bool want_items;
     size_t entries;
 };
@@ -354,14 +354,14 @@ bool jobs_progress_read(const struct store *reader, const char *arn, bool segmen
     const bool planned = read_plan(reader, found.id, &plan, err);
     sr_auto(json) json_t *items = plan.items;
     if (!planned || !reader->ops->map_run_each(reader->self, found.id, 0, on_run, &run, err) ||
-        (run.is_there && !reader->ops->child_count(reader->self, found.id, run.op, on_count,
-                                                   &progress, err)))
+        (run.is_there &&
+         !reader->ops->child_count(reader->self, found.id, run.op, on_count, &progress, err)))
         return false;
     progress.count = plan.count < SEGMENTS_MAX ? plan.count : SEGMENTS_MAX;
     const bool lists = segments && progress.count >= 0;
-    if (lists && (!new_states(progress.count, &states, err) ||
-                  (items && run.is_there &&
-                   !put_states(reader, found.id, &run, items, states, err))))
+    if (lists &&
+        (!new_states(progress.count, &states, err) ||
+         (items && run.is_there && !put_states(reader, found.id, &run, items, states, err))))
         return false;
     struct tasks tasks = { .states = states };
     if (!reader->ops->task_each_of(reader->self, found.id, on_task, &tasks, err) ||

@@ -1,5 +1,5 @@
-// service/jobs_progress.h - what the engine's store says of a job's execution: how it ended, how far
-// it has come.
+// service/jobs_progress.h - what the engine's store says of a job's execution: how it ended, how
+// far it has come.
 #pragma once
 
 #include "base/auto.h"

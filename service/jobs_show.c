@@ -131,8 +131,7 @@ bool jobs_document(struct jobs *jobs, const char *id, bool segments, json_t **re
 {
     sr_auto(job_row) struct job_row row = { 0 };
     sr_lock(&jobs->reading);
-    const bool done =
-        get(jobs, id, &row, err) && document(jobs, &row, segments, ret_json, err);
+    const bool done = get(jobs, id, &row, err) && document(jobs, &row, segments, ret_json, err);
     sr_unlock(&jobs->reading);
     return done;
 }

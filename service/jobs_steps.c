@@ -1,6 +1,6 @@
-// From one step of a job to the next. What a step waits for is asked for and heard of later; a crash
-// in between only means that it is asked for again: manifests and executions have names that make
-// the second time the same as the first.
+// From one step of a job to the next. What a step waits for is asked for and heard of later; a
+// crash in between only means that it is asked for again: manifests and executions have names that
+// make the second time the same as the first.
 #include <stdlib.h>
 #include <string.h>
 
@@ -153,7 +153,7 @@ static bool take_outcome(struct jobs *jobs, struct job_row *row, const struct jo
         return due(jobs, row, now(jobs), err);
     }
     const bool failed = outcome->status != ASL_SUCCEEDED;
-    const char *const error = outcome->error ? outcome->error
+    const char *const error = outcome->error                     ? outcome->error
                               : outcome->status == ASL_TIMED_OUT ? "States.Timeout"
                                                                  : "Splitreel.Internal";
     if (!set_text(&row->report, outcome->report, err) ||
@@ -289,13 +289,13 @@ static bool note_started(struct jobs *jobs, const struct jobs_message *message, 
         return message->is_clean ? due(jobs, row, INT64_MAX, err)
                                  : note_running(jobs, row, INT64_MAX, err);
     switch (message->err.code) {
-    case SR_ERR_CONFLICT:  // it has ended, or was started with other words: looked at, again and again
-        return message->is_clean ? due(jobs, row, now(jobs) + LOOK_AGAIN_US, err)
-                                 : note_running(jobs, row,
-                                                row->state == JOB_ROW_QUEUED
-                                                    ? now(jobs)
-                                                    : now(jobs) + LOOK_AGAIN_US,
-                                                err);
+    case SR_ERR_CONFLICT:  // it has ended, or was started with other words: looked at, again and
+                           // again
+        return message->is_clean
+                   ? due(jobs, row, now(jobs) + LOOK_AGAIN_US, err)
+                   : note_running(
+                         jobs, row,
+                         row->state == JOB_ROW_QUEUED ? now(jobs) : now(jobs) + LOOK_AGAIN_US, err);
     case SR_ERR_NOT_FOUND:  // somebody has removed the state machine
         jobs->work.machines = JOBS_UNREADY;
         return put_off(jobs, row, &message->err, err);

@@ -22,8 +22,8 @@ static bool record_row(struct jobs *jobs, struct jobs_message *message, struct j
 {
     sr_auto(job_row) struct job_row known = { 0 };
     bool has = false;
-    if (row->idempotency_key && !job_store_get_job_by_key(jobs->work.store, row->idempotency_key,
-                                                          &known, &has, err))
+    if (row->idempotency_key &&
+        !job_store_get_job_by_key(jobs->work.store, row->idempotency_key, &known, &has, err))
         return false;
     if (!has) {
         message->new_count++;
@@ -74,8 +74,9 @@ static bool retry(struct jobs *jobs, struct jobs_message *message, struct job_ro
                   struct sr_err *err)
 {
     if (row->state != JOB_ROW_FAILED && row->state != JOB_ROW_CANCELLED)
-        return refuse(message, SR_ERR_CONFLICT, "only a job that failed or was cancelled can be "
-                                                "tried again");
+        return refuse(message, SR_ERR_CONFLICT,
+                      "only a job that failed or was cancelled can be "
+                      "tried again");
     message->done = true;
     char **const gone[] = { &row->execution, &row->error, &row->cause, &row->report, &row->engine };
     for (size_t i = 0; i < sizeof gone / sizeof *gone; i++) {
@@ -250,7 +251,7 @@ static bool ask_remove(void *self, const struct job_row *row, struct sr_err *err
     struct sr_err why = { 0 };
     (void)err;
     sr_ignore(sr_format(file.id, sizeof file.id, "%s", row->id));  // fits: it is one of ours
-    if (!jobs_files_ask(jobs, &file, &why))  // the next round meets it again
+    if (!jobs_files_ask(jobs, &file, &why))                        // the next round meets it again
         sr_warn(jobs->params.log, "a workspace is removed later", SR_TEXT("job", row->id),
                 SR_ERR(&why));
     return true;
@@ -293,12 +294,10 @@ bool jobs_step(struct jobs *jobs, int64_t *ret_next_us, struct sr_err *err)
     if (!take_all(jobs, err) || !get_ready(jobs, now_us, err) || !sweep(jobs, now_us, err))
         return false;
     if (jobs->work.machines != JOBS_IS_READY) {
-        *ret_next_us =
-            jobs->work.machines == JOBS_ASKED ? now_us + AGAIN_US : jobs->work.ask_us;
+        *ret_next_us = jobs->work.machines == JOBS_ASKED ? now_us + AGAIN_US : jobs->work.ask_us;
         return true;
     }
-    if (!begin_due(jobs, now_us, err) ||
-        !job_store_next_job_us(jobs->work.store, ret_next_us, err))
+    if (!begin_due(jobs, now_us, err) || !job_store_next_job_us(jobs->work.store, ret_next_us, err))
         return false;
     // What is due and in flight is waited for by itself.
     if (*ret_next_us <= now_us)
@@ -334,9 +333,8 @@ static void run_worker(void *arg)
             pause_work(jobs);
             continue;
         }
-        wait_for_work(jobs, next_us == INT64_MAX
-                                ? IDLE_US_MAX
-                                : next_us - sr_clock_wall_us(jobs->params.clock));
+        wait_for_work(jobs, next_us == INT64_MAX ? IDLE_US_MAX
+                                                 : next_us - sr_clock_wall_us(jobs->params.clock));
     }
 }
 

@@ -79,7 +79,10 @@ static void assert_refs(const json_t *root, const json_t *value)
     const char *key;
     json_t *member;
     size_t i;
-    json_array_foreach(value, i, member) assert_refs(root, member);
+    json_array_foreach(value, i, member)
+    {
+        assert_refs(root, member);
+    }
     json_object_foreach((json_t *)(uintptr_t)value, key, member)
     {
         assert_refs(root, member);

@@ -164,7 +164,8 @@ static bool store(const struct blob_place *place, const char *key, const char *t
                                   .data = text,
                                   .bytes = strlen(text),
                                   .attrs = { .content_type = "application/json",
-                                             .meta = place->own ? NULL : remote_mark(NULL, &mark) } };
+                                             .meta =
+                                                 place->own ? NULL : remote_mark(NULL, &mark) } };
     return blob_put(&place->blob, &put, etag, err);
 }
 

@@ -405,7 +405,8 @@ static struct MHD_Response *make_response(const struct server_call *call,
     return NULL;
 }
 
-bool server_deliver_locked(struct server_call *call, int status, struct MHD_Response *response)
+bool server_deliver_locked(struct server *server, struct server_call *call, int status,
+                           struct MHD_Response *response)
 {
     assert(!call->has_answer);
     call->has_answer = true;
@@ -418,7 +419,7 @@ bool server_deliver_locked(struct server_call *call, int status, struct MHD_Resp
         call->status = status;
     }
     if (call->state == CALL_WAITING)
-        server_call_resume_locked(call->server, call, next);
+        server_call_resume_locked(server, call, next);
     else
         call->state = next;
     return delivered;
@@ -429,7 +430,7 @@ bool server_answer(struct server_call *call, const struct server_answer *answer)
     struct server *const server = call->server;
     struct MHD_Response *const response = make_response(call, answer);
     sr_lock(&server->lock);
-    const bool delivered = server_deliver_locked(call, answer->status, response);
+    const bool delivered = server_deliver_locked(server, call, answer->status, response);
     sr_unlock(&server->lock);
     if (response && !delivered)
         MHD_destroy_response(response);

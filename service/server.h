@@ -42,9 +42,9 @@ struct server_answer {
     const char *content_type;
     const char *body;  // copied
     size_t size;
-    const char *allow;  // of a 405; NULL: none
+    const char *allow;     // of a 405; NULL: none
     const char *location;  // of what was made; NULL: none
-    bool close;         // the connection ends after it
+    bool close;            // the connection ends after it
 };
 
 struct server_limits {        // 0: the default

@@ -77,9 +77,8 @@ SR_MUST_USE bool server_add_headers(const struct server_call *call,
                                     const struct server_answer *answer,
                                     struct MHD_Response *response);
 // Hands the call its response. False: nobody is there, and the response is not taken.
-SR_MUST_USE bool server_deliver_locked(struct server_call *call, int status,
-                                       struct MHD_Response *response)
-    SR_REQUIRES(call->server->lock);
+SR_MUST_USE bool server_deliver_locked(struct server *server, struct server_call *call, int status,
+                                       struct MHD_Response *response) SR_REQUIRES(server->lock);
 // Whether the other end of a socket has closed it, or half of it: no client of ours does that
 // while it waits for an answer.
 bool server_peer_is_gone(int fd);

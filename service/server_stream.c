@@ -61,7 +61,7 @@ bool server_stream(struct server_call *call, const struct server_answer *head)
     }
     sr_lock(&server->lock);
     call->stream.is_on = true;
-    const bool begun = server_deliver_locked(call, head->status, response);
+    const bool begun = server_deliver_locked(server, call, head->status, response);
     sr_unlock(&server->lock);
     if (begun)
         return true;

@@ -95,7 +95,7 @@ fields()
     local name word distance hex outcome
     while read -r name word distance hex outcome; do
         hostile "$name" "$outcome"
-        cp "$FIXTURES/edit-list.mp4" "$name"
+        cp "$FIXTURES/rotated.mp4" "$name"
         poke "$name" "$word" "$distance" "$hex" || return
     done <<'END'
 sizes-count.mp4 stsz 12 ffffffff damaged
