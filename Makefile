@@ -242,7 +242,7 @@ check-servers:
 	@$(MAKE) --no-print-directory VARIANT=asan run-check-servers
 
 run-check-servers: $(B)/tests/storage_servers_test $(BINARY)
-	@SPLITREEL_ALL_SERVERS=1 SPLITREEL=$(abspath $(BINARY)) TEST_SECONDS_MAX=1800 \
+	@SPLITREEL_ALL_SERVERS=1 SPLITREEL=$(abspath $(BINARY)) TEST_SECONDS_MAX=3600 \
 	    tools/run-tests $(B)/tests/storage_servers_test tests/storage_cli_test.sh
 
 # Every call instead of a sample: takes long.
