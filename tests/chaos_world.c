@@ -198,6 +198,11 @@ bool chaos_world_kill(struct chaos_world *world, enum chaos_victim victim, uint6
     return done;
 }
 
+void chaos_world_freeze(const struct chaos_world *world, bool frozen)
+{
+    assert_int_equal(kill(world->serve.pid, frozen ? SIGSTOP : SIGCONT), 0);
+}
+
 void chaos_world_tend(struct chaos_world *world, bool now)
 {
     come_back(world, &world->serve, now);

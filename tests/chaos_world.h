@@ -46,6 +46,8 @@ void chaos_world_close(struct chaos_world *world);
 // Kills one of the kind with SIGKILL; `seed` says which, and how long it stays away. False: there
 // is none just now.
 bool chaos_world_kill(struct chaos_world *world, enum chaos_victim victim, uint64_t *seed);
+// Stops the service (SIGSTOP) so that no result can be told, or lets it go on.
+void chaos_world_freeze(const struct chaos_world *world, bool frozen);
 // Starts again what nobody else does and whose time has come; `now`: at once.
 void chaos_world_tend(struct chaos_world *world, bool now);
 // Asks the service until it answers with 200, while it tends. Takes `request`; the caller owns the
