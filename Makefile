@@ -242,7 +242,7 @@ check-servers:
 	@$(MAKE) --no-print-directory VARIANT=asan run-check-servers
 
 run-check-servers: $(B)/tests/storage_servers_test $(BINARY)
-	@SPLITREEL_ALL_SERVERS=1 SPLITREEL=$(abspath $(BINARY)) TEST_SECONDS_MAX=1800 \
+	@SPLITREEL_ALL_SERVERS=1 SPLITREEL=$(abspath $(BINARY)) TEST_SECONDS_MAX=3600 \
 	    tools/run-tests $(B)/tests/storage_servers_test tests/storage_cli_test.sh
 
 # Every call instead of a sample: takes long.
@@ -330,16 +330,16 @@ $(B)/man/splitreel.1: $(B)/splitreel tools/make-man.sh docs/manifest.md docs/cli
 man: $(B)/man/splitreel.1
 
 SHARE = $(DESTDIR)$(PREFIX)/share
-install: all man
-	install -D -m 755 build/splitreel $(DESTDIR)$(PREFIX)/bin/splitreel
+install: binary man
+	install -D -m 755 $(B)/splitreel $(DESTDIR)$(PREFIX)/bin/splitreel
 	@for page in $(B)/man/*.[15]; do \
 	    install -D -m 644 $$page $(SHARE)/man/man$${page##*.}/$$(basename $$page) || exit; done
 	@for doc in LICENSE $(wildcard README.md docs/*.md etc/*.json); do \
 	    install -D -m 644 $$doc $(SHARE)/doc/splitreel/$$(basename $$doc) || exit; done
 	@install -d $(SHARE)/bash-completion/completions $(SHARE)/zsh/site-functions $(SHARE)/fish/vendor_completions.d
-	@build/splitreel completion bash > $(SHARE)/bash-completion/completions/splitreel
-	@build/splitreel completion zsh > $(SHARE)/zsh/site-functions/_splitreel
-	@build/splitreel completion fish > $(SHARE)/fish/vendor_completions.d/splitreel.fish
+	@$(B)/splitreel completion bash > $(SHARE)/bash-completion/completions/splitreel
+	@$(B)/splitreel completion zsh > $(SHARE)/zsh/site-functions/_splitreel
+	@$(B)/splitreel completion fish > $(SHARE)/fish/vendor_completions.d/splitreel.fish
 
 # Makes what is missing or has a new recipe.
 fixtures:

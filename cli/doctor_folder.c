@@ -169,13 +169,37 @@ static char *cache_folder(struct sr_err *err)
     return sr_strf(err, "%s/.cache/splitreel", home && home[0] == '/' ? home : "");
 }
 
+// Where jobs of the service work; a store is looked at when it is named.
+static bool check_jobs(struct doctor *doctor, struct sr_err *err)
+{
+    const struct config *const config = doctor->config;
+    const char *const named = config->jobs.workspace;
+    if (named && named[0] != '/')
+        return doctor_add(doctor, DOCTOR_OK, "jobs", NULL, err,
+                          "work in %s: `splitreel doctor %s --write` looks at it", named, named);
+    sr_auto(char) char *folder =
+        named ? sr_str_dup(named, err) : sr_strf(err, "%s/jobs", config->state);
+    if (!folder || !doctor_folder(doctor, "jobs", folder, err))
+        return false;
+    for (size_t i = 0; i < config->jobs.roots.count; i++) {
+        if (!check_source(doctor, "root", config->jobs.roots.list[i], err))
+            return false;
+    }
+    if (config->jobs.roots.count > 0 || config->jobs.allow.count > 0)
+        return true;
+    return doctor_add(doctor, DOCTOR_WARN, "jobs",
+                      "serve --root DIR, or jobs.roots and jobs.allow of the configuration", err,
+                      "no folder and no store is allowed for them: the service will refuse every "
+                      "job");
+}
+
 bool doctor_folders(struct doctor *doctor, struct sr_err *err)
 {
     const struct config *const config = doctor->config;
     const char *const temporary = getenv("TMPDIR");
     sr_auto(char) char *cache = cache_folder(err);
     if (!cache || !doctor_folder(doctor, "state", config->state, err) ||
-        !check_state(doctor, config->state, err) ||
+        !check_state(doctor, config->state, err) || !check_jobs(doctor, err) ||
         !doctor_folder(doctor, "temporary", temporary && *temporary ? temporary : "/tmp", err) ||
         !doctor_folder(doctor, "workspaces", cache, err) ||
         (config->maps && !doctor_folder(doctor, "maps", config->maps, err)) ||

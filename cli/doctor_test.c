@@ -195,24 +195,31 @@ static void states(void **state)
     set_text(&world.config.state, folder);
     sr_assert_ok(store_sqlite_open(path, &store, &err), err);
     store_close(&store);
+    char *roots[] = { folder, NULL };
+    world.config.jobs.roots = (struct config_texts){ roots, 1 };
     sr_assert_ok(doctor_folders(&world.doctor, &err), err);
     assert_int_equal(world.doctor.counts[DOCTOR_FAIL], 0);
+    const size_t warned = world.doctor.counts[DOCTOR_WARN];
+    world.config.jobs.roots = (struct config_texts){ 0 };  // every job would be refused
+    sr_assert_ok(doctor_folders(&world.doctor, &err), err);
+    assert_int_equal(world.doctor.counts[DOCTOR_WARN], 2 * warned + 1);
+    world.config.jobs.roots = (struct config_texts){ roots, 1 };
     assert_int_equal(chmod(folder, 0755), 0);
     const size_t before = world.doctor.counts[DOCTOR_WARN];
     sr_assert_ok(doctor_folders(&world.doctor, &err), err);
-    assert_int_equal(world.doctor.counts[DOCTOR_WARN], before + 1);
+    assert_int_equal(world.doctor.counts[DOCTOR_WARN], before + 1 + warned);
     assert_int_equal(chmod(folder, 0700), 0);
     const int fd = open(path, O_WRONLY | O_CLOEXEC);
     assert_int_equal(pwrite(fd, "no database at all", 18, 0), 18);
     close(fd);
     sr_assert_ok(doctor_folders(&world.doctor, &err), err);
     assert_int_equal(world.doctor.counts[DOCTOR_FAIL], 1);
-    world.config.rules = NULL;
     set_text(&world.config.rules, "/nonexistent/rules");
     snprintf(command, sizeof command, "rm %s", path);
     assert_int_equal(system(command), 0);
     sr_assert_ok(doctor_folders(&world.doctor, &err), err);
     assert_found(&world, "rules", "fail", "/nonexistent/rules");
+    world.config.jobs.roots = (struct config_texts){ 0 };
     sr_test_folder_done(folder);
     world_done(&world);
 }

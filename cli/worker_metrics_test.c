@@ -8,8 +8,8 @@ static const struct worker_metrics_params quiet = { .slots = 4, .light_slots = 1
 static void tell(struct worker_metrics *metrics, const char *kind, const char *activity,
                  const char *status)
 {
-    sr_auto(json) json_t *event = json_pack("{s:s,s:s,s:s*}", "event", kind, "activity", activity,
-                                            "status", status);
+    sr_auto(json) json_t *event =
+        json_pack("{s:s,s:s,s:s*}", "event", kind, "activity", activity, "status", status);
     assert_non_null(event);
     worker_metrics_event(metrics, event);
 }

@@ -40,7 +40,8 @@ void run_slots_free(struct run_slots *slots);
 SR_DEFINE_AUTO(run_slots, struct run_slots, run_slots_free);
 
 // Takes `task`, from malloc, also when it fails. In the order they come, but tracks before
-// segments. What is neither a part nor an output waits until nothing of these runs. Errors: NO_MEMORY (no thread can be started).
+// segments. What is neither a part nor an output waits until nothing of these runs. Errors:
+// NO_MEMORY (no thread can be started).
 SR_MUST_USE bool run_slots_add(struct run_slots *slots, struct run_task *task, struct sr_err *err);
 void run_slots_drop(struct run_slots *slots, struct engine_ref ref);  // if it has not begun
 void run_slots_drain(struct run_slots *slots);                        // nothing more begins

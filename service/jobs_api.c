@@ -355,6 +355,17 @@ static void retry(struct call *call, const struct server_request *request, const
 
 // Following one ----------------------------------------------------------------------------------
 
+// What can be told of a job only: else it is refused here, as everywhere.
+static bool is_there(struct call *call, const char *id)
+{
+    struct sr_err err = { 0 };
+    sr_auto(json) json_t *job = NULL;
+    if (jobs_document(call->api->jobs, id, false, &job, &err))
+        return true;
+    refuse_err(call, &err);
+    return false;
+}
+
 // The rest is others' affair: in the audit it stands with its beginning.
 static struct server_call *hand_on(struct call *call)
 {
@@ -367,7 +378,8 @@ static void get_events(struct call *call, const struct server_request *request, 
 {
     struct job_follow *const follow = call->api->follow;
     (void)request;
-    job_follow_events(follow, hand_on(call), id);
+    if (is_there(call, id))
+        job_follow_events(follow, hand_on(call), id);
 }
 
 static void get_log(struct call *call, const struct server_request *request, const char *id)
@@ -381,7 +393,7 @@ static void get_log(struct call *call, const struct server_request *request, con
         (has && !read_limit(value, JOB_LOG_LINES_MAX, &limit, &err)) ||
         !query_value(request, "page", page, sizeof page, &has_page, &err))
         refuse_err(call, &err);
-    else
+    else if (is_there(call, id))
         job_follow_log(follow, hand_on(call), id, (size_t)limit, has_page ? page : NULL);
 }
 

@@ -186,7 +186,6 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = { cmocka_unit_test(numbers),
                                                cmocka_unit_test(latencies),
-                                               cmocka_unit_test(format),
-                                               cmocka_unit_test(stores) };
+                                               cmocka_unit_test(format), cmocka_unit_test(stores) };
     return cmocka_run_group_tests_name(__FILE__, tests, NULL, NULL);
 }

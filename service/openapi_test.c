@@ -20,7 +20,7 @@ static json_t *parse(void)
 static const json_t *find(const json_t *document, const char *path, const char *method)
 {
     char key[16] = "";
-    for (size_t i = 0; method[i] && i < sizeof key - 1; i++)
+    for (size_t i = 0; i < sizeof key - 1 && method[i]; i++)
         key[i] = (char)(method[i] | 0x20);  // ASCII, to lower case
     return json_object_get(json_object_get(json_object_get(document, "paths"), path), key);
 }

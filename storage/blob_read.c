@@ -244,11 +244,10 @@ static struct blob_block *fetch(struct reader *reader, struct blob_block *block,
 static void wait_locked(struct reader *reader) SR_REQUIRES(reader->cache->lock);
 static void wait_locked(struct reader *reader)
 {
-    struct blob_cache *cache = reader->cache;
     if (reader->cancel)
-        (void)sr_cond_wait_us(&cache->changed, &cache->lock, CANCEL_POLL_US);
+        (void)sr_cond_wait_us(&reader->cache->changed, &reader->cache->lock, CANCEL_POLL_US);
     else
-        sr_cond_wait(&cache->changed, &cache->lock);
+        sr_cond_wait(&reader->cache->changed, &reader->cache->lock);
 }
 
 // The block, READY and held. Whoever finds it missing fetches it; whoever finds it on its way

@@ -12,9 +12,11 @@
 
 enum {
     PIECE_BYTES = 8 << 20,  // Ceph stores stripes of 4 MiB
-    PART_BYTES = 8 << 20,
-    OUT_THREADS = 4,  // each with a piece in memory
-    UP_THREADS = 5,
+    SMALL_BYTES_MAX = 8 << 20,
+    PART_BYTES = 6 << 20,  // stores are slow to finish one: more on their way do better
+    OUT_THREADS = 4,       // each with a piece in memory
+    UP_THREADS = 7,
+    PIPE_PART_BYTES = 8 << 20,
     PARTS_MAX = 9000,
     PIPE_BYTES = 1 << 20,
     POLL_MS = 200,  // how late a pipe notices that it was cancelled
@@ -96,7 +98,7 @@ static bool small_through_memory(const struct blob_place *from, const struct blo
                                  const struct blob_place *to, const struct blob_attrs *attrs,
                                  const struct blob_cp_params *params, struct sr_err *err)
 {
-    const size_t bytes = (size_t)info->bytes;  // at most PART_BYTES
+    const size_t bytes = (size_t)info->bytes;  // at most SMALL_BYTES_MAX
     size_t got = 0;
     char etag[BLOB_ETAG_BYTES];
     sr_auto(char) char *data = malloc(bytes + 1);
@@ -173,7 +175,7 @@ static bool through_memory(const struct blob_place *from, const struct blob_info
                            const struct blob_place *to, const struct blob_attrs *attrs,
                            const struct blob_cp_params *params, struct sr_err *err)
 {
-    if (info->bytes <= PART_BYTES)
+    if (info->bytes <= SMALL_BYTES_MAX)
         return small_through_memory(from, info, to, attrs, params, err);
     if (to->blob.ops->open_writer)
         return to_folder(from, info, to, attrs, params, err);
@@ -335,7 +337,7 @@ bool blob_cp_from_fd(int fd, const struct blob_place *to, const struct blob_cp_p
                                             .key = to->key,
                                             .attrs = attrs,
                                             .cancel = params->cancel,
-                                            .part_bytes = PART_BYTES };
+                                            .part_bytes = PIPE_PART_BYTES };
     if (!blob_write_open(&with, &writer, err))
         return false;
     uint64_t total = 0;

@@ -122,7 +122,7 @@ END
 # more HEX AT BYTES: the box's size that stands before its name at AT, that many bytes more.
 more() { printf %08x $((16#${1:$2-8:8} + $3)); }
 
-# An edit list that shows the same seconds 20,000 times over: a small file of days.
+# An edit list that shows the same seconds 2,000 times over: a small file of hours.
 endless_edits()
 {
     local film=$FIXTURES/edit-list.mp4 moov trak edts old_bytes new grown hex
@@ -131,7 +131,7 @@ endless_edits()
     hex=$(tail -c +$((moov - 3)) "$film" | od -An -v -tx1 | tr -d ' \n')  # to the film's end
     trak=${hex%%7472616b*} trak=${#trak} edts=${hex%%65647473*} edts=${#edts}
     old_bytes=$((16#${hex:edts-8:8}))
-    new=$(box edts "$(box elst 00000000 00004e20 "$(printf '00000bb80000000000010000%.0s' {1..20000})")")
+    new=$(box edts "$(box elst 00000000 000007d0 "$(printf '00000bb80000000000010000%.0s' {1..2000})")")
     grown=$((${#new} / 2 - old_bytes))
     {
         head -c $((moov - 4)) "$film"

@@ -187,7 +187,8 @@ streams()
         [ "$(curl -s -o /dev/null -w '%{http_code}' "$url/v1/jobs/$id/log?limit=no")" = 400 ] &&
         curl -sSf "$url/v1/openapi.json" | jq -e '.paths["/v1/jobs/{id}/events"].get.operationId == "FollowJob"' >/dev/null ||
         complain 'log or openapi.json' || return
-    stop
+    stop && jq -es 'map(select(.operation == "FollowJob") | .status) == [200, 404]' state/audit.log >/dev/null ||
+        { tail -n 5 state/audit.log; complain 'the audit log is wrong'; }
 }
 
 scenario 'job_verbs: submit does as run does; status, watch and logs tell' submits_as_run_does

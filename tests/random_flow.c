@@ -283,9 +283,8 @@ static void unit_lambda(struct random_flow *flow, const struct place *place)
 static void unit_activity(struct random_flow *flow, const struct place *place)
 {
     json_t *wanted = payload(flow, true);
-    json_t *state =
-        json_pack("{s:s, s:s, s:o, s:s}", "Type", "Task", "Resource", RANDOM_FLOW_ACTIVITY,
-                  "Parameters", wanted, "ResultPath", "$.r");
+    json_t *state = json_pack("{s:s, s:s, s:o, s:s}", "Type", "Task", "Resource",
+                              RANDOM_FLOW_ACTIVITY, "Parameters", wanted, "ResultPath", "$.r");
     if (flow->settled)
         put(wanted, "job",
             json_pack("{s:i}", "priority", (int)random_flow_draw(flow, ENGINE_PRIORITY_MAX + 1)));
