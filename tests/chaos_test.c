@@ -10,7 +10,6 @@
 #include "base/io.h"
 #include "base/str.h"
 #include "base/test.h"
-#include "pipeline/flow.h"
 #include "tests/chaos_world.h"
 #include "tests/env.h"
 #include "tests/s3_job.h"
@@ -36,7 +35,6 @@ enum {
 };
 
 #define PREFIX "arn:aws:states:us-east-1:123456789012"
-#define MACHINE PREFIX ":stateMachine:chaos"
 #define FILM "in/chaos.mp4"
 #define MANIFEST                                                                                   \
     "{\"version\": 1, \"input\": \"%s\", \"output\": \"%s\","                                      \
@@ -47,7 +45,8 @@ enum {
     "  {\"id\": \"aac\", \"codec\": \"aac\", \"bitrate\": \"64k\"}],"                              \
     " \"outputs\": ["                                                                              \
     "  {\"type\": \"mp4\", \"path\": \"film-{id}.mp4\", \"use\": [\"low\", \"high\", \"aac\"]},"   \
-    "  {\"type\": \"hls\", \"path\": \"hls/\", \"use\": [\"low\", \"high\", \"aac\"]}]}"
+    "  {\"type\": \"hls\", \"path\": \"hls/\", \"use\": [\"low\", \"high\", \"aac\"]}],"           \
+    " \"idempotency_key\": \"%s\"}"
 
 static int64_t now_us(void)
 {
@@ -62,7 +61,7 @@ static int64_t run_undisturbed(const char *folder)
     struct sr_err err = { 0 };
     sr_auto(char) char *film = s3_job_fixture("main-60s.mp4");
     sr_auto(char) char *output = sr_strf(&err, "%s/", folder);
-    sr_auto(char) char *text = sr_strf(&err, MANIFEST, film, output);
+    sr_auto(char) char *text = sr_strf(&err, MANIFEST, film, output, "undisturbed");
     sr_auto(char) char *path = s3_job_scratch("undisturbed.json");
     sr_assert_ok(sr_file_store(path, text, strlen(text), &err), err);
     sr_auto(char) char *command =
@@ -211,46 +210,43 @@ static void check_histories(struct chaos_world *world, const char *arn)
         segments, tally.begun, tally.failed, tally.lost, tally.made, tally.reused);
 }
 
-// The flow ----------------------------------------------------------------------------------------
-static void begin(struct chaos_world *world, const char *id, char arn[160])
+// When what happens next; `left`: of the wave.
+struct waves {
+    uint64_t seed;
+    bool is_long, has_lost;
+    unsigned left, count;
+    int64_t slow;  // all waits are so many times longer
+    int64_t next_us;
+};
+
+// The job -----------------------------------------------------------------------------------------
+// Killed as soon as it has answered: what it has accepted is there.
+static void submit(struct chaos_world *world, struct waves *waves, char id[64])
 {
     struct sr_err err = { 0 };
-    char etag[BLOB_ETAG_BYTES];
+    sr_auto(char) char *key = sr_strf(&err, "chaos-%" PRIu64, waves->seed);
     sr_auto(char) char *manifest =
-        sr_strf(&err, MANIFEST, S3_JOB_BUCKET FILM, S3_JOB_BUCKET "out/");
-    sr_auto(char) char *key = sr_strf(&err, "ws/jobs/%s/manifest.json", id);
-    const struct blob_put put = { .key = key, .data = manifest, .bytes = strlen(manifest) };
-    sr_assert_ok(blob_put(&s3_job()->direct.blob, &put, etag, &err), err);
-    sr_auto(char) char *definition = NULL;
-    sr_assert_ok(flow_transcode(&(struct flow_params){ .activities = PREFIX ":activity:" },
-                                &definition, &err),
-                 err);
-    json_decref(
-        chaos_world_ask(world, "CreateStateMachine",
-                        json_pack("{s:s, s:s, s:s}", "name", "chaos", "definition", definition,
-                                  "roleArn", "arn:aws:iam::123456789012:role/r")));
-    sr_auto(char) char *input =
-        sr_strf(&err,
-                "{\"job\": {\"id\": \"%s\", \"workspace\": \"" S3_JOB_BUCKET "ws/\", \"manifest\": "
-                "\"manifest.json\"}}",
-                id);
-    json_decref(chaos_world_ask(
-        world, "StartExecution",
-        json_pack("{s:s, s:s, s:s}", "stateMachineArn", MACHINE, "name", id, "input", input)));
-    (void)snprintf(arn, 160, PREFIX ":execution:chaos:%s", id);
+        sr_strf(&err, MANIFEST, S3_JOB_BUCKET FILM, S3_JOB_BUCKET "out/", key);
+    sr_auto(json) json_t *job = chaos_world_job(world, NULL, manifest);
+    waves->count += chaos_world_kill(world, CHAOS_SERVE, &waves->seed);
+    sr_auto(json) json_t *again = chaos_world_job(world, NULL, manifest);
+    const char *const text = json_string_value(json_object_get(job, "id"));
+    assert_non_null(text);
+    assert_string_equal(json_string_value(json_object_get(again, "id")), text);
+    (void)snprintf(id, 64, "%s", text);
 }
 
-static bool has_ended(struct chaos_world *world, const char *arn)
+static bool has_ended(struct chaos_world *world, const char *id)
 {
-    sr_auto(json) json_t *answer =
-        chaos_world_ask(world, "DescribeExecution", json_pack("{s:s}", "executionArn", arn));
-    const char *const status = json_string_value(json_object_get(answer, "status"));
-    if (strcmp(status, "RUNNING") == 0)
+    sr_auto(json) json_t *job = chaos_world_job(world, id, NULL);
+    const char *const state = json_string_value(json_object_get(job, "state"));
+    assert_int_equal(json_integer_value(json_object_get(job, "attempt")), 1);
+    if (strcmp(state, "QUEUED") == 0 || strcmp(state, "RUNNING") == 0)
         return false;
-    if (strcmp(status, "SUCCEEDED") != 0) {
+    if (strcmp(state, "SUCCEEDED") != 0) {
         chaos_world_show(world);
-        fail_msg("%s: %s: %s", status, json_string_value(json_object_get(answer, "error")),
-                 json_string_value(json_object_get(answer, "cause")));
+        fail_msg("%s: %s: %s", state, json_string_value(json_object_get(job, "error")),
+                 json_string_value(json_object_get(job, "cause")));
     }
     return true;
 }
@@ -266,37 +262,27 @@ static enum chaos_victim draw_victim(uint64_t *seed)
     return victim;
 }
 
-// When what happens next; `left`: of the wave.
-struct waves {
-    uint64_t seed;
-    bool is_long, has_lost;
-    unsigned left, count;
-    int64_t slow;  // all waits are so many times longer
-    int64_t next_us;
-};
-
-// Results that cannot be told: the service is stopped until another part is finished, then all die.
-// Who does these tasks again must find the parts.
+// Results that cannot be told: the service is stopped until two more parts are finished, at least
+// one of them a segment's, then all die. Who does these tasks again must find the parts.
 static void lose_results(struct chaos_world *world, struct waves *waves, struct parts *parts)
 {
-    const size_t before = parts->count;
+    static const enum chaos_victim all[] = { CHAOS_WORKER, CHAOS_LOCAL_WORKER, CHAOS_SERVE };
     const int64_t end_us = now_us() + waves->slow * LOSE_S_MAX * 1000000;
-    if (waves->has_lost || before < PARTS_BEFORE || !world->serve.pid || !world->worker.pid ||
+    if (waves->has_lost || parts->count < PARTS_BEFORE || !world->serve.pid || !world->worker.pid ||
         world->is_store_down)
         return;
     chaos_world_freeze(world, true);
-    while (parts->count == before && now_us() < end_us) {
+    look_at_parts(parts, "ws/");  // what has been told already
+    const size_t want = parts->count + TRACKS + 1;
+    while (parts->count < want && now_us() < end_us) {
         (void)poll(NULL, 0, TICK_MS / 10);
         look_at_parts(parts, "ws/");
     }
-    waves->has_lost = parts->count > before;
-    if (waves->has_lost) {
-        static const enum chaos_victim all[] = { CHAOS_WORKER, CHAOS_LOCAL_WORKER, CHAOS_SERVE };
-        for (size_t i = 0; i < SR_TEST_COUNT(all); i++)
-            waves->count += chaos_world_kill(world, all[i], &waves->seed);
-    } else {
+    waves->has_lost = parts->count >= want;
+    if (!waves->has_lost)
         chaos_world_freeze(world, false);
-    }
+    for (size_t i = 0; waves->has_lost && i < SR_TEST_COUNT(all); i++)
+        waves->count += chaos_world_kill(world, all[i], &waves->seed);
 }
 
 // Kills every second or two. The long form goes on in waves: a step that takes longer than the
@@ -309,19 +295,21 @@ static void disturb(struct chaos_world *world, struct waves *waves)
     waves->count += done;
     waves->left -= done;
     int64_t wait_ms = 1000 + (int64_t)env_draw(&waves->seed, 1000);
-    if (waves->left == 0 && waves->is_long) {
+    if (waves->left == 0 && !waves->is_long) {
+        fault_proxy_plan(s3_job()->proxy, (struct fault_plan){ 0 });  // the rest is quick
+    } else if (waves->left == 0) {
         waves->left = WAVE;
         wait_ms += (REST_S_MIN + (int64_t)env_draw(&waves->seed, REST_S_MAX - REST_S_MIN)) * 1000;
     }
     waves->next_us = now_us() + waves->slow * wait_ms * 1000;
 }
 
-static void play(struct chaos_world *world, const char *arn, struct waves *waves,
+static void play(struct chaos_world *world, const char *id, struct waves *waves,
                  struct parts *parts)
 {
     const int64_t begun_us = now_us();
     waves->next_us = begun_us + 500000;
-    while (!has_ended(world, arn)) {
+    while (!has_ended(world, id)) {
         if (now_us() - begun_us > waves->slow * JOB_S_MAX * INT64_C(1000000)) {
             chaos_world_show(world);
             fail_msg("the job does not end");
@@ -345,16 +333,16 @@ static void a_round(struct waves waves, const char *undisturbed)
     struct sr_err err = { 0 };
     struct chaos_world world;
     struct parts *const parts = calloc(1, sizeof(*parts));
-    char arn[160];
+    char id[64], arn[160];
     assert_non_null(parts);
     s3_job_clear("out/");
     s3_job_clear("ws/");
-    sr_auto(char) char *id = sr_strf(&err, "chaos-%" PRIu64, waves.seed);
     chaos_world_open(&world);
-    begin(&world, id, arn);
-    play(&world, arn, &waves, parts);
+    submit(&world, &waves, id);
+    play(&world, id, &waves, parts);
     chaos_world_tend(&world, true);
     look_at_parts(parts, "ws/");
+    (void)snprintf(arn, sizeof(arn), PREFIX ":execution:splitreel-transcode:%s-1", id);
     check_histories(&world, arn);
     chaos_world_close(&world);
     assert_true(waves.has_lost && waves.count >= KILLS_MIN);

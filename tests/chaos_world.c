@@ -213,6 +213,24 @@ void chaos_world_tend(struct chaos_world *world, bool now)
     world->is_store_down = false;
 }
 
+// Whether it was an answer. What is no success fails the test, unless it says: later.
+static bool is_answered(const struct chaos_world *world, const struct served_answer *answer,
+                        const char *what, int64_t end_us)
+{
+    if (answer->status >= 200 && answer->status < 300)
+        return true;
+    if (answer->status != 0 && answer->status != 503) {
+        sr_auto(char) char *text = json_dumps(answer->body, JSON_ENCODE_ANY);
+        chaos_world_show(world);
+        fail_msg("%s: %d %s", what, answer->status, text ? text : "");
+    }
+    if (now_us() > end_us) {
+        chaos_world_show(world);
+        fail_msg("%s: the service does not answer", what);
+    }
+    return false;
+}
+
 json_t *chaos_world_ask(struct chaos_world *world, const char *op, json_t *request)
 {
     const int64_t end_us = now_us() + ASK_S_MAX * INT64_C(1000000);
@@ -220,17 +238,23 @@ json_t *chaos_world_ask(struct chaos_world *world, const char *op, json_t *reque
     for (;;) {
         sr_auto(served_answer) struct served_answer answer = { 0 };
         served_call(&world->served, op, json_incref(owned), &answer);
-        if (answer.status == 200)
+        if (is_answered(world, &answer, op, end_us))
             return json_incref(answer.body);
-        if (answer.status != 0 && answer.status != 503) {
-            chaos_world_show(world);
-            fail_msg("%s: %d %s", op, answer.status,
-                     json_string_value(json_object_get(answer.body, "message")));
-        }
-        if (now_us() > end_us) {
-            chaos_world_show(world);
-            fail_msg("%s: the service does not answer", op);
-        }
+        chaos_world_tend(world, false);
+        (void)poll(NULL, 0, 20);
+    }
+}
+
+json_t *chaos_world_job(struct chaos_world *world, const char *id, const char *manifest)
+{
+    const int64_t end_us = now_us() + ASK_S_MAX * INT64_C(1000000);
+    char path[128];
+    (void)snprintf(path, sizeof(path), "/v1/jobs%s%s", id ? "/" : "", id ? id : "");
+    for (;;) {
+        sr_auto(served_answer) struct served_answer answer = { 0 };
+        served_ask(&world->served, manifest ? "POST" : "GET", path, manifest, &answer);
+        if (is_answered(world, &answer, path, end_us))
+            return json_incref(answer.body);
         chaos_world_tend(world, false);
         (void)poll(NULL, 0, 20);
     }
@@ -262,7 +286,8 @@ static void write_config(const char *path)
     assert_non_null(file);
     assert_true(fprintf(file, "{\"worker\": {\"processes\": 1, \"slots\": 2, \"light_slots\": 1, "
                               "\"memory_bytes\": 536870912, \"grace_s\": 5}, "
-                              "\"map_places\": [\"" S3_JOB_BUCKET "\"]}") > 0);
+                              "\"jobs\": {\"workspace\": \"" S3_JOB_BUCKET "ws/\", "
+                              "\"allow\": [\"s3://splitreel-test\"]}}") > 0);
     assert_int_equal(fclose(file), 0);
 }
 

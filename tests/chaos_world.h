@@ -53,5 +53,8 @@ void chaos_world_tend(struct chaos_world *world, bool now);
 // Asks the service until it answers with 200, while it tends. Takes `request`; the caller owns the
 // answer.
 json_t *chaos_world_ask(struct chaos_world *world, const char *op, json_t *request);
+// The same with the API of jobs: submits a manifest (`id` NULL), which has an idempotency key, or
+// gives the job's document (`manifest` NULL).
+json_t *chaos_world_job(struct chaos_world *world, const char *id, const char *manifest);
 // Shows the ends of the logs.
 void chaos_world_show(const struct chaos_world *world);

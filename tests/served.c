@@ -222,6 +222,29 @@ void served_call(struct served *served, const char *op, json_t *request,
     free(text);
 }
 
+void served_ask(struct served *served, const char *method, const char *path, const char *body,
+                struct served_answer *ret_answer)
+{
+    char url[400];
+    struct sr_err err = { 0 };
+    json_error_t error;
+    sr_auto(http_response) struct http_response response = { 0 };
+    (void)snprintf(url, sizeof url, "%s%s", served->said, path);
+    const struct http_header headers[] = { { "Content-Type", "application/json" } };
+    const struct http_request request = { .method = method,
+                                          .url = url,
+                                          .headers = headers,
+                                          .header_count = SR_TEST_COUNT(headers),
+                                          .body = body,
+                                          .body_bytes = body ? strlen(body) : 0,
+                                          .judge = accept_all };
+    *ret_answer = (struct served_answer){ 0 };
+    if (http_run(served->http, &request, &response, &err)) {
+        ret_answer->status = response.status;
+        ret_answer->body = json_loadb(response.body, response.body_bytes, 0, &error);
+    }
+}
+
 int served_get(struct served *served, const char *path)
 {
     char url[400];

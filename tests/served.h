@@ -40,4 +40,7 @@ SR_DEFINE_AUTO_VALUE(served_answer, struct served_answer, served_answer_done);
 // Takes `request`. Threads: any.
 void served_call(struct served *served, const char *op, json_t *request,
                  struct served_answer *ret_answer);
+// Any other call; `body` is JSON, or NULL.
+void served_ask(struct served *served, const char *method, const char *path, const char *body,
+                struct served_answer *ret_answer);
 int served_get(struct served *served, const char *path);  // the status; 0: there was no answer
