@@ -51,6 +51,8 @@ SR_MUST_USE bool activity_run(struct activity_slot *slot, const char *name, cons
 
 // What a flow is told of a worker that died amid a task: by whoever watches it.
 #define ACTIVITY_WORKER_DIED "Splitreel.WorkerDied"
+// The same of a task that used up its time, of the clock or of the processor.
+#define ACTIVITY_TOO_LONG "Splitreel.TooLong"
 // What the name of an activity begins with in its ARN: "arn:...:activity:splitreel-segment".
 #define ACTIVITY_PREFIX "splitreel-"
 

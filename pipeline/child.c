@@ -242,7 +242,7 @@ static bool fail_dead(struct child *child, enum killed killed, const char *how,
     *ret_error = ACTIVITY_WORKER_DIED;
     switch (killed) {
     case KILLED_LATE:
-        *ret_error = sr_err_row(SR_ERR_TIMEOUT)->flow_error;
+        *ret_error = ACTIVITY_TOO_LONG;
         return sr_fail(err, SR_ERR_TIMEOUT, "the task took too long and was killed");
     case KILLED_MEMORY:
         *ret_error = sr_err_row(SR_ERR_NO_MEMORY)->flow_error;
@@ -256,7 +256,7 @@ static bool fail_dead(struct child *child, enum killed killed, const char *how,
     case KILLED_NOT: break;
     }
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU) {
-        *ret_error = sr_err_row(SR_ERR_TIMEOUT)->flow_error;
+        *ret_error = ACTIVITY_TOO_LONG;
         return sr_fail(err, SR_ERR_TIMEOUT, "the task used too much processor time and was killed");
     }
     if (WIFSIGNALED(status)) {

@@ -207,7 +207,7 @@ too_much_processor()
 {
     open_service 'task_cpu_s: 1' || return
     at_once busy "$FIXTURES/main-60s.mp4" '.segments = {mode: "off"} | .renditions[0].preset = "veryslow"' &&
-        fails busy Splitreel.TimedOut 'too much processor time' && goes_on
+        fails busy Splitreel.TooLong 'too much processor time' && goes_on
 }
 
 # Its process crashes whenever it is tried.

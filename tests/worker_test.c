@@ -238,7 +238,7 @@ static const struct row {
     { "a crash is told", "crash", "Splitreel.WorkerDied", "died of SIGABRT" },
     { "a segmentation fault is told", "segfault", "Splitreel.WorkerDied", "died of SIGSEGV" },
     { "memory is told", "eat", "Splitreel.OutOfMemory", "used more than 512 MiB" },
-    { "a spin is told", "spin", "Splitreel.TimedOut", "took too long" },
+    { "a spin is told", "spin", "Splitreel.TooLong", "took too long" },
     { "no object", NULL, "Splitreel.BadRequest", "not an object" },
 };
 
