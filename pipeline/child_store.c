@@ -363,7 +363,11 @@ static bool do_copy(struct visit *visit, struct sr_err *err)
 {
     sr_auto(blob_pairs) struct blob_pairs meta = { 0 };
     struct blob_attrs attrs;
-    const struct opened *const source = find_place(visit, "from_place", err);
+    const bool is_across =
+        strcmp(json_string_value(json_object_get(visit->asked.json, "op")), "copy_across") == 0;
+    // What is checked is what is read: a copy within a place is from there, whatever else is said.
+    const struct opened *const source =
+        is_across ? find_place(visit, "from_place", err) : visit->opened;
     const char *from, *if_match;
     bool has_attrs;
     if (!source || !jx_text(&visit->at, "from", &from, err) ||
@@ -373,10 +377,9 @@ static bool do_copy(struct visit *visit, struct sr_err *err)
         !child_json_get_attrs(&visit->at, &meta, &attrs, err))
         return false;
     const struct blob_attrs *const wanted = has_attrs ? &attrs : NULL;
-    return strcmp(json_string_value(json_object_get(visit->asked.json, "op")), "copy") == 0
-               ? blob_copy(&visit->place->blob, from, if_match, visit->key, wanted, err)
-               : blob_copy_across(&source->place->blob, from, if_match, &visit->place->blob,
-                                  visit->key, wanted, err);
+    return is_across ? blob_copy_across(&source->place->blob, from, if_match, &visit->place->blob,
+                                        visit->key, wanted, err)
+                     : blob_copy(&visit->place->blob, from, if_match, visit->key, wanted, err);
 }
 
 static bool do_tags_get(struct visit *visit, struct sr_err *err)

@@ -15,14 +15,33 @@ static size_t trimmed(const char *place)
     return bytes;
 }
 
-// As an event names it: URLs as they are, paths without links, as far as one can look.
+// Names between slashes, without empty ones and ".".
+static void squeeze(char *path)
+{
+    char *to = path;
+    for (const char *at = path; *at;) {
+        const size_t bytes = 1 + strcspn(at + 1, "/");  // with the slash in front
+        if (bytes > 2 || (bytes == 2 && at[1] != '.')) {
+            memmove(to, at, bytes);
+            to += bytes;
+        }
+        at += bytes;
+    }
+    *to = '\0';
+}
+
+// As an event names it: s3:// in small letters, else URLs as they are; paths without links, as far
+// as one can look.
 static bool resolve(const char *place, char **ret_place, struct sr_err *err)
 {
     sr_auto(char) char *plain = sr_strf(err, "%.*s", (int)trimmed(place), place);
     if (!plain)
         return false;
-    if (!remote_is_url(plain)) {
+    if (remote_is_url(plain)) {
+        plain[0] = *plain == 'S' ? 's' : *plain;
+    } else {
         struct sr_err why = { 0 };
+        squeeze(plain);
         if (map_places_resolve(plain, ret_place, &why))
             return true;
         if (why.code == SR_ERR_NO_MEMORY) {

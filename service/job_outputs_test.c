@@ -29,6 +29,11 @@ static const struct row {
     { "a path to nowhere",
       "{'version':1,'input':'/no-such-folder/a.mov','output':'/no-such-folder/a.mp4'}",
       "/no-such-folder/a.mp4|/no-such-folder/a.report.json|s3://work/|" },
+    { "a scheme in capitals", "{'version':1,'input':'S3://in/a.mov','output':'S3://In/b.mp4'}",
+      "s3://In/b.mp4|s3://In/b.report.json|s3://work/|" },
+    { "what is not there yet, in other words",
+      "{'version':1,'input':'@/a.mov','output':'@/.//real/new//./.x/..y/a.mp4'}",
+      "@/real/new/.x/..y/a.mp4|@/real/new/.x/..y/a.report.json|s3://work/|" },
     { "paths through links", "{'version':1,'input':'@/link/a.mov','output':'@/link/out/a.mp4'}",
       "@/real/out/a.mp4|@/real/out/a.report.json|s3://work/|" },
 };

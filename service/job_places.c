@@ -8,6 +8,7 @@
 
 #include "base/str.h"
 #include "net/url.h"
+#include "pipeline/places.h"
 #include "pipeline/remote.h"
 
 enum { ROOTS_MAX = 256 };
@@ -89,7 +90,10 @@ static char *resolve(const char *path, struct sr_err *err)
     sr_auto(char) char *part = sr_str_dup(path, err);
     if (!part)
         return NULL;
-    for (size_t bytes = strlen(part);;) {
+    size_t end = strlen(part);
+    while (end > 1 && part[end - 1] == '/')  // lstat() would look behind a link
+        part[--end] = '\0';
+    for (size_t bytes = end;;) {
         struct stat status;
         sr_auto(char) char *real = realpath(part, NULL);
         const char *const rest = bytes == 1 ? path : path + bytes;
@@ -151,12 +155,16 @@ static bool has_prefix(const char *address, const char *allowed)
            (prefix[bytes - 1] == '/' || path[bytes] == '/' || !path[bytes]);
 }
 
-// "https://host/path" as we read it: the port when it is not the scheme's own, "." and ".." gone.
+// "https://host/path" as we read it: the port when it is not the scheme's own, "." and ".." gone,
+// also where they are encoded: servers decode them first.
 static bool plain_url(const char *text, struct sr_str *out, struct sr_err *err)
 {
     sr_auto(url) struct url url = { 0 };
+    sr_auto(sr_str) struct sr_str path = { 0 };
     return url_parse(text, &url, err) && sr_str_addf(out, err, "%s://", url.scheme) &&
-           url_add_authority(&url, out, err) && url_add_normal_path(url.path, out, err);
+           url_add_authority(&url, out, err) &&
+           url_decode(url.path, strlen(url.path), false, &path, err) &&
+           url_add_normal_path(sr_str_text(&path), out, err);
 }
 
 static bool is_allowed(const char *address, const char *allowed, bool is_store)
@@ -261,10 +269,12 @@ bool job_places_check(const struct job_places *places, const struct manifest *ma
 {
     const bool is_object = json_is_object(json_object_get(manifest->document, "input"));
     sr_auto(json) json_t *outputs = NULL;
+    sr_auto(char) char *report = NULL;
     size_t index;
     const json_t *output;
     if (!check_place(places, is_object ? "$.input.url" : "$.input", manifest->input, err) ||
         !check_place(places, "$.output", manifest->output, err) ||
+        !places_report_name(manifest, &report, err) ||
         !job_places_outputs(manifest, &outputs, err))
         return false;
     json_array_foreach(outputs, index, output)
@@ -272,6 +282,8 @@ bool job_places_check(const struct job_places *places, const struct manifest *ma
         if (!check_place(places, "$.output", json_string_value(output), err))
             return false;
     }
+    if (report && !check_place(places, "$.output", report, err))
+        return false;
     for (size_t i = 0; i < manifest->notification_count; i++) {
         char where[64];
         (void)snprintf(where, sizeof where, "$.notifications[%zu].url", i);  // fits

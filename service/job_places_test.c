@@ -32,6 +32,7 @@ static const struct row {
     { "an output beside the roots", "F/in/a.mov", "F/else/a.mp4", NULL, SR_ERR_DENIED,
       "$.output: " },
     { "an output by a link", "F/in/a.mov", "F/in/link/a.mp4", NULL, SR_ERR_DENIED, "$.output: " },
+    { "the same with a slash", "F/in/gone/", "F/out/a.mp4", NULL, SR_ERR_DENIED, "$.input: " },
     { "a file as a folder", "F/in/file/a.mov", "F/out/a.mp4", NULL, SR_ERR_DENIED, "$.input: " },
     { "a relative path", "in/a.mov", "F/out/a.mp4", NULL, SR_ERR_INVALID, "$.input: want an abs" },
     { "standard input", "-", "F/out/a.mp4", NULL, SR_ERR_INVALID, "$.input: a job has no" },
@@ -54,13 +55,23 @@ static const struct row {
     { "below a path", "http://files.example:8080/pub/a.mov", "F/out/a.mp4", NULL, SR_OK, NULL },
     { "beside the path", "http://files.example:8080/pub/../a.mov", "F/out/a.mp4", NULL,
       SR_ERR_DENIED, "" },
+    { "the same, encoded", "http://files.example:8080/pub/%2e%2E/a.mov", "F/out/a.mp4", NULL,
+      SR_ERR_DENIED, "" },
+    { "with an encoded slash", "http://files.example:8080/pub/..%2Fa.mov", "F/out/a.mp4", NULL,
+      SR_ERR_DENIED, "" },
+    { "encoded, and below it", "http://files.example:8080/%70ub/a%20b.mov", "F/out/a.mp4", NULL,
+      SR_OK, NULL },
+    { "an object with its report", "F/in/a.mov", "s3://one/a.mp4", NULL, SR_OK, NULL },
+    { "an object without", "F/in/a.mov", "s3://one/b.mp4", NULL, SR_ERR_DENIED,
+      "s3://one/b.report.json is" },
     { "who is told", "F/in/a.mov", "F/out/a.mp4", "https://cdn.example/hook", SR_OK, NULL },
     { "who may not be told", "F/in/a.mov", "F/out/a.mp4", "http://127.0.0.1/hook", SR_ERR_DENIED,
       "$.notifications[0].url: " },
 };
 
 static char *allow[] = { "s3://media", "s3://part/in/", "https://cdn.example",
-                         "http://files.example:8080/pub", NULL };
+                         "http://files.example:8080/pub", "s3://one/a.mp4",
+                         "s3://one/a.report.json", "s3://one/b.mp4", NULL };
 
 // Each F becomes the folder.
 static char *fill(const char *text, const char *folder)
@@ -117,7 +128,7 @@ static void each_row(void **state)
 
     sr_auto(char) char *in = fill("F/in", folder), *out = fill("F/door/back", folder);
     char *listed[] = { in, out, NULL };
-    const struct config_texts roots = { listed, 2 }, addresses = { allow, 4 };
+    const struct config_texts roots = { listed, 2 }, addresses = { allow, SR_TEST_COUNT(allow) - 1 };
     sr_auto(job_places) struct job_places *places = NULL;
     sr_assert_ok(job_places_new(&roots, &addresses, &places, &err), err);
     sr_auto(manifest) struct manifest *manifest = manifest_of(row, folder);

@@ -156,6 +156,10 @@ static bool take_manifest(const struct jobs *jobs, const struct job_submit *subm
     if (!manifest_take(document, NULL, NULL, &parsed, err))
         return false;
     sr_auto(manifest) struct manifest *manifest = parsed;
+    // As it is kept it may be longer than it was sent: 1e9 becomes 1000000000.0.
+    if (strlen(row->manifest) > MANIFEST_BYTES_MAX)
+        return sr_fail(err, SR_ERR_TOO_LARGE, "a manifest of %zu bytes; %d are the most",
+                       strlen(row->manifest), MANIFEST_BYTES_MAX);
     if (!take_names(jobs, submit, manifest, row, err) ||
         !job_places_check(jobs->places, manifest, err) || !show(manifest, &row->shown, err))
         return false;

@@ -169,6 +169,37 @@ static void refused(void **state)
     jobs_world_close(&world);
 }
 
+// With a name of so many bytes in it.
+static char *manifest_with(const struct jobs_world *world, size_t bytes)
+{
+    struct sr_err err = { 0 };
+    sr_auto(char) char *more =
+        sr_strf(&err, ",\"segments\":{\"target\":1e1},\"metadata\":{\"%0*d\":\"\"}", (int)bytes, 0);
+    assert_non_null(more);
+    return jobs_world_manifest(world, "a", more);
+}
+
+// 1e1 is kept as 10.0. Found out later it would fail all that are recorded together with it.
+static void too_long_as_it_is_kept(void **state)
+{
+    (void)state;
+    static struct jobs_world world;
+    struct sr_err err = { 0 };
+    jobs_world_open(&world);
+    sr_auto(char) char *shortest = manifest_with(&world, 1);
+    const size_t more = MANIFEST_BYTES_MAX - strlen(shortest);
+    sr_auto(char) char *fits = manifest_with(&world, more);
+    sr_auto(char) char *grows = manifest_with(&world, more + 1);
+    struct job_submit item = { .manifest = grows, .bytes = strlen(grows) };
+    assert_int_equal(item.bytes, MANIFEST_BYTES_MAX);
+    assert_false(jobs_submit(world.jobs, &item, 1, NULL, NULL, &err));
+    assert_int_equal(err.code, SR_ERR_TOO_LARGE);
+    item = (struct job_submit){ .manifest = fits, .bytes = strlen(fits) };
+    sr_assert_ok(jobs_world_submit(&world, &item, 1), world.err);
+    assert_int_equal(jobs_there(&world), 1);
+    jobs_world_close(&world);
+}
+
 static void fails_and_is_tried_again(void **state)
 {
     (void)state;
@@ -613,6 +644,7 @@ int main(void)
         cmocka_unit_test(from_submission_to_end),
         cmocka_unit_test(one_job_for_a_key),
         cmocka_unit_test(several_or_none),
+        cmocka_unit_test(too_long_as_it_is_kept),
         cmocka_unit_test(fails_and_is_tried_again),
         cmocka_unit_test(cancelled_and_cleaned_up_after),
         cmocka_unit_test(what_ties_it_together),

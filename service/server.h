@@ -99,7 +99,8 @@ void server_call_is_long(struct server_call *call);
 
 // --- answers whose end is not known when they begin ---
 
-enum { SERVER_STREAM_BYTES_MAX = 64 << 10 };  // given, and not taken by the client yet
+// Given, and not taken by the client yet; or one piece, whatever its length.
+enum { SERVER_STREAM_BYTES_MAX = 64 << 10 };
 
 // Begins one, in the place of server_answer(): the head, and what `head` has of a body. It holds no
 // thread while nothing comes. A client that takes nothing for send_s_max is cut off.

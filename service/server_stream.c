@@ -79,7 +79,9 @@ static enum server_stream_state add_locked(struct server_call *call, const char 
     struct sr_err err = { 0 };
     if (call->state == CALL_GONE || call->server->synced.draining)
         return SERVER_STREAM_GONE;
-    if (bytes > SERVER_STREAM_BYTES_MAX || left(call) > SERVER_STREAM_BYTES_MAX - bytes)
+    // To a client that has taken everything also what is longer: later it would be no less.
+    if (left(call) > 0 &&
+        (bytes > SERVER_STREAM_BYTES_MAX || left(call) > SERVER_STREAM_BYTES_MAX - bytes))
         return SERVER_STREAM_FULL;
     if (call->stream.at > 0) {
         memmove(text->text, text->text + call->stream.at, left(call));

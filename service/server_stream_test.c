@@ -207,6 +207,31 @@ static void full(void **state)
     end(&world);
 }
 
+// Spec: a piece that is longer than that is sent when nothing else waits.
+static void long_piece(void **state)
+{
+    (void)state;
+    static char piece[2 * SERVER_STREAM_BYTES_MAX];
+    struct world world;
+    struct fake_client client;
+    size_t seen = 0;
+    begin(&world, 1);
+    struct server_call *const call = ask(&world, &client, "GET", "/stream");
+    read_until(&client, "first,");
+    memset(piece, '#', sizeof piece);
+    assert_int_equal(server_stream_add(call, piece, sizeof piece), SERVER_STREAM_OPEN);
+    while (add(call, "last") == SERVER_STREAM_FULL)
+        assert_true(fake_fill(&client));
+    server_stream_end(call);
+    read_until(&client, "last");
+    read_until(&client, "\r\n0\r\n\r\n");
+    for (size_t i = 0; i < client.bytes; i++)
+        seen += client.text[i] == '#';
+    assert_int_equal(seen, sizeof piece);
+    fake_close(&client);
+    end(&world);
+}
+
 static void client_leaves(void **state)
 {
     (void)state;
@@ -357,6 +382,7 @@ int main(void)
         cmocka_unit_test(begins_late),
         cmocka_unit_test(begins_too_late),
         cmocka_unit_test(full),
+        cmocka_unit_test(long_piece),
         cmocka_unit_test(client_leaves),
         cmocka_unit_test(stalled_client_is_cut),
         cmocka_unit_test(quiet_stream_stays),
