@@ -26,7 +26,7 @@ static const struct row {
       "\"connections\":[{\"arn\":\"a\",\"header\":\"b\",\"value\":\"c\"}]}}",
       SR_OK, NULL },
     { "everything about jobs",
-      "{\"jobs\":{\"workspace\":\"s3://work/jobs/\",\"keep_days\":0,\"roots\":[\"/srv\"],\"allow\":["
+      "{\"jobs\":{\"workspace\":\"s3://work/jobs/\",\"keep_days\":1,\"roots\":[\"/srv\"],\"allow\":["
       "\"s3://b\",\"s3://b/in/\",\"https://h.example:8443/x\",\"http://*\"]},\"api_keys\":[{"
       "\"name\":\"ci@1\",\"token\":\"" SECRET "\"}]}",
       SR_OK, NULL },
@@ -77,7 +77,7 @@ static const struct row {
     { "a region with a colon", "{\"region\":\"eu:1\"}", SR_ERR_INVALID, "region" },
     { "everything about jobs",
       "{\"api_keys\":[{\"name\":\"a@b\",\"token\":\"" SECRET
-      "\"}],\"jobs\":{\"workspace\":\"s3://b/w\",\"keep_days\":0,\"roots\":[\"/r\"],\"allow\":["
+      "\"}],\"jobs\":{\"workspace\":\"s3://b/w\",\"keep_days\":1,\"roots\":[\"/r\"],\"allow\":["
       "\"s3://b/p\",\"https://h\",\"http://*\"]}}",
       SR_OK, NULL },
     { "a key for jobs without a token", "{\"api_keys\":[{\"name\":\"a\"}]}", SR_ERR_INVALID,

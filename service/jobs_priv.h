@@ -107,6 +107,8 @@ SR_MUST_USE bool jobs_begin(struct jobs *jobs, struct job_row *row, struct sr_er
 SR_MUST_USE bool jobs_note(struct jobs *jobs, const struct jobs_message *message,
                            struct sr_err *err);
 struct jobs_flight *jobs_flight_find(struct jobs *jobs, const char *id);
+// There must be room for one. jobs_note() ends it.
+void jobs_flight_begin(struct jobs *jobs, const char *id);
 
 // jobs_machines.c: asks the engine to make activities and state machines, or to bring them up to
 // date.

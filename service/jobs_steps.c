@@ -21,7 +21,7 @@ struct jobs_flight *jobs_flight_find(struct jobs *jobs, const char *id)
     return NULL;
 }
 
-static void take_off(struct jobs *jobs, const char *id)
+void jobs_flight_begin(struct jobs *jobs, const char *id)
 {
     struct jobs_flight *const flight = jobs_flight_find(jobs, "");
     sr_ignore(sr_format(flight->id, sizeof flight->id, "%s", id));  // fits: it is one of ours
@@ -176,7 +176,7 @@ static bool ask_write(struct jobs *jobs, struct job_row *row, bool is_clean, str
     sr_ignore(sr_format(file.id, sizeof file.id, "%s", row->id));  // fits: it is one of ours
     if (!jobs_files_ask(jobs, &file, &why))
         return put_off(jobs, row, &why, err);
-    take_off(jobs, row->id);
+    jobs_flight_begin(jobs, row->id);
     return true;
 }
 
@@ -185,7 +185,7 @@ static bool ask_start(struct jobs *jobs, struct job_row *row, bool is_clean, str
     struct sr_err why = { 0 };
     if (!jobs_ask_start(jobs, row, is_clean, &why))
         return put_off(jobs, row, &why, err);
-    take_off(jobs, row->id);
+    jobs_flight_begin(jobs, row->id);
     return true;
 }
 
@@ -214,7 +214,7 @@ static bool begin_stop(struct jobs *jobs, struct job_row *row, struct sr_err *er
         return false;
     if (!jobs_ask_stop(jobs, row, is_late ? JOBS_SETTLE_US : 0, &why))
         return put_off(jobs, row, &why, err);
-    take_off(jobs, row->id);
+    jobs_flight_begin(jobs, row->id);
     return true;
 }
 
@@ -337,8 +337,10 @@ bool jobs_note(struct jobs *jobs, const struct jobs_message *message, struct sr_
                      SR_ERR(&message->err));
         return true;
     }
-    if (message->kind == JOBS_REMOVED)
+    if (message->kind == JOBS_REMOVED) {
+        land(jobs, message->id);
         return !message->done || job_store_drop_workspace(jobs->work.store, message->id, err);
+    }
     if (!job_store_get_job(jobs->work.store, message->id, &row, &missing)) {
         *err = missing;
         return missing.code == SR_ERR_NOT_FOUND;  // nobody's

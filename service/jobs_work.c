@@ -250,8 +250,13 @@ static bool ask_remove(void *self, const struct job_row *row, struct sr_err *err
                               .workspace = row->workspace };
     struct sr_err why = { 0 };
     (void)err;
+    // What is not asked for now is met again by the next round.
+    if (jobs_flight_find(jobs, row->id) || jobs->work.flight_count == JOBS_FLIGHTS_MAX)
+        return true;
     sr_ignore(sr_format(file.id, sizeof file.id, "%s", row->id));  // fits: it is one of ours
-    if (!jobs_files_ask(jobs, &file, &why))                        // the next round meets it again
+    if (jobs_files_ask(jobs, &file, &why))
+        jobs_flight_begin(jobs, row->id);  // a retry begins when it is gone
+    else
         sr_warn(jobs->params.log, "a workspace is removed later", SR_TEXT("job", row->id),
                 SR_ERR(&why));
     return true;
