@@ -153,6 +153,7 @@ static void folders_inside(void **state)
     open_watch(&world);
     put(&world, "old/a.mp4");
     put(&world, ".hidden/b.mp4");
+    put(&world, "old/report.json.77-0.part");
     assert_string_equal(pass(&world, WATCH_SETTLE_US), "old/a.mp4\n");
     make_folder(&world, "new");
     make_folder(&world, "new/er");
