@@ -274,8 +274,7 @@ bool job_places_check(const struct job_places *places, const struct manifest *ma
     const json_t *output;
     if (!check_place(places, is_object ? "$.input.url" : "$.input", manifest->input, err) ||
         !check_place(places, "$.output", manifest->output, err) ||
-        !places_report_name(manifest, &report, err) ||
-        !job_places_outputs(manifest, &outputs, err))
+        !places_report_name(manifest, &report, err) || !job_places_outputs(manifest, &outputs, err))
         return false;
     json_array_foreach(outputs, index, output)
     {

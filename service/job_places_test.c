@@ -69,9 +69,10 @@ static const struct row {
       "$.notifications[0].url: " },
 };
 
-static char *allow[] = { "s3://media", "s3://part/in/", "https://cdn.example",
-                         "http://files.example:8080/pub", "s3://one/a.mp4",
-                         "s3://one/a.report.json", "s3://one/b.mp4", NULL };
+static char *allow[] = { "s3://media",          "s3://part/in/",
+                         "https://cdn.example", "http://files.example:8080/pub",
+                         "s3://one/a.mp4",      "s3://one/a.report.json",
+                         "s3://one/b.mp4",      NULL };
 
 // Each F becomes the folder.
 static char *fill(const char *text, const char *folder)
@@ -128,7 +129,8 @@ static void each_row(void **state)
 
     sr_auto(char) char *in = fill("F/in", folder), *out = fill("F/door/back", folder);
     char *listed[] = { in, out, NULL };
-    const struct config_texts roots = { listed, 2 }, addresses = { allow, SR_TEST_COUNT(allow) - 1 };
+    const struct config_texts roots = { listed, 2 },
+                              addresses = { allow, SR_TEST_COUNT(allow) - 1 };
     sr_auto(job_places) struct job_places *places = NULL;
     sr_assert_ok(job_places_new(&roots, &addresses, &places, &err), err);
     sr_auto(manifest) struct manifest *manifest = manifest_of(row, folder);
