@@ -260,8 +260,8 @@ static void hear(void *self, const json_t *event)
 
 // With everything that the command line and the configuration say in `params`.
 static bool work_counted(const struct cli *cli, const struct request *request,
-                         const struct config *config, struct worker_params *params,
-                         struct blob_stores_params *stores, struct sr_err *err)
+                         const struct config *config, const struct worker_params *params,
+                         const struct blob_stores_params *stores, struct sr_err *err)
 {
     sr_auto(worker_metrics) struct worker_metrics *metrics = NULL;
     const struct worker_metrics_params numbers = { .address = request->metrics,
@@ -272,18 +272,20 @@ static bool work_counted(const struct cli *cli, const struct request *request,
     if (!worker_metrics_new(&numbers, &metrics, err))
         return false;
     struct listener listener = { .metrics = metrics, .prints = request->json };
-    struct http_params http = http_params_default();
+    struct http_params http = *stores->http;
+    struct blob_stores_params counted_stores = *stores;
+    struct worker_params counted = *params;
     http.totals = worker_metrics_stores(metrics);
-    stores->http = &http;
-    params->stores = stores;
-    params->event = hear;
-    params->event_self = &listener;
+    counted_stores.http = &http;
+    counted.stores = &counted_stores;
+    counted.event = hear;
+    counted.event_self = &listener;
     const char *const address = worker_metrics_address(metrics);
     sr_info(params->log, "a worker begins", SR_TEXT("worker", params->name),
             SR_I64("slots", params->slot_count), SR_I64("light_slots", params->light_count),
             SR_I64("memory_bytes", params->memory_bytes),
             SR_TEXT("metrics", address ? address : "nowhere"));
-    const bool done = worker_run(params, cli->stop, err);
+    const bool done = worker_run(&counted, cli->stop, err);
     sr_info(params->log, "a worker ends", SR_TEXT("worker", params->name));
     return done;
 }

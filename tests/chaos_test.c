@@ -139,8 +139,8 @@ static void add_success(struct tally *tally, const json_t *event)
     const json_t *const segment = json_object_get(output, "segment");
     if (!segment)
         return;
-    const json_int_t number = json_integer_value(segment);
-    assert_true(number >= 0 && number < SEGMENTS_MAX);
+    const size_t number = (size_t)json_integer_value(segment);
+    assert_in_range(number, 0, SEGMENTS_MAX - 1);
     tally->segments[number]++;
     tally->made += json_array_size(json_object_get(output, "made"));
     tally->reused += json_array_size(json_object_get(output, "reused"));
@@ -370,11 +370,12 @@ static void under_chaos(void **state)
         print_message("a slow machine: %" PRId64 " times the time between kills\n", slow);
     do {
         print_message("SEED=%" PRIu64 "\n", seed);
-        a_round((struct waves){ .seed = seed++,
+        a_round((struct waves){ .seed = seed,
                                 .is_long = minutes > 0,
                                 .left = minutes ? WAVE : KILLS,
                                 .slow = slow },
                 undisturbed);
+        seed++;
     } while (now_us() < end_us);
 }
 

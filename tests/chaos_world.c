@@ -137,7 +137,7 @@ static bool kill_child(pid_t parent, const pid_t *list, size_t count, uint64_t *
 
 static bool kill_child_of(pid_t parent, uint64_t *seed)
 {
-    pid_t list[PROCESSES_MAX];
+    pid_t list[PROCESSES_MAX] = { 0 };
     return parent != 0 && kill_child(parent, list, children_of(parent, list), seed);
 }
 
