@@ -250,7 +250,7 @@ static bool ask_remove(void *self, const struct job_row *row, struct sr_err *err
                               .workspace = row->workspace };
     struct sr_err why = { 0 };
     (void)err;
-    // What is not asked for now is met again by the next round.
+    // The next round meets it again.
     if (jobs_flight_find(jobs, row->id) || jobs->work.flight_count == JOBS_FLIGHTS_MAX)
         return true;
     sr_ignore(sr_format(file.id, sizeof file.id, "%s", row->id));  // fits: it is one of ours

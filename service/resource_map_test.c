@@ -94,7 +94,7 @@ static void open_world(struct world *world, bool has_others)
     sr_test_folder(world->folder);
     snprintf(world->place, sizeof world->place, "%s/jobs", world->folder);
     world->places[0] = world->place;
-    world->places[1] = "s3://work/jobs/";
+    world->places[1] = "s3://parts/jobs/";
     sr_assert_ok(sr_mutex_init(&world->lock, &err), err);
     sr_assert_ok(http_fake_new(answer, world, &world->fake, &err), err);
     const char *const variables[][2] = { { "AWS_ACCESS_KEY_ID", "AKID" },
@@ -297,13 +297,13 @@ static void a_workspace_in_a_store(void **state)
     struct world world;
     open_world(&world, true);
     atomic_store(&world.busy, 1);
-    run(&world, "work", "jobs/1/segments.json", "jobs/1/results");
+    run(&world, "parts", "jobs/1/segments.json", "jobs/1/results");
     assert_null(world.error);
-    sr_assert_contains(world.output, "\"Bucket\":\"work\",\"Key\":\"jobs/1/results/");
-    sr_assert_contains(world.seen.text, "GET /work/jobs/1/segments.json");
+    sr_assert_contains(world.output, "\"Bucket\":\"parts\",\"Key\":\"jobs/1/results/");
+    sr_assert_contains(world.seen.text, "GET /parts/jobs/1/segments.json");
     const char *const results = strstr(world.seen.text, "SUCCEEDED_0.json marked [{\"segment\":1}");
     assert_non_null(results);
-    sr_assert_contains(results, "manifest.json marked {\"DestinationBucket\":\"work\"");
+    sr_assert_contains(results, "manifest.json marked {\"DestinationBucket\":\"parts\"");
     assert_false(world.others_asked);
     close_world(&world);
 }
@@ -321,13 +321,13 @@ static void a_store_that_says_no(void **state)
     struct world world;
     open_world(&world, false);
     for (size_t i = 0; i < SR_TEST_COUNT(rows); i++) {
-        run(&world, "work", rows[i].key, NULL);
+        run(&world, "parts", rows[i].key, NULL);
         assert_non_null(world.error);
         assert_string_equal(world.error, "States.ItemReaderFailed");
         sr_assert_contains(world.cause, rows[i].cause);
     }
     const size_t bytes = world.seen.bytes;
-    run(&world, "work", "elsewhere/segments.json", NULL);
+    run(&world, "parts", "elsewhere/segments.json", NULL);
     sr_assert_contains(world.cause, "in no workspace of jobs");
     run(&world, "secret", "jobs/1/segments.json", NULL);
     sr_assert_contains(world.cause, "Error Code: AccessDenied");
@@ -340,7 +340,7 @@ static void other_places(void **state)
     (void)state;
     struct world world;
     open_world(&world, true);
-    run(&world, "work", "elsewhere/segments.json", NULL);
+    run(&world, "parts", "elsewhere/segments.json", NULL);
     assert_true(world.others_asked);
     assert_string_equal(world.output, "[7]");
     close_world(&world);
@@ -353,10 +353,13 @@ static void ended_at_work(void **state)
     struct world world;
     open_world(&world, false);
     atomic_store(&world.busy, 1000000);
-    begin(&world, "work", "jobs/1/segments.json", NULL);
+    begin(&world, "parts", "jobs/1/segments.json", NULL);
     while (atomic_load(&world.busy) == 1000000)
         step(&world);
+    assert_null(world.output);
+    assert_null(world.error);
     close_world(&world);
+    assert_in_range(1000000 - atomic_load(&world.busy), 1, RESOURCES_STORE_ATTEMPTS - 1);
 }
 
 int main(void)
