@@ -105,6 +105,8 @@ REPLAYS := $(patsubst %_fuzz.c,$(B)/%_replay,$(wildcard tests/fuzz/*_fuzz.c))
 BINARY := $(if $(wildcard cli/main.c),$(B)/splitreel)
 SCENARIOS := $(sort $(wildcard tests/*_test.sh))
 
+# No rule but those that are written here: make knows one that links X from X.o.
+MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .SECONDARY:
 MINUTES ?= 30
@@ -315,7 +317,7 @@ define compile_command
 {"directory": "$(CURDIR)", "file": "$(1)",
   "command": "$(CC) $(subst ",\",$(ALL_CFLAGS)) $(HEADERS_$(firstword $(subst /, ,$(1)))) -c $(1)"}
 endef
-compile_commands.json: Makefile build/flags $(foreach f,$(UNITS),build/$(f)/objects)
+compile_commands.json: Makefile $(B)/flags $(foreach f,$(UNITS),$(B)/$(f)/objects)
 	$(file >$@,[)
 	$(foreach s,$(SOURCES),$(file >>$@,$(call compile_command,$(s))$(if $(filter-out \
 	    $(lastword $(SOURCES)),$(s)),$(comma))))
