@@ -98,7 +98,7 @@ TSAN_TESTS := $(foreach f,base net storage pipeline,$(call tests_of,$(f))) $(B)/
     $(B)/statemachine/engine_thread_test $(B)/service/states_thread_test $(B)/service/resources_test \
     $(B)/service/resource_lambda_test $(B)/service/resource_http_test $(B)/service/resource_map_test \
     $(B)/tests/service_crash_test $(B)/tests/service_faults_test $(B)/service/uploads_thread_test \
-    $(B)/service/jobs_thread_test
+    $(B)/service/jobs_thread_test $(B)/cli/ticker_test
 SWEEP := $(B)/tests/faults/sweep
 FUZZERS := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/*_fuzz.c))
 REPLAYS := $(patsubst %_fuzz.c,$(B)/%_replay,$(wildcard tests/fuzz/*_fuzz.c))
