@@ -171,10 +171,8 @@ $(B)/$(1)/%_test: $(B)/$(1)/%_test.o $(call archives_of,$(BELOW_$(1)))
 endef
 $(foreach f,$(UNITS),$(eval $(call folder_rules,$(f))))
 
-# libav and the 140 libraries that come with it are loaded by the verbs that need them
-# (transcode/media_libs.h). So it is linked twice: with them, which proves that no name is missing and
-# lists theirs; then without, these names left open until they are called. EAGER=1 stops after the
-# first, for a libc that binds all at the start.
+# Twice: with libav, then without, its names left open until they are called: docs/dependencies.md
+# says why. EAGER=1 stops after the first.
 $(B)/splitreel: $(B)/cli/main.o $(ARCHIVES)
 	@$(SAY) LINK $@
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_all)
