@@ -96,14 +96,17 @@ TESTS := $(foreach f,base net statemachine storage transcode pipeline service cl
 TSAN_TESTS := $(foreach f,base net storage pipeline,$(call tests_of,$(f))) $(B)/tests/threads_test \
     $(B)/service/server_test $(B)/service/server_stream_test $(B)/service/job_follow_test $(B)/service/aws_json_test $(B)/service/audit_test \
     $(B)/statemachine/engine_thread_test $(B)/service/states_thread_test $(B)/service/resources_test \
+    $(B)/service/resource_lambda_test $(B)/service/resource_http_test $(B)/service/resource_map_test \
     $(B)/tests/service_crash_test $(B)/tests/service_faults_test $(B)/service/uploads_thread_test \
-    $(B)/service/jobs_thread_test $(B)/service/resource_map_test
+    $(B)/service/jobs_thread_test
 SWEEP := $(B)/tests/faults/sweep
 FUZZERS := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/*_fuzz.c))
 REPLAYS := $(patsubst %_fuzz.c,$(B)/%_replay,$(wildcard tests/fuzz/*_fuzz.c))
 BINARY := $(if $(wildcard cli/main.c),$(B)/splitreel)
 SCENARIOS := $(sort $(wildcard tests/*_test.sh))
 
+# No rule but those that are written here: make knows one that links X from X.o.
+MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .SECONDARY:
 MINUTES ?= 30
@@ -314,7 +317,7 @@ define compile_command
 {"directory": "$(CURDIR)", "file": "$(1)",
   "command": "$(CC) $(subst ",\",$(ALL_CFLAGS)) $(HEADERS_$(firstword $(subst /, ,$(1)))) -c $(1)"}
 endef
-compile_commands.json: Makefile build/flags $(foreach f,$(UNITS),build/$(f)/objects)
+compile_commands.json: Makefile $(B)/flags $(foreach f,$(UNITS),$(B)/$(f)/objects)
 	$(file >$@,[)
 	$(foreach s,$(SOURCES),$(file >>$@,$(call compile_command,$(s))$(if $(filter-out \
 	    $(lastword $(SOURCES)),$(s)),$(comma))))

@@ -16,8 +16,7 @@ enum {
     BAR_CELLS_MAX = 64
 };
 
-void progress_look(const struct run_progress *progress, int64_t elapsed_us,
-                   struct progress_view *ret)
+static void look(const struct run_progress *progress, int64_t elapsed_us, struct progress_view *ret)
 {
     *ret = (struct progress_view){
         .stage = atomic_load(&progress->stage),
@@ -172,8 +171,7 @@ static void show(struct progress *progress, bool is_end)
     struct progress_view *const view = malloc(sizeof(*view));
     if (!view)
         return;
-    progress_look(progress->run, sr_clock_monotonic_us(sr_clock_system()) - progress->start_us,
-                  view);
+    look(progress->run, sr_clock_monotonic_us(sr_clock_system()) - progress->start_us, view);
     const size_t columns = columns_of(progress->file);
     // A job that was refused at once has nothing to show but its error.
     const bool is_empty =

@@ -138,8 +138,7 @@ SR_MUST_USE bool job_pick_streams(struct job *job, struct sr_err *err);
 
 const struct rendition *job_rendition(const struct job *job, size_t index);
 const char *job_video_id(const struct job *job, size_t video);
-// Ticks of `base` after output time zero, in microseconds, rounded down; and those of a part's
-// timescale.
+// The time of `pts` in the output, which begins at 0, in microseconds, rounded down.
 int64_t job_out_us(const struct job *job, int64_t pts, struct media_rational base);
 // a of base_a is earlier than b of base_b: negative; the same: 0.
 int job_compare_times(int64_t a, struct media_rational base_a, int64_t b,

@@ -52,12 +52,22 @@ SR_MUST_USE bool workspace_key(const json_t *facts, struct workspace_key *ret_ke
 SR_MUST_USE bool workspace_find(struct workspace *workspace, const struct workspace_key *key,
                                 struct track_part *ret_part, bool *ret_found, struct sr_err *err);
 // For the bytes of a result. Publish it, then store the document.
+// Owns: *ret_writer is the caller's to close. Errors: STORAGE, of a store those of remote_writer().
 SR_MUST_USE bool workspace_write(struct workspace *workspace, const struct workspace_key *key,
                                  struct sr_writer *ret_writer, struct sr_err *err);
+// Its document: from now on the result is there. Errors: STORAGE, NO_MEMORY, those of the store.
 SR_MUST_USE bool workspace_store(struct workspace *workspace, const struct workspace_key *key,
                                  const struct track_part *part, struct sr_err *err);
+// The bytes of a result that is there.
+// Owns: *ret_reader is the caller's to close. Errors: NOT_FOUND, STORAGE, of a store those of
+// remote_reader().
 SR_MUST_USE bool workspace_read(struct workspace *workspace, const struct workspace_key *key,
                                 struct sr_reader *ret_reader, struct sr_err *err);
+
+// A document of the job (probe.json, plan.json), for people and for the next step. Errors: STORAGE,
+// NO_MEMORY.
+SR_MUST_USE bool workspace_note(struct workspace *workspace, const char *name,
+                                const json_t *document, struct sr_err *err);
 // What workspace_note() stored; the caller frees *ret_text. Errors: NOT_FOUND, TOO_LARGE, STORAGE,
 // NO_MEMORY.
 SR_MUST_USE bool workspace_note_load(struct workspace *workspace, const char *name,
@@ -71,8 +81,10 @@ SR_MUST_USE bool workspace_note_peek(const struct workspace_params *params, cons
 // absolute path and a file's name. The caller frees both.
 SR_MUST_USE bool workspace_note_place(const struct workspace *workspace, const char *name,
                                       char **ret_bucket, char **ret_key, struct sr_err *err);
+// One that is not there is fine.
 SR_MUST_USE bool workspace_note_remove(struct workspace *workspace, const char *name,
                                        struct sr_err *err);
+
 // Another bucket's parts can only be fetched; NULL: it is a folder.
 const struct blob_place *workspace_place(const struct workspace *workspace);
 // Of a part in a store: the caller frees *ret_key.
@@ -84,11 +96,6 @@ bool workspace_has_name(const char *name);
 // Whether it is what a writer of one of these has while it is at work, and leaves when it is
 // killed.
 bool workspace_is_left(const char *name);
-
-// A document of the job (probe.json, plan.json), for people and for the next step. Errors: STORAGE,
-// NO_MEMORY.
-SR_MUST_USE bool workspace_note(struct workspace *workspace, const char *name,
-                                const json_t *document, struct sr_err *err);
 
 // After success, of a folder: removes these results (all of them when the folder is ours), the
 // notes, the lock, and the folder when it is then empty. What cannot be removed is logged. The

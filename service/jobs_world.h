@@ -252,6 +252,15 @@ static inline const char *jobs_world_text(struct jobs_world *world, const char *
     return text;
 }
 
+// How many executions a machine has.
+static inline size_t jobs_world_executions(struct jobs_world *world, const char *machine)
+{
+    char arn[128];
+    snprintf(arn, sizeof arn, WORLD_ARN ":stateMachine:%s", machine);
+    world_do(&world->states, "ListExecutions", json_pack("{ss}", "stateMachineArn", arn));
+    return json_array_size(json_object_get(world->states.body, "executions"));
+}
+
 #define assert_job(world, id, key, want)                                                           \
     do {                                                                                           \
         char text_[512];                                                                           \

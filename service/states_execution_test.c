@@ -90,8 +90,7 @@ static void send(struct world *world, const char *op, const char *text)
 {
     char body[4096];
     snprintf(body, sizeof body, "%s", text);
-    for (char *c = body; *c; c++)
-        *c = *c == '\'' ? '"' : *c;
+    sr_test_quotes(body);
     states_api_call(world->api, op, body, strlen(body), on_answer, world);
     settle(world);
 }
@@ -136,8 +135,7 @@ static void create(struct world *world, const char *name, const char *type, cons
 {
     char body[4096], *quoted;
     snprintf(body, sizeof body, "%s", definition);
-    for (char *c = body; *c; c++)
-        *c = *c == '\'' ? '"' : *c;
+    sr_test_quotes(body);
     sr_auto(json) json_t *request =
         json_pack("{s:s, s:s, s:s, s:s}", "name", name, "definition", body, "roleArn",
                   "arn:aws:iam::000000000000:role/r", "type", type);
