@@ -49,8 +49,8 @@ static bool load_manifest(struct activity_job *open, const char *name, struct sr
     return true;
 }
 
-static bool open_own(struct activity_job *open, const struct activity_env *env, const char *folder,
-                     const char *manifest, struct sr_err *err)
+static bool open_own(struct activity_job *open, const struct activity_env *env,
+                     const struct activity_ref *ref, struct sr_err *err)
 {
     const struct remote_params remote = {
         .stores = env->stores,
@@ -62,14 +62,15 @@ static bool open_own(struct activity_job *open, const struct activity_env *env, 
     if (!remote_new(&remote, &open->remote, err))
         return false;
     const struct workspace_params workspace = {
-        .folder = folder,
+        .folder = ref->workspace,
         .remote = open->remote,
         .job = open->id,
         .is_shared = true,
+        .owns_parts = ref->own_parts,
         .log = env->log,
     };
     return workspace_open(&workspace, &open->workspace, err) &&
-           load_manifest(open, manifest, err) &&
+           load_manifest(open, ref->manifest, err) &&
            (!env->memory_bytes || sr_budget_new(env->memory_bytes, &open->budget, err));
 }
 
@@ -97,13 +98,15 @@ bool activity_ref_read(const struct jx *at, struct activity_ref *ret, struct sr_
 {
     static const char *const known[] = { "id",          "workspace",   "manifest",
                                          "correlation", "traceparent", "priority",
-                                         "overwrite",   "strict",      NULL };
+                                         "overwrite",   "strict",      "own_parts",
+                                         NULL };
     struct activity_ref ref = { .manifest = "manifest.json" };
     if (!jx_only(at, known, err) || !jx_text(at, "id", &ref.id, err) ||
         !jx_text(at, "workspace", &ref.workspace, err) ||
         !jx_text_opt(at, "manifest", &ref.manifest, err) ||
         !jx_bool_opt(at, "overwrite", &ref.overwrite, err) ||
-        !jx_bool_opt(at, "strict", &ref.strict, err))
+        !jx_bool_opt(at, "strict", &ref.strict, err) ||
+        !jx_bool_opt(at, "own_parts", &ref.own_parts, err))
         return false;
     if (!is_name(ref.id) || !is_name(ref.manifest))
         return jx_fail(at, err, "want id and manifest of 1..%d letters, digits, - _ and .",
@@ -130,7 +133,7 @@ bool activity_job_open(const struct activity_env *env, const struct jx *at,
     open->overwrite = ref.overwrite;
     open->strict = ref.strict;
     memcpy(open->id, ref.id, strlen(ref.id) + 1);
-    if (!open_own(open, env, ref.workspace, ref.manifest, err) ||
+    if (!open_own(open, env, &ref, err) ||
         !activity_job_correlate(open, at, err))
         return sr_err_wrap(err, "job %s", ref.id);
     *ret_open = sr_take(open);

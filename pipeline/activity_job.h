@@ -15,6 +15,7 @@ enum { ACTIVITY_ID_MAX = 64 };
 struct activity_ref {
     const char *id, *workspace, *manifest;
     bool overwrite, strict;
+    bool own_parts;  // in a store: no other job meets them
 };
 // Errors: INVALID. Threads: pure; any thread.
 SR_MUST_USE bool activity_ref_read(const struct jx *at, struct activity_ref *ret,

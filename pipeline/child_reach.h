@@ -25,7 +25,8 @@ void child_reach_free(struct child_reach *reach);
 SR_DEFINE_AUTO(child_reach, struct child_reach, child_reach_free);
 
 // The input may be read; the outputs, the report and the workspace may be written, but for the
-// manifest itself and for other jobs' notes. `url` is spelt as the manifest does.
+// manifest itself and for other jobs' notes; of a job that has its own parts only what is its own
+// there, and nobody else's parts even where its outputs lie. `url` is spelt as the manifest does.
 // Errors: DENIED.
 SR_MUST_USE bool child_reach_check(const struct child_reach *reach, const char *url,
                                    enum child_reach_use use, struct sr_err *err);

@@ -35,6 +35,11 @@ static const struct blob_stores_params stores = { .open = open_folder };
     "{\"version\":1,\"input\":\"/f.mov\",\"output\":\"s3://out\"," RENDITIONS ","                  \
     "\"outputs\":[{\"type\":\"hls\",\"path\":\".\",\"use\":[\"v\",\"a\"]}]}"
 
+#define IN_WORKSPACE                                                                               \
+    "{\"version\":1,\"input\":\"s3://in/film.mov\",\"output\":\"s3://work/ws\"," RENDITIONS ","    \
+    "\"outputs\":[{\"type\":\"hls\",\"path\":\".\",\"use\":[\"v\",\"a\"]}]}"
+#define KEY "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
 enum { READ = 1, WRITE = 2, LIST = 4 };
 static const struct row {
     const char *name;
@@ -42,36 +47,55 @@ static const struct row {
     const char *workspace;  // NULL: a folder
     const char *url;
     int may;
+    bool owns_parts;
 } rows[] = {
-    { "the input is read", ONE, NULL, "s3://in/film.mov", READ },
-    { "not its neighbours", ONE, NULL, "s3://in/film.mov2", 0 },
-    { "nor its bucket", ONE, NULL, "s3://in/", 0 },
-    { "an input over http", HTTP, NULL, "http://h/film.mov?key=secret", READ },
-    { "with another query", HTTP, NULL, "http://h/film.mov?key=other", 0 },
-    { "of another host", HTTP, NULL, "http://169.254.169.254/latest/", 0 },
-    { "the output", ONE, NULL, "s3://out/films/x.mp4", READ | WRITE | LIST },
-    { "its report", ONE, NULL, "s3://out/films/x.report.json", READ | WRITE | LIST },
-    { "another film there", ONE, NULL, "s3://out/films/y.mp4", 0 },
-    { "the folder of it", ONE, NULL, "s3://out/films/", 0 },
-    { "another bucket", ONE, NULL, "s3://secret/x.mp4", 0 },
-    { "no store at all", ONE, NULL, "/etc/passwd", 0 },
-    { "a playlist", MANY, NULL, "s3://out/films/film/hls/master.m3u8", READ | WRITE | LIST },
-    { "a media segment", MANY, NULL, "s3://out/films/film/hls/v/seg_00001.m4s",
-      READ | WRITE | LIST },
-    { "beside the playlists", MANY, NULL, "s3://out/films/film/hls2/master.m3u8", 0 },
-    { "a rendition's file", MANY, NULL, "s3://out/films/film_v.mp4", READ | WRITE | LIST },
-    { "another name's", MANY, NULL, "s3://out/films/other_v.mp4", 0 },
-    { "one without an id", MANY, NULL, "s3://out/films/sound.m4a", READ | WRITE | LIST },
-    { "longer than that", MANY, NULL, "s3://out/films/sound.m4a.bak", LIST },
-    { "the folder's report", MANY, NULL, "s3://out/films/report.json", READ | WRITE | LIST },
-    { "a whole bucket, if it says so", TOP, NULL, "s3://out/v/init.mp4", READ | WRITE | LIST },
-    { "a part", ONE, "s3://work/ws", "s3://work/ws/00ff.m4s", READ | WRITE | LIST },
-    { "all parts", ONE, "s3://work/ws/", "s3://work/ws/", READ | WRITE | LIST },
-    { "another workspace", ONE, "s3://work/ws", "s3://work/ws2/00ff.m4s", 0 },
-    { "a note", ONE, "s3://work/ws", "s3://work/ws/jobs/j/plan.json", READ | WRITE | LIST },
-    { "the manifest stays", ONE, "s3://work/ws", "s3://work/ws/jobs/j/manifest.json", READ | LIST },
-    { "another job's note", ONE, "s3://work/ws", "s3://work/ws/jobs/k/plan.json", 0 },
-    { "another job's name", ONE, "s3://work/ws", "s3://work/ws/jobs/j2/plan.json", 0 },
+    { "the input is read", ONE, NULL, "s3://in/film.mov", READ, false },
+    { "not its neighbours", ONE, NULL, "s3://in/film.mov2", 0, false },
+    { "nor its bucket", ONE, NULL, "s3://in/", 0, false },
+    { "an input over http", HTTP, NULL, "http://h/film.mov?key=secret", READ, false },
+    { "with another query", HTTP, NULL, "http://h/film.mov?key=other", 0, false },
+    { "of another host", HTTP, NULL, "http://169.254.169.254/latest/", 0, false },
+    { "the output", ONE, NULL, "s3://out/films/x.mp4", READ | WRITE | LIST, false },
+    { "its report", ONE, NULL, "s3://out/films/x.report.json", READ | WRITE | LIST, false },
+    { "another film there", ONE, NULL, "s3://out/films/y.mp4", 0, false },
+    { "the folder of it", ONE, NULL, "s3://out/films/", 0, false },
+    { "another bucket", ONE, NULL, "s3://secret/x.mp4", 0, false },
+    { "no store at all", ONE, NULL, "/etc/passwd", 0, false },
+    { "a playlist", MANY, NULL, "s3://out/films/film/hls/master.m3u8", READ | WRITE | LIST, false },
+    { "a media segment", MANY, NULL, "s3://out/films/film/hls/v/seg_00001.m4s", READ | WRITE | LIST,
+      false },
+    { "beside the playlists", MANY, NULL, "s3://out/films/film/hls2/master.m3u8", 0, false },
+    { "a rendition's file", MANY, NULL, "s3://out/films/film_v.mp4", READ | WRITE | LIST, false },
+    { "another name's", MANY, NULL, "s3://out/films/other_v.mp4", 0, false },
+    { "one without an id", MANY, NULL, "s3://out/films/sound.m4a", READ | WRITE | LIST, false },
+    { "longer than that", MANY, NULL, "s3://out/films/sound.m4a.bak", LIST, false },
+    { "the folder's report", MANY, NULL, "s3://out/films/report.json", READ | WRITE | LIST, false },
+    { "a whole bucket, if it says so", TOP, NULL, "s3://out/v/init.mp4", READ | WRITE | LIST,
+      false },
+    { "a part", ONE, "s3://work/ws", "s3://work/ws/00ff.m4s", READ | WRITE | LIST, false },
+    { "all parts", ONE, "s3://work/ws/", "s3://work/ws/", READ | WRITE | LIST, false },
+    { "another workspace", ONE, "s3://work/ws", "s3://work/ws2/00ff.m4s", 0, false },
+    { "a note", ONE, "s3://work/ws", "s3://work/ws/jobs/j/plan.json", READ | WRITE | LIST, false },
+    { "the manifest stays", ONE, "s3://work/ws", "s3://work/ws/jobs/j/manifest.json", READ | LIST,
+      false },
+    { "another job's note", ONE, "s3://work/ws", "s3://work/ws/jobs/k/plan.json", 0, false },
+    { "another job's name", ONE, "s3://work/ws", "s3://work/ws/jobs/j2/plan.json", 0, false },
+    { "its own part", ONE, "s3://work/ws", "s3://work/ws/jobs/j/" KEY ".m4s", READ | WRITE | LIST,
+      true },
+    { "its own parts", ONE, "s3://work/ws/", "s3://work/ws/jobs/j/", READ | WRITE | LIST, true },
+    { "its own notes beside them", ONE, "s3://work/ws", "s3://work/ws/jobs/j/plan.json",
+      READ | WRITE | LIST, true },
+    { "its manifest beside them", ONE, "s3://work/ws", "s3://work/ws/jobs/j/manifest.json",
+      READ | LIST, true },
+    { "a part of all", ONE, "s3://work/ws", "s3://work/ws/" KEY ".m4s", 0, true },
+    { "the parts of all", ONE, "s3://work/ws", "s3://work/ws/", 0, true },
+    { "another job's own part", ONE, "s3://work/ws", "s3://work/ws/jobs/k/" KEY ".json", 0, true },
+    { "another job's own, to who shares", ONE, "s3://work/ws", "s3://work/ws/jobs/k/" KEY ".m4s", 0,
+      false },
+    { "an output in the workspace", IN_WORKSPACE, "s3://work/ws", "s3://work/ws/report.json",
+      READ | WRITE | LIST, true },
+    { "a part of all among outputs", IN_WORKSPACE, "s3://work/ws", "s3://work/ws/" KEY ".json", 0,
+      true },
 };
 
 // The manifest is where the workspace has it.
@@ -82,7 +106,8 @@ static json_t *begin(const struct row *row)
         sr_strf(&err, "%s/ws/%smanifest.json", folder, row->workspace ? "jobs/j/" : "");
     sr_auto(char) char *local = sr_strf(&err, "%s/ws", folder);
     sr_assert_ok(sr_file_store(path, row->manifest, strlen(row->manifest), &err), err);
-    return json_pack("{s:s, s:s}", "id", "j", "workspace", row->workspace ? row->workspace : local);
+    return json_pack("{s:s, s:s, s:b}", "id", "j", "workspace",
+                     row->workspace ? row->workspace : local, "own_parts", row->owns_parts);
 }
 
 static void each_row(void **state)

@@ -114,7 +114,8 @@ void jobs_flight_begin(struct jobs *jobs, const char *id);
 // date.
 SR_MUST_USE bool jobs_ask_machines(struct jobs *jobs, struct sr_err *err);
 // The input of an attempt's execution, or of what cleans up; the caller frees it.
-char *jobs_input(const struct job_row *row, bool is_clean, struct sr_err *err);
+char *jobs_input(const struct jobs *jobs, const struct job_row *row, bool is_clean,
+                 struct sr_err *err);
 SR_MUST_USE bool jobs_ask_start(struct jobs *jobs, const struct job_row *row, bool is_clean,
                                 struct sr_err *err);
 SR_MUST_USE bool jobs_ask_stop(struct jobs *jobs, const struct job_row *row, int64_t settle_us,

@@ -267,6 +267,23 @@ static json_t *input_of(struct jobs_world *world, const char *machine, const cha
     return input;
 }
 
+// Spec: docs/worker.md "Whom a job trusts": parts are a job's own unless the configuration says.
+static void whose_parts(void **state)
+{
+    (void)state;
+    for (int shares = 0; shares < 2; shares++) {
+        static struct jobs_world world;
+        jobs_world_open(&world);
+        world.config.share_parts = shares;
+        jobs_world_add(&world, "a");
+        jobs_world_settle(&world);
+        sr_auto(json) json_t *input = input_of(&world, JOBS_MACHINE, world.ids[0], "");
+        const json_t *const job = json_object_get(input, "job");
+        assert_int_equal(json_is_true(json_object_get(job, "own_parts")), !shares);
+        jobs_world_close(&world);
+    }
+}
+
 #define TRACE(last) "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b" last "-01"
 
 // What a job is known by goes into its executions, from whoever says it: headers before the
@@ -639,7 +656,7 @@ static void numbers(void **state)
 
 int main(void)
 {
-    static struct CMUnitTest tests[SR_TEST_COUNT(bads) + 20];
+    static struct CMUnitTest tests[SR_TEST_COUNT(bads) + 30];
     const struct CMUnitTest singles[] = {
         cmocka_unit_test(from_submission_to_end),
         cmocka_unit_test(one_job_for_a_key),
@@ -647,6 +664,7 @@ int main(void)
         cmocka_unit_test(too_long_as_it_is_kept),
         cmocka_unit_test(fails_and_is_tried_again),
         cmocka_unit_test(cancelled_and_cleaned_up_after),
+        cmocka_unit_test(whose_parts),
         cmocka_unit_test(what_ties_it_together),
         cmocka_unit_test(cancelled_late),
         cmocka_unit_test(stopped_from_outside),
