@@ -119,12 +119,10 @@ static bool load_manifest(const struct activity_ref *ref, struct remote *remote,
                                              .remote = remote,
                                              .job = ref->id };
     sr_auto(char) char *text = NULL;
-    json_t *document;
     size_t bytes;
-    return (workspace_note_peek(&params, ref->manifest, MANIFEST_BYTES_MAX, &text, &bytes, err) &&
-            jx_parse(text, bytes, false, &document, err) &&
-            manifest_take(document, NULL, NULL, ret_manifest, err)) ||
-           sr_err_wrap(err, "%s", ref->manifest);
+    if (!workspace_note_peek(&params, ref->manifest, MANIFEST_BYTES_MAX, &text, &bytes, err))
+        return sr_err_wrap(err, "%s", ref->manifest);
+    return activity_ref_manifest(ref, text, bytes, ret_manifest, err);
 }
 
 bool child_reach_new(const struct jx *job, struct remote *remote, struct child_reach **ret_reach,

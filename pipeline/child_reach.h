@@ -14,10 +14,12 @@ enum child_reach_use {
     CHILD_REACH_LIST,   // of what begins so
 };
 
-// `job` is a task's "job": its workspace is where the manifest lies, which is read here. What the
-// process could change itself is looked at only now.
+// `job` is a task's "job": its workspace is where the manifest lies, which is read here. In a folder
+// the process could have changed it: it counts if it has the digest that the task says, or if the
+// task says none.
 // Owns:    the caller frees *ret_reach.
-// Errors:  INVALID (no such reference, no manifest of ours), NOT_FOUND, those of stores.
+// Errors:  INVALID (no such reference, no manifest of ours), DENIED (not the job's), NOT_FOUND,
+//          those of stores.
 // Threads: any; after that it is only read.
 SR_MUST_USE bool child_reach_new(const struct jx *job, struct remote *remote,
                                  struct child_reach **ret_reach, struct sr_err *err);

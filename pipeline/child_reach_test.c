@@ -1,5 +1,6 @@
 #include "pipeline/child_reach.h"
 
+#include "base/hash.h"
 #include "base/io.h"
 #include "base/str.h"
 #include "base/test.h"
@@ -106,8 +107,13 @@ static json_t *begin(const struct row *row)
         sr_strf(&err, "%s/ws/%smanifest.json", folder, row->workspace ? "jobs/j/" : "");
     sr_auto(char) char *local = sr_strf(&err, "%s/ws", folder);
     sr_assert_ok(sr_file_store(path, row->manifest, strlen(row->manifest), &err), err);
-    return json_pack("{s:s, s:s, s:b}", "id", "j", "workspace",
-                     row->workspace ? row->workspace : local, "own_parts", row->owns_parts);
+    uint8_t digest[SR_SHA256_BYTES];
+    char hex[SR_SHA256_HEX];
+    sr_assert_ok(sr_sha256(row->manifest, strlen(row->manifest), digest, &err), err);
+    sr_hex(digest, sizeof(digest), hex);
+    return json_pack("{s:s, s:s, s:s, s:b}", "id", "j", "workspace",
+                     row->workspace ? row->workspace : local, "manifest_sha256", hex, "own_parts",
+                     row->owns_parts);
 }
 
 static void each_row(void **state)
@@ -147,14 +153,18 @@ static const struct bad_row {
     const char *id, *workspace, *file;  // NULL: not said; the workspace below the folder
     const char *manifest;
     enum sr_err_code code;
+    const char *sha256;  // NULL: not said
 } bad_rows[] = {
-    { "no id", NULL, "ws", NULL, ONE, SR_ERR_INVALID },
-    { "an id that leads elsewhere", "../j", "ws", NULL, ONE, SR_ERR_INVALID },
-    { "a manifest that does", "j", "ws", "../x.json", ONE, SR_ERR_INVALID },
-    { "no workspace", "j", NULL, NULL, ONE, SR_ERR_INVALID },
-    { "no manifest", "j", "none", NULL, ONE, SR_ERR_NOT_FOUND },
-    { "one that says nothing", "j", "ws", NULL, "{}", SR_ERR_INVALID },
-    { "one that is no JSON", "j", "ws", NULL, "s3://", SR_ERR_INVALID },
+    { "no id", NULL, "ws", NULL, ONE, SR_ERR_INVALID, NULL },
+    { "an id that leads elsewhere", "../j", "ws", NULL, ONE, SR_ERR_INVALID, NULL },
+    { "a manifest that does", "j", "ws", "../x.json", ONE, SR_ERR_INVALID, NULL },
+    { "no workspace", "j", NULL, NULL, ONE, SR_ERR_INVALID, NULL },
+    { "no manifest", "j", "none", NULL, ONE, SR_ERR_NOT_FOUND, NULL },
+    { "one that says nothing", "j", "ws", NULL, "{}", SR_ERR_INVALID, NULL },
+    { "one that is no JSON", "j", "ws", NULL, "s3://", SR_ERR_INVALID, NULL },
+    { "another one than the job's", "j", "ws", NULL, ONE, SR_ERR_DENIED, KEY },
+    { "a digest that is none", "j", "ws", NULL, ONE, SR_ERR_INVALID, KEY "0" },
+    { "an empty digest", "j", "ws", NULL, ONE, SR_ERR_INVALID, "" },
 };
 
 static void each_bad_row(void **state)
@@ -165,8 +175,9 @@ static void each_bad_row(void **state)
     json_decref(begin(&(const struct row){ .name = row->name, .manifest = row->manifest }));
     sr_auto(char) char *workspace =
         row->workspace ? sr_strf(&err, "%s/%s", folder, row->workspace) : NULL;
-    sr_auto(json) json_t *job = json_pack("{s:s*, s:s*, s:s*}", "id", row->id, "workspace",
-                                          workspace, "manifest", row->file);
+    sr_auto(json) json_t *job =
+        json_pack("{s:s*, s:s*, s:s*, s:s*}", "id", row->id, "workspace", workspace, "manifest",
+                  row->file, "manifest_sha256", row->sha256);
     struct remote *made = NULL;
     struct child_reach *reach = NULL;
     sr_assert_ok(remote_new(&(struct remote_params){ .stores = &stores }, &made, &err), err);

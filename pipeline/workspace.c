@@ -385,6 +385,17 @@ bool workspace_note(struct workspace *workspace, const char *name, const json_t 
     return store_json(workspace, workspace->notes, name, document, true, err);
 }
 
+bool workspace_note_sha256(const json_t *document, char ret_sha256[SR_SHA256_HEX],
+                           struct sr_err *err)
+{
+    uint8_t digest[SR_SHA256_BYTES];
+    sr_auto(char) char *text = NULL;
+    if (!jx_dump(document, true, &text, err) || !sr_sha256(text, strlen(text), digest, err))
+        return false;
+    sr_hex(digest, sizeof(digest), ret_sha256);
+    return true;
+}
+
 bool workspace_note_load(struct workspace *workspace, const char *name, size_t bytes_max,
                          char **ret_text, size_t *ret_bytes, struct sr_err *err)
 {

@@ -94,6 +94,10 @@ bool workspace_is_left(const char *name);
 SR_MUST_USE bool workspace_note(struct workspace *workspace, const char *name,
                                 const json_t *document, struct sr_err *err);
 
+// Of the bytes that workspace_note() stores of a document. Threads: pure; any thread.
+SR_MUST_USE bool workspace_note_sha256(const json_t *document, char ret_sha256[SR_SHA256_HEX],
+                                       struct sr_err *err);
+
 // After success, of a folder: removes these results (all of them when the folder is ours), the
 // notes, the lock, and the folder when it is then empty. What cannot be removed is logged. The
 // workspace can only be freed after this.

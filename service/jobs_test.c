@@ -284,6 +284,30 @@ static void whose_parts(void **state)
     }
 }
 
+// The execution says which manifest it is: what lies in the workspace may not be it any more.
+static void the_manifest_that_it_was_given(void **state)
+{
+    (void)state;
+    static struct jobs_world world;
+    struct sr_err err = { 0 };
+    uint8_t digest[SR_SHA256_BYTES];
+    char hex[SR_SHA256_HEX];
+    size_t bytes;
+    jobs_world_open(&world);
+    jobs_world_add(&world, "a");
+    jobs_world_settle(&world);
+    sr_auto(json) json_t *input = input_of(&world, JOBS_MACHINE, world.ids[0], "");
+    const json_t *const job = json_object_get(input, "job");
+    sr_auto(char) char *text = NULL;
+    sr_auto(char) char *path = sr_strf(&err, "%s/%s", json_string_value(json_object_get(job, "workspace")),
+                                       json_string_value(json_object_get(job, "manifest")));
+    sr_assert_ok(sr_file_load(path, JX_BYTES_MAX, &text, &bytes, &err), err);
+    sr_assert_ok(sr_sha256(text, bytes, digest, &err), err);
+    sr_hex(digest, sizeof digest, hex);
+    assert_string_equal(json_string_value(json_object_get(job, "manifest_sha256")), hex);
+    jobs_world_close(&world);
+}
+
 #define TRACE(last) "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b" last "-01"
 
 // What a job is known by goes into its executions, from whoever says it: headers before the
@@ -665,6 +689,7 @@ int main(void)
         cmocka_unit_test(fails_and_is_tried_again),
         cmocka_unit_test(cancelled_and_cleaned_up_after),
         cmocka_unit_test(whose_parts),
+        cmocka_unit_test(the_manifest_that_it_was_given),
         cmocka_unit_test(what_ties_it_together),
         cmocka_unit_test(cancelled_late),
         cmocka_unit_test(stopped_from_outside),
