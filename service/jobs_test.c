@@ -9,15 +9,6 @@
 enum { SECOND_US = 1000000 };
 #define DAY_US (86400 * INT64_C(1000000))
 
-// How many executions a machine has.
-static size_t executions(struct jobs_world *world, const char *machine)
-{
-    char arn[128];
-    snprintf(arn, sizeof arn, WORLD_ARN ":stateMachine:%s", machine);
-    world_do(&world->states, "ListExecutions", json_pack("{ss}", "stateMachineArn", arn));
-    return json_array_size(json_object_get(world->states.body, "executions"));
-}
-
 static bool is_there(const struct jobs_world *world, const char *id, const char *name)
 {
     char path[256];
@@ -50,7 +41,7 @@ static void from_submission_to_end(void **state)
     char arn[256];
     snprintf(arn, sizeof arn, WORLD_ARN ":execution:" JOBS_MACHINE ":%s-1", id);
     assert_job(&world, id, "execution", arn);
-    assert_int_equal(executions(&world, JOBS_MACHINE), 1);
+    assert_int_equal(jobs_world_executions(&world, JOBS_MACHINE), 1);
     assert_string_equal(world.done[world.done_count - 1], "notify");
     jobs_world_close(&world);
 }
@@ -88,7 +79,7 @@ static void one_job_for_a_key(void **state)
     assert_string_equal(world.ids[0], first);
     assert_job(&world, first, "state", "SUCCEEDED");
     jobs_world_finish(&world);
-    assert_int_equal(executions(&world, JOBS_MACHINE), 1);
+    assert_int_equal(jobs_world_executions(&world, JOBS_MACHINE), 1);
     jobs_world_close(&world);
 }
 
@@ -220,38 +211,12 @@ static void fails_and_is_tried_again(void **state)
     assert_job(&world, id, "error", "");
     jobs_world_finish(&world);
     assert_job(&world, id, "state", "SUCCEEDED");
-    assert_int_equal(executions(&world, JOBS_MACHINE), 2);
+    assert_int_equal(jobs_world_executions(&world, JOBS_MACHINE), 2);
     assert_false(jobs_world_ask(&world, jobs_retry, id));
     assert_false(jobs_world_ask(&world, jobs_cancel, id));
     assert_int_equal(world.err.code, SR_ERR_CONFLICT);
     assert_false(jobs_world_ask(&world, jobs_cancel, "01ARZ3NDEKTSV4RRFFQ69G5FAV"));
     assert_int_equal(world.err.code, SR_ERR_NOT_FOUND);
-    jobs_world_close(&world);
-}
-
-static void cancelled_and_cleaned_up_after(void **state)
-{
-    (void)state;
-    static struct jobs_world world;
-    jobs_world_open(&world);
-    jobs_world_add(&world, "a");
-    const char *const id = world.ids[0];
-    jobs_world_settle(&world);
-    assert_true(jobs_world_ask(&world, jobs_cancel, id));
-    assert_job(&world, id, "state", "CANCELLING");
-    assert_true(jobs_world_ask(&world, jobs_cancel, id));  // again: the same
-    jobs_world_settle(&world);
-    assert_job(&world, id, "state", "CANCELLING");  // until it is cleaned up
-    jobs_world_finish(&world);
-    assert_job(&world, id, "state", "CANCELLED");
-    assert_string_equal(world.done[0], "clean");
-    assert_string_equal(world.done[1], "notify");
-    assert_int_equal(world.done_count, 2);
-    assert_int_equal(executions(&world, JOBS_CLEAN_MACHINE), 1);
-    assert_true(jobs_world_ask(&world, jobs_retry, id));
-    jobs_world_finish(&world);
-    assert_job(&world, id, "state", "SUCCEEDED");
-    assert_int_equal(executions(&world, JOBS_MACHINE), 2);
     jobs_world_close(&world);
 }
 
@@ -299,8 +264,9 @@ static void the_manifest_that_it_was_given(void **state)
     sr_auto(json) json_t *input = input_of(&world, JOBS_MACHINE, world.ids[0], "");
     const json_t *const job = json_object_get(input, "job");
     sr_auto(char) char *text = NULL;
-    sr_auto(char) char *path = sr_strf(&err, "%s/%s", json_string_value(json_object_get(job, "workspace")),
-                                       json_string_value(json_object_get(job, "manifest")));
+    sr_auto(char) char *path =
+        sr_strf(&err, "%s/%s", json_string_value(json_object_get(job, "workspace")),
+                json_string_value(json_object_get(job, "manifest")));
     sr_assert_ok(sr_file_load(path, JX_BYTES_MAX, &text, &bytes, &err), err);
     sr_assert_ok(sr_sha256(text, bytes, digest, &err), err);
     sr_hex(digest, sizeof digest, hex);
@@ -359,63 +325,6 @@ static void what_ties_it_together(void **state)
     jobs_world_close(&world);
 }
 
-// A worker that joins writes on until it hears: nothing is cleaned up before.
-static void cancelled_late(void **state)
-{
-    (void)state;
-    static struct jobs_world world;
-    jobs_world_open(&world);
-    world.waits = "join";
-    jobs_world_add(&world, "a");
-    const char *const id = world.ids[0];
-    jobs_world_finish(&world);
-    assert_job(&world, id, "state", "RUNNING");
-    assert_true(jobs_world_ask(&world, jobs_cancel, id));
-    jobs_world_settle(&world);
-    jobs_world_pass(&world, JOBS_SETTLE_US - 1);
-    assert_int_equal(executions(&world, JOBS_CLEAN_MACHINE), 0);
-    jobs_world_reopen(&world);
-    jobs_world_settle(&world);
-    assert_int_equal(executions(&world, JOBS_CLEAN_MACHINE), 0);
-    jobs_world_pass(&world, 1);
-    assert_int_equal(executions(&world, JOBS_CLEAN_MACHINE), 1);
-    jobs_world_finish(&world);
-    assert_job(&world, id, "state", "CANCELLED");
-    jobs_world_close(&world);
-}
-
-// Somebody else stops the execution.
-static void stopped_from_outside(void **state)
-{
-    (void)state;
-    static struct jobs_world world;
-    char arn[512];
-    jobs_world_open(&world);
-    jobs_world_add(&world, "a");
-    const char *const id = world.ids[0];
-    jobs_world_settle(&world);
-    world_do(&world.states, "StopExecution",
-             json_pack("{ss}", "executionArn", jobs_world_text(&world, id, "execution", arn)));
-    jobs_world_finish(&world);
-    assert_job(&world, id, "state", "CANCELLED");
-    assert_string_equal(world.done[0], "clean");
-    jobs_world_close(&world);
-}
-
-// One thing that happens: a round of the jobs, of the engine, of the worker. False: nothing did.
-static bool move(struct jobs_world *world, unsigned number)
-{
-    struct sr_err err = { 0 };
-    bool more;
-    if (number % 3 == 0)
-        jobs_world_step(world);
-    else if (number % 3 == 1)
-        sr_assert_ok(engine_step(world->states.engine, &more, &err), err);
-    else
-        return jobs_world_work(world);
-    return true;
-}
-
 // Wherever it is cut off, after the next start the job ends, done once.
 static void cut_off_at_every_moment(void **state)
 {
@@ -425,45 +334,13 @@ static void cut_off_at_every_moment(void **state)
         jobs_world_open(&world);
         jobs_world_add(&world, "a");
         for (unsigned i = 0; i < moves; i++)
-            (void)move(&world, i);
+            (void)jobs_world_move(&world, i);
         jobs_world_reopen(&world);
         jobs_world_finish(&world);
         assert_job(&world, world.ids[0], "state", "SUCCEEDED");
         assert_job(&world, world.ids[0], "attempt", "1");
-        assert_int_equal(executions(&world, JOBS_MACHINE), 1);
+        assert_int_equal(jobs_world_executions(&world, JOBS_MACHINE), 1);
         assert_int_equal(world.done_count, 6);  // each activity once
-        jobs_world_close(&world);
-    }
-}
-
-static void cancelled_and_cut_off_at_every_moment(void **state)
-{
-    (void)state;
-    static struct jobs_world world;
-    for (unsigned moves = 0; moves < 60; moves += 5) {
-        jobs_world_open(&world);
-        jobs_world_add(&world, "a");
-        const char *const id = world.ids[0];
-        unsigned i = 0;
-        for (; i < moves / 2; i++)
-            (void)move(&world, i);
-        const bool accepted = jobs_world_ask(&world, jobs_cancel, id);
-        for (; i < moves; i++)
-            (void)move(&world, i);
-        jobs_world_reopen(&world);
-        jobs_world_finish(&world);
-        jobs_world_pass(&world, JOBS_SETTLE_US);
-        jobs_world_finish(&world);
-        char text[512];
-        const char *const ended = jobs_world_text(&world, id, "state", text);
-        // What was faster than the cancellation has succeeded.
-        if (accepted && strcmp(ended, "SUCCEEDED") != 0)
-            assert_string_equal(ended, "CANCELLED");
-        else
-            assert_string_equal(ended, "SUCCEEDED");
-        assert_int_equal(executions(&world, JOBS_CLEAN_MACHINE),
-                         strcmp(ended, "CANCELLED") == 0 ? 1 : 0);
-        assert_true(executions(&world, JOBS_MACHINE) <= 1);
         jobs_world_close(&world);
     }
 }
@@ -687,14 +564,10 @@ int main(void)
         cmocka_unit_test(several_or_none),
         cmocka_unit_test(too_long_as_it_is_kept),
         cmocka_unit_test(fails_and_is_tried_again),
-        cmocka_unit_test(cancelled_and_cleaned_up_after),
         cmocka_unit_test(whose_parts),
         cmocka_unit_test(the_manifest_that_it_was_given),
         cmocka_unit_test(what_ties_it_together),
-        cmocka_unit_test(cancelled_late),
-        cmocka_unit_test(stopped_from_outside),
         cmocka_unit_test(cut_off_at_every_moment),
-        cmocka_unit_test(cancelled_and_cut_off_at_every_moment),
         cmocka_unit_test(the_engine_has_forgotten),
         cmocka_unit_test(another_definition),
         cmocka_unit_test(the_machine_is_removed),

@@ -169,6 +169,20 @@ static inline void jobs_world_finish(struct jobs_world *world)
         jobs_world_settle(world);
 }
 
+// One thing that happens: a round of the jobs, of the engine, of the worker. False: nothing did.
+static inline bool jobs_world_move(struct jobs_world *world, unsigned number)
+{
+    struct sr_err err = { 0 };
+    bool more;
+    if (number % 3 == 0)
+        jobs_world_step(world);
+    else if (number % 3 == 1)
+        sr_assert_ok(engine_step(world->states.engine, &more, &err), err);
+    else
+        return jobs_world_work(world);
+    return true;
+}
+
 // Asking -----------------------------------------------------------------------------------------
 
 static inline void jobs_world_reply(void *self, const struct jobs_reply *reply)
@@ -257,3 +271,12 @@ static inline const char *jobs_world_text(struct jobs_world *world, const char *
         char text_[512];                                                                           \
         assert_string_equal(jobs_world_text(world, id, key, text_), want);                         \
     } while (0)
+
+// How many executions a machine has.
+static inline size_t jobs_world_executions(struct jobs_world *world, const char *machine)
+{
+    char arn[128];
+    snprintf(arn, sizeof arn, WORLD_ARN ":stateMachine:%s", machine);
+    world_do(&world->states, "ListExecutions", json_pack("{ss}", "stateMachineArn", arn));
+    return json_array_size(json_object_get(world->states.body, "executions"));
+}
