@@ -322,6 +322,7 @@ static bool make_plan_again(struct activity_job *open, struct sr_err *err)
     if (!begin(open, err))
         return false;
     open->job->workspace = NULL;  // its documents are there
+    open->job->notes_were_told = true;
     const bool made = act_probe(open->job, &probed, err) && act_plan(open->job, &planned, err);
     open->job->workspace = open->workspace;
     return made && compare(open, probed, planned, err);

@@ -6,6 +6,8 @@
 #include "base/test.h"
 #include "transcode/media_log.h"
 
+enum { SEGMENTS = 4 };
+
 static char folder[64];
 
 static void make_source(void)
@@ -83,10 +85,44 @@ static void a_manifest_that_is_not_the_jobs(void **state)
     sr_test_folder_done(folder);
 }
 
+static size_t count_of(const char *text, const char *word)
+{
+    size_t count = 0;
+    for (const char *at = text; (at = strstr(at, word)); at += strlen(word))
+        count++;
+    return count;
+}
+
+// Every task makes the plan again; its notes are news only once.
+static void a_note_is_told_once(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+    struct sr_log log;
+    char given[SR_SHA256_HEX], *text = NULL;
+    size_t bytes;
+    FILE *const file = open_memstream(&text, &bytes);
+    assert_non_null(file);
+    sr_assert_ok(sr_log_open(file, SR_LOG_INFO, sr_clock_system(), &log, &err), err);
+    make_source();
+    put_manifest("noted", given);
+    sr_assert_ok(act("plan", given, "x", 0, &log, &err), err);
+    for (int s = 0; s < SEGMENTS; s++)
+        sr_assert_ok(act("segment", given, "segment", s, &log, &err), err);
+    sr_assert_ok(act("join", given, "output", 0, &log, &err), err);
+    sr_log_close(&log);
+    assert_int_equal(fclose(file), 0);
+    if (count_of(text, "rendition l is left out: the source is smaller") != 1)
+        fail_msg("%s", text);
+    free(text);
+    sr_test_folder_done(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_manifest_that_is_not_the_jobs),
+        cmocka_unit_test(a_note_is_told_once),
     };
     return sr_test_run(__FILE__, tests, SR_TEST_COUNT(tests));
 }
