@@ -61,6 +61,17 @@ static bool due(struct jobs *jobs, struct job_row *row, int64_t due_us, struct s
     return job_store_set_job(jobs->work.store, row, err);
 }
 
+const struct sr_log *jobs_row_log(const struct jobs *jobs, const struct job_row *row,
+                                  struct jobs_row_log *room)
+{
+    sr_log_with(&room->logs[0], jobs->params.log, SR_TEXT("job", row->id));
+    sr_log_with(&room->logs[1], &room->logs[0], SR_TEXT("correlation", row->correlation));
+    if (!row->traceparent || !traceparent_trace(row->traceparent, room->trace_id))
+        return &room->logs[1];
+    sr_log_with(&room->logs[2], &room->logs[1], SR_TEXT("trace_id", room->trace_id));
+    return &room->logs[2];
+}
+
 static bool put_off(struct jobs *jobs, struct job_row *row, const struct sr_err *why,
                     struct sr_err *err)
 {
@@ -71,8 +82,9 @@ static bool put_off(struct jobs *jobs, struct job_row *row, const struct sr_err 
         pause_us = JOBS_RETRY_US_MAX;
     row->due_us = now(jobs) + pause_us;
     row->tries++;
-    sr_warn(jobs->params.log, "a job's next step is tried again", SR_TEXT("job", row->id),
-            SR_TEXT("correlation", row->correlation), SR_ERR(why), SR_I64("pause_us", pause_us));
+    struct jobs_row_log room;
+    sr_warn(jobs_row_log(jobs, row, &room), "a job's next step is tried again", SR_ERR(why),
+            SR_I64("pause_us", pause_us));
     return job_store_set_job(jobs->work.store, row, err);
 }
 
@@ -101,14 +113,14 @@ static bool finish(struct jobs *jobs, struct job_row *row, enum job_row_state st
     if (!note_progress(jobs, row, err) || !due(jobs, row, INT64_MAX, err))
         return false;
     const char *const name = job_row_state_name(state);
+    struct jobs_row_log room;
+    const struct sr_log *const log = jobs_row_log(jobs, row, &room);
     if (state == JOB_ROW_FAILED)
-        sr_error(jobs->params.log, "a job ends", SR_TEXT("job", row->id),
-                 SR_TEXT("correlation", row->correlation), SR_TEXT("state", name),
+        sr_error(log, "a job ends", SR_TEXT("state", name),
                  SR_TEXT("error", row->error ? row->error : ""),
                  SR_TEXT("cause", row->cause ? row->cause : ""));
     else
-        sr_info(jobs->params.log, "a job ends", SR_TEXT("job", row->id),
-                SR_TEXT("correlation", row->correlation), SR_TEXT("state", name));
+        sr_info(log, "a job ends", SR_TEXT("state", name));
     return true;
 }
 
@@ -325,8 +337,8 @@ static bool note_running(struct jobs *jobs, struct job_row *row, int64_t due_us,
         return false;
     row->state = JOB_ROW_RUNNING;
     row->started_us = now(jobs);
-    sr_info(jobs->params.log, "a job starts", SR_TEXT("job", row->id),
-            SR_TEXT("correlation", row->correlation), SR_TEXT("execution", arn));
+    struct jobs_row_log room;
+    sr_info(jobs_row_log(jobs, row, &room), "a job starts", SR_TEXT("execution", arn));
     return due(jobs, row, due_us, err);
 }
 

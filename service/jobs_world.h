@@ -11,6 +11,7 @@ struct jobs_world {
     char *roots[2];
     struct config_jobs config;
     struct jobs *jobs;
+    const struct sr_log *log;  // NULL: silent
     // What the worker does.
     const char *fails;  // this activity fails, "probe";
     const char *error;  // with this
@@ -34,6 +35,7 @@ static inline void jobs_world_open_jobs(struct jobs_world *world)
                                         .region = "eu-west-1",
                                         .account = "123456789012",
                                         .clock = &world->states.clock.clock,
+                                        .log = world->log,
                                         .engine = world->states.engine };
     sr_assert_ok(jobs_new(&params, &world->jobs, &err), err);
 }
