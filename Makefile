@@ -110,7 +110,7 @@ MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .SECONDARY:
 MINUTES ?= 30
-.PHONY: all binary help test check soak corpus faults tsan fuzz fuzz-run lint tidy format install man fixtures bench clean FORCE \
+.PHONY: all binary help test check soak corpus faults tsan fuzz fuzz-run lint tidy format install man fixtures bench clean docs FORCE \
     build-races chaos crash run-crash run-tests run-check check-servers run-check-servers run-faults run-tsan build-fuzz conformance sim bench-engine bench-service \
     hostile mutants run-mutants
 
@@ -139,6 +139,7 @@ help:
 	@echo 'make hostile    HOSTILE=DIR: the files of a folder as jobs of a service, each failing alone'
 	@echo 'make mutants    SEED= MINUTES=30: films with broken heads, in a worker'"'"'s process'
 	@echo 'make bench      the benchmarks'
+	@echo 'make docs       the help texts in docs/commands, as the program has them now'
 	@echo 'make man        the man pages, into build/man'
 	@echo 'make install    DESTDIR= PREFIX=$(PREFIX)'
 
@@ -330,13 +331,17 @@ $(B)/man/splitreel.1: $(B)/splitreel tools/make-man.sh docs/manifest.md docs/cli
 
 man: $(B)/man/splitreel.1
 
+# The help texts that stand in the pages of the verbs; tests/docs_test.sh compares them.
+docs: $(B)/splitreel
+	$(Q)tools/docs-help.sh $< docs/commands
+
 SHARE = $(DESTDIR)$(PREFIX)/share
 install: binary man
 	install -D -m 755 $(B)/splitreel $(DESTDIR)$(PREFIX)/bin/splitreel
 	@for page in $(B)/man/*.[15]; do \
 	    install -D -m 644 $$page $(SHARE)/man/man$${page##*.}/$$(basename $$page) || exit; done
-	@for doc in LICENSE $(wildcard README.md docs/*.md etc/*.json); do \
-	    install -D -m 644 $$doc $(SHARE)/doc/splitreel/$$(basename $$doc) || exit; done
+	@for doc in LICENSE README.md $(wildcard docs/*.md docs/commands/*.md etc/*.json); do \
+	    install -D -m 644 $$doc $(SHARE)/doc/splitreel/$$doc || exit; done
 	@install -d $(SHARE)/bash-completion/completions $(SHARE)/zsh/site-functions $(SHARE)/fish/vendor_completions.d
 	@$(B)/splitreel completion bash > $(SHARE)/bash-completion/completions/splitreel
 	@$(B)/splitreel completion zsh > $(SHARE)/zsh/site-functions/_splitreel

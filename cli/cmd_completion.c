@@ -44,6 +44,7 @@ static void help(void)
                  "  zsh       for zsh 5\n"
                  "  fish      for fish 3\n\n");
     options_print(rows, stdout);
+    (void)printf("\nExit status: 0, 2 wrong usage.\n");
 }
 
 struct request {

@@ -147,7 +147,9 @@ static void help(void)
                  "file and the rules that it names\n\n");
     options_print(rows, stdout);
     (void)printf("\nAn option goes before the file, the file before the environment, that before "
-                 "the default. Secrets\nare only ever shown as set or not set.\n");
+                 "the default. Secrets\nare only ever shown as set or not set.\n\n"
+                 "Exit status: 0 fine, 2 wrong usage, or something in the file is wrong, 3 no such "
+                 "file, 4 it may not be read.\n");
 }
 
 int cmd_config(const struct cli *cli)

@@ -199,8 +199,13 @@ int cmd_probe(const struct cli *cli)
         return cli_fail(cli, &err);
     if (request.help) {
         (void)printf(
-            "splitreel probe FILE [--json] - what is in a file, what is odd about it, and whether it can be split\n\n");
+            "splitreel probe FILE [--json] - what is in a file, what is odd about it, and whether it can be split\n\n"
+            "  splitreel probe film.mov\n"
+            "  splitreel probe s3://in/film.mov --json\n\n");
         options_print(rows, stdout);
+        (void)printf(
+            "\nExit status: 0, also when it cannot be split; 2 wrong usage, 3 it cannot be "
+            "used, 4 disk, store or\nnetwork, 7 a limit.\n");
         return 0;
     }
     return show(cli, &request, &err) ? 0 : cli_fail(cli, &err);

@@ -138,11 +138,17 @@ int cmd_serve(const struct cli *cli)
         return cli_fail(cli, &err);
     if (request.help) {
         (void)printf(
-            "splitreel serve [--listen ADDR] [--state DIR] [--config FILE] [--rules DIR] [--watch DIR]... "
-            "[--root DIR]... [--workers N] - the workflow service: the AWS Step Functions API, and jobs\n\n");
+            "splitreel serve [options] - the service: jobs over HTTP, and the AWS Step Functions API\n\n"
+            "  splitreel serve --root /srv/media --workers 1\n"
+            "  splitreel serve --rules rules/ --watch in/ --root /srv/media --workers 1\n"
+            "  splitreel serve --config /etc/splitreel.json\n\n");
         options_print(rows, stdout);
-        (void)printf("\nSIGTERM and SIGINT end it in order: what was accepted is kept and goes on "
-                     "at the next start.\n");
+        (void)printf(
+            "\nSIGTERM and SIGINT end it in order: what was accepted is kept and goes on "
+            "at the next start.\n\n"
+            "Exit status: 0 stopped in order, 1 the address is taken, 2 wrong usage, "
+            "configuration or rules, 3 no such\nfile, 4 the state folder or the keys: in use, "
+            "not ours, open to others, or missing; 7 a limit.\n");
         return 0;
     }
     return serve(cli, &request, &err) ? 0 : cli_fail(cli, &err);

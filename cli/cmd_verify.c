@@ -172,6 +172,9 @@ int cmd_verify(const struct cli *cli)
             "splitreel verify OUT --against SOURCE [--full] [--json] - is every picture and sample there, in order, at its "
             "time?\n\n");
         options_print(rows, stdout);
+        (void)printf(
+            "\nExit status: 0 it is what the source demands, 5 it is not, 2 wrong usage, 3 one of "
+            "them cannot be used,\n4 disk, store or network, 7 a limit.\n");
         return 0;
     }
     return verify(cli, &request, &err) ? 0 : cli_fail(cli, &err);

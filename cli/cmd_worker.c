@@ -350,9 +350,12 @@ int cmd_worker(const struct cli *cli)
                      "service or AWS Step Functions\n\n"
                      "  splitreel worker --server http://10.0.0.5:8083 --slots 4\n\n");
         options_print(rows, stdout);
-        (void)printf("\nEach task runs in a process of its own, without network and keys. SIGTERM "
-                     "and SIGINT: what runs is\nfinished, or after --grace handed back for others "
-                     "to do. See docs/worker.md.\n");
+        (void)printf(
+            "\nEach task runs in a process of its own, without network and keys. SIGTERM "
+            "and SIGINT: what runs is\nfinished, or after --grace handed back for others "
+            "to do. See docs/worker.md.\n\n"
+            "Exit status: 0 told to stop, 2 wrong usage or configuration, 4 the server cannot "
+            "be asked at the beginning.\n");
     } else if (done) {
         done = run(cli, &request, &err);
     }

@@ -89,7 +89,8 @@ struct job {
     struct media_stream shown;  // the same with what the manifest says of rotation and interlace
     size_t audio_stream_count;
     int audio_streams[MEDIA_STREAMS_MAX];
-    json_t *notes;  // what was decided that the user did not ask for; array of strings
+    json_t *notes;         // what was decided that the user did not ask for; array of strings
+    bool notes_were_told;  // they are made again, as they are in the workspace
 
     struct packet_table *table;  // act_plan
     struct keyframe_index *index;

@@ -22,6 +22,8 @@ struct workspace_params {
     const char *job;           // names the notes of a job where others work too; NULL: ""
     bool is_ours;              // nobody else puts results here: removal takes all of them
     bool is_shared;            // a folder: others work there at the same time, all of them so
+    bool owns_parts;           // a store: the job's parts lie beside its notes, not where all jobs
+                               // have theirs
     int64_t upload_us_max;     // how long an upload of a part may take in a store; 0: a day
     const struct sr_log *log;  // NULL: silent
 };
@@ -68,6 +70,9 @@ SR_MUST_USE bool workspace_read(struct workspace *workspace, const struct worksp
 // NO_MEMORY.
 SR_MUST_USE bool workspace_note(struct workspace *workspace, const char *name,
                                 const json_t *document, struct sr_err *err);
+// Of the bytes that workspace_note() stores of a document. Threads: pure; any thread.
+SR_MUST_USE bool workspace_note_sha256(const json_t *document, char ret_sha256[SR_SHA256_HEX],
+                                       struct sr_err *err);
 // What workspace_note() stored; the caller frees *ret_text. Errors: NOT_FOUND, TOO_LARGE, STORAGE,
 // NO_MEMORY.
 SR_MUST_USE bool workspace_note_load(struct workspace *workspace, const char *name,
@@ -93,6 +98,8 @@ char *workspace_object(const struct workspace *workspace, const struct workspace
 
 // Whether a name below a workspace is one of those it gives: a part, its document, a note of a job.
 bool workspace_has_name(const char *name);
+// Whether it is the name of a part or of its document.
+bool workspace_is_part(const char *name);
 // Whether it is what a writer of one of these has while it is at work, and leaves when it is
 // killed.
 bool workspace_is_left(const char *name);

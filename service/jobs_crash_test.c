@@ -7,20 +7,6 @@
 
 enum { SECOND_US = 1000000 };
 
-// One thing that happens: a round of the jobs, of the engine, of the worker. False: nothing did.
-static bool move(struct jobs_world *world, unsigned number)
-{
-    struct sr_err err = { 0 };
-    bool more;
-    if (number % 3 == 0)
-        jobs_world_step(world);
-    else if (number % 3 == 1)
-        sr_assert_ok(engine_step(world->states.engine, &more, &err), err);
-    else
-        return jobs_world_work(world);
-    return true;
-}
-
 // Wherever it is cut off, after the next start the job ends, done once.
 static void cut_off_at_every_moment(void **state)
 {
@@ -30,45 +16,13 @@ static void cut_off_at_every_moment(void **state)
         jobs_world_open(&world);
         jobs_world_add(&world, "a");
         for (unsigned i = 0; i < moves; i++)
-            (void)move(&world, i);
+            (void)jobs_world_move(&world, i);
         jobs_world_reopen(&world);
         jobs_world_finish(&world);
         assert_job(&world, world.ids[0], "state", "SUCCEEDED");
         assert_job(&world, world.ids[0], "attempt", "1");
         assert_int_equal(jobs_world_executions(&world, JOBS_MACHINE), 1);
         assert_int_equal(world.done_count, 6);  // each activity once
-        jobs_world_close(&world);
-    }
-}
-
-static void cancelled_and_cut_off_at_every_moment(void **state)
-{
-    (void)state;
-    static struct jobs_world world;
-    for (unsigned moves = 0; moves < 60; moves += 5) {
-        jobs_world_open(&world);
-        jobs_world_add(&world, "a");
-        const char *const id = world.ids[0];
-        unsigned i = 0;
-        for (; i < moves / 2; i++)
-            (void)move(&world, i);
-        const bool accepted = jobs_world_ask(&world, jobs_cancel, id);
-        for (; i < moves; i++)
-            (void)move(&world, i);
-        jobs_world_reopen(&world);
-        jobs_world_finish(&world);
-        jobs_world_pass(&world, JOBS_SETTLE_US);
-        jobs_world_finish(&world);
-        char text[512];
-        const char *const ended = jobs_world_text(&world, id, "state", text);
-        // What was faster than the cancellation has succeeded.
-        if (accepted && strcmp(ended, "SUCCEEDED") != 0)
-            assert_string_equal(ended, "CANCELLED");
-        else
-            assert_string_equal(ended, "SUCCEEDED");
-        assert_int_equal(jobs_world_executions(&world, JOBS_CLEAN_MACHINE),
-                         strcmp(ended, "CANCELLED") == 0 ? 1 : 0);
-        assert_true(jobs_world_executions(&world, JOBS_MACHINE) <= 1);
         jobs_world_close(&world);
     }
 }
@@ -143,7 +97,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cut_off_at_every_moment),
-        cmocka_unit_test(cancelled_and_cut_off_at_every_moment),
         cmocka_unit_test(the_engine_has_forgotten),
         cmocka_unit_test(another_definition),
         cmocka_unit_test(the_machine_is_removed),

@@ -149,76 +149,12 @@ static void too_long_as_it_is_kept(void **state)
     jobs_world_close(&world);
 }
 
-static json_t *input_of(struct jobs_world *world, const char *machine, const char *id,
-                        const char *suffix)
-{
-    char arn[256];
-    snprintf(arn, sizeof arn, WORLD_ARN ":execution:%s:%s-1%s", machine, id, suffix);
-    world_do(&world->states, "DescribeExecution", json_pack("{ss}", "executionArn", arn));
-    json_t *const input =
-        json_loads(json_string_value(json_object_get(world->states.body, "input")), 0, NULL);
-    assert_non_null(input);
-    return input;
-}
-
-#define TRACE(last) "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b" last "-01"
-
-// What a job is known by goes into its executions, from whoever says it: headers before the
-// manifest; a header that is no trace is as good as none.
-static void what_ties_it_together(void **state)
-{
-    (void)state;
-    static struct jobs_world world;
-    jobs_world_open(&world);
-    sr_auto(char) char *manifest = jobs_world_manifest(
-        &world, "a",
-        ",\"priority\":90,\"correlation\":\"order-7\",\"traceparent\":\"" TRACE("1") "\"");
-    static const struct {
-        const char *correlation, *traceparent, *want_correlation, *want_traceparent;
-    } rows[] = {
-        { NULL, NULL, "order-7", TRACE("1") },
-        { "order-8", TRACE("2"), "order-8", TRACE("2") },
-        { NULL, "none", "order-7", TRACE("1") },
-    };
-    for (size_t i = 0; i < SR_TEST_COUNT(rows); i++) {
-        const struct job_submit item = { .manifest = manifest,
-                                         .bytes = strlen(manifest),
-                                         .correlation = rows[i].correlation,
-                                         .traceparent = rows[i].traceparent };
-        sr_assert_ok(jobs_world_submit(&world, &item, 1), world.err);
-        const char *const id = world.ids[0];
-        jobs_world_settle(&world);
-        assert_job(&world, id, "correlation", rows[i].want_correlation);
-        sr_auto(json) json_t *input = input_of(&world, JOBS_MACHINE, id, "");
-        const json_t *const job = json_object_get(input, "job");
-        assert_string_equal(json_string_value(json_object_get(job, "correlation")),
-                            rows[i].want_correlation);
-        assert_string_equal(json_string_value(json_object_get(job, "traceparent")),
-                            rows[i].want_traceparent);
-        assert_int_equal(json_integer_value(json_object_get(job, "priority")), 90);
-        assert_true(jobs_world_ask(&world, jobs_cancel, id));
-        jobs_world_finish(&world);
-        sr_auto(json) json_t *rest = input_of(&world, JOBS_CLEAN_MACHINE, id, "-clean");
-        assert_true(json_equal(json_object_get(rest, "job"), job));
-        const json_t *const failure = json_object_get(rest, "failure");
-        assert_string_equal(json_string_value(json_object_get(failure, "Error")),
-                            "Splitreel.Cancelled");
-    }
-    const struct job_submit odd = { .manifest = manifest,
-                                    .bytes = strlen(manifest),
-                                    .correlation = "a b" };
-    assert_false(jobs_world_submit(&world, &odd, 1));
-    assert_int_equal(world.err.code, SR_ERR_INVALID);
-    jobs_world_close(&world);
-}
-
 int main(void)
 {
-    static struct CMUnitTest tests[SR_TEST_COUNT(bads) + 4];
+    static struct CMUnitTest tests[SR_TEST_COUNT(bads) + 3];
     size_t count = SR_TEST_ADD(tests, bads, refused);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(one_job_for_a_key);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(several_or_none);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(too_long_as_it_is_kept);
-    tests[count++] = (struct CMUnitTest)cmocka_unit_test(what_ties_it_together);
     return sr_test_run(__FILE__, tests, count);
 }

@@ -11,6 +11,7 @@ struct jobs_world {
     char *roots[2];
     struct config_jobs config;
     struct jobs *jobs;
+    const struct sr_log *log;  // NULL: silent
     // What the worker does.
     const char *fails;  // this activity fails, "probe";
     const char *error;  // with this
@@ -34,6 +35,7 @@ static inline void jobs_world_open_jobs(struct jobs_world *world)
                                         .region = "eu-west-1",
                                         .account = "123456789012",
                                         .clock = &world->states.clock.clock,
+                                        .log = world->log,
                                         .engine = world->states.engine };
     sr_assert_ok(jobs_new(&params, &world->jobs, &err), err);
 }
@@ -167,6 +169,20 @@ static inline void jobs_world_finish(struct jobs_world *world)
     jobs_world_settle(world);
     while (jobs_world_work(world))
         jobs_world_settle(world);
+}
+
+// One thing that happens: a round of the jobs, of the engine, of the worker. False: nothing did.
+static inline bool jobs_world_move(struct jobs_world *world, unsigned number)
+{
+    struct sr_err err = { 0 };
+    bool more;
+    if (number % 3 == 0)
+        jobs_world_step(world);
+    else if (number % 3 == 1)
+        sr_assert_ok(engine_step(world->states.engine, &more, &err), err);
+    else
+        return jobs_world_work(world);
+    return true;
 }
 
 // Asking -----------------------------------------------------------------------------------------

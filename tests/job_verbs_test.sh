@@ -74,9 +74,9 @@ refuses()
     echo '{"version": 1, "input": "/x", "output": "/y", "colour": 1}' >bad.json
     status 2 "$SPLITREEL" submit bad.json && says colour || return
     printf '{"version": 1\n' >bad.json
-    status 2 "$SPLITREEL" submit bad.json && says 'bad.json: line 2' || return
+    status 2 "$SPLITREEL" submit bad.json && says 'bad.json as a manifest: line 2' || return
     printf '{"version": 1}\n{"version": \n' >bad.json
-    status 2 "$SPLITREEL" submit bad.json && says 'bad.json: line 2' || return
+    status 2 "$SPLITREEL" submit bad.json && says 'bad.json as a manifest: line 2' || return
     printf '{"jobs": [{}, 7]}' >bad.json
     status 2 "$SPLITREEL" submit bad.json && says '$.jobs[1]' || return
     status 3 "$SPLITREEL" submit absent.json && status 2 "$SPLITREEL" submit && status 2 "$SPLITREEL" submit a -o b --keep || return
