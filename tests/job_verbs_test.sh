@@ -7,9 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 # shellcheck source=tests/serve.sh
 . tests/serve.sh
 
-for tool in curl jq; do
-    command -v "$tool" >/dev/null || { echo "skip job_verbs $tool is not there"; exit 0; }
-done
+needs job_verbs curl jq
 unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_PROFILE SPLITREEL_TOKEN
 export AWS_EC2_METADATA_DISABLED=true AWS_CONFIG_FILE=$work/none AWS_SHARED_CREDENTIALS_FILE=$work/none
 
