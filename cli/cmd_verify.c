@@ -103,7 +103,7 @@ static void print_table(const struct request *request, const struct verify_resul
 
 // One file, or what a playlist names.
 static bool judge(const struct cli *cli, const struct request *request, struct remote *remote,
-                  struct verify_full_params *params, struct verify_result *result,
+                  const struct verify_full_params *params, struct verify_result *result,
                   struct sr_err *err)
 {
     sr_auto(sr_reader) struct sr_reader output = { 0 };
@@ -116,8 +116,9 @@ static bool judge(const struct cli *cli, const struct request *request, struct r
     const struct media_source made = { .reader = output,
                                        .name = request->output_name,
                                        .cancel = cli->stop };
-    params->output = &made;
-    return verify_against_source(params, result, err);
+    struct verify_full_params whole = *params;
+    whole.output = &made;
+    return verify_against_source(&whole, result, err);
 }
 
 static bool compare(const struct cli *cli, struct request *request, struct verify_result *result,
@@ -136,7 +137,7 @@ static bool compare(const struct cli *cli, struct request *request, struct verif
     const struct media_source source = { .reader = against,
                                          .name = request->against_name,
                                          .cancel = cli->stop };
-    struct verify_full_params params = {
+    const struct verify_full_params params = {
         .source = &source,
         .decode_all = request->full,
         .fps = request->fps,
