@@ -43,9 +43,9 @@ bool packet_table_keep_sei(struct packet_table *table, const struct bitstream_fo
     return true;
 }
 
-// H.264 and HEVC say whether pictures are reordered. When they are and yet every packet has its
-// decode time as presentation time (MP4 without `ctts`, MXF without temporal offsets, FLV that was
-// copied from AVI), there are no presentation times.
+// Where a decoder reorders pictures and yet every packet has its decode time as presentation time
+// (MP4 without `ctts`, MXF without temporal offsets, FLV that was copied from AVI), there are no
+// presentation times.
 static bool has_decode_times_alone(const struct packet_table *table)
 {
     for (size_t i = 0; i < table->count; i++) {
@@ -55,9 +55,12 @@ static bool has_decode_times_alone(const struct packet_table *table)
     return table->count > 1;
 }
 
-static bool says_its_order(const struct media_stream *stream)
+// H.264 and HEVC say in their headers that pictures are reordered; older codecs only that they can
+// be, and B pictures show it.
+static bool says_its_order(const AVStream *stream)
 {
-    return strcmp(stream->codec, "h264") == 0 || strcmp(stream->codec, "hevc") == 0;
+    return stream->codecpar->codec_id == AV_CODEC_ID_H264 ||
+           stream->codecpar->codec_id == AV_CODEC_ID_HEVC;
 }
 
 static bool fill(const struct media_source *source, struct packet_table *table,
@@ -91,7 +94,8 @@ static bool fill(const struct media_source *source, struct packet_table *table,
                               &last_ticks, err))
             return false;
     }
-    if (is_reordered && has_decode_times_alone(table)) {
+    if (is_reordered && has_decode_times_alone(table) &&
+        (table->has_bidirectional || says_its_order(demuxer->streams[table->stream_index]))) {
         for (size_t i = 0; i < table->count; i++)
             table->packets[i].pts = AV_NOPTS_VALUE;
     }
@@ -113,7 +117,7 @@ bool packet_table_new(const struct media_source *source, const struct probe *pro
         if (probe->streams[i].index == stream_index) {
             rate = probe->streams[i].video.rate;
             reorder_depth = probe->streams[i].video.reorder_depth;
-            is_reordered = reorder_depth > 0 && says_its_order(&probe->streams[i]);
+            is_reordered = reorder_depth > 0;
         }
     }
     if (!fill(source, table, rate, is_reordered, err))
