@@ -52,7 +52,9 @@ bool job_store_add_event(struct job_store *store, const struct job_event *event,
     sr_auto(sr_db_stmt) struct sr_db_stmt *stmt = NULL;
     if (!sr_db_prepare(store->db,
                        "INSERT INTO event(identity, uuid, document, rule, seen_us, due_us) "
-                       "VALUES(?1, ?2, ?3, ?4, ?5, ?5) ON CONFLICT(identity) DO NOTHING",
+                       "SELECT ?1, ?2, ?3, ?4, ?5, ?5 WHERE NOT EXISTS "
+                       "(SELECT 1 FROM event WHERE identity = ?6) "
+                       "ON CONFLICT(identity) DO NOTHING",
                        &stmt, err))
         return false;
     sr_db_bind_blob(stmt, 1, event->identity, sizeof event->identity);
@@ -60,6 +62,7 @@ bool job_store_add_event(struct job_store *store, const struct job_event *event,
     sr_db_bind_text(stmt, 3, event->document);
     sr_db_bind_text(stmt, 4, event->rule);
     sr_db_bind_i64(stmt, 5, event->seen_us);
+    sr_db_bind_blob(stmt, 6, event->before, sizeof event->before);
     if (!sr_db_run(stmt, err))
         return false;
     *ret_new = sr_db_changes(store->db) > 0;

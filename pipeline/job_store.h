@@ -27,6 +27,7 @@ SR_MUST_USE bool job_store_begin(struct job_store *store, struct sr_db_tx *ret_t
 struct job_event {
     int64_t id;                         // set by reading
     uint8_t identity[SR_SHA256_BYTES];  // what two deliveries of it have in common
+    uint8_t before[SR_SHA256_BYTES];    // what it was known by, too; zeros: nothing. Not read
     const char *uuid, *document;
     const char *rule;  // of a schedule; NULL: every rule that it matches
     int64_t seen_us;

@@ -41,6 +41,17 @@ static bool add(struct world *world, uint8_t identity, int64_t seen_us)
     return is_new;
 }
 
+static bool add_under(struct world *world, uint8_t identity, uint8_t before)
+{
+    struct sr_err err = { 0 };
+    bool is_new;
+    const struct job_event event = {
+        .identity = { identity }, .before = { before }, .uuid = "u", .document = "{\"a\":1}"
+    };
+    sr_assert_ok(job_store_add_event(world->store, &event, &is_new, &err), err);
+    return is_new;
+}
+
 static bool note(void *self, const struct job_event *event, struct sr_err *err)
 {
     struct world *world = self;
@@ -82,6 +93,20 @@ static void the_same_event_twice(void **state)
     sr_assert_ok(job_store_count(world.store, &counts, &err), err);
     assert_int_equal(counts.events, 2);
     assert_int_equal(counts.waiting, 1);
+    world_close(&world);
+}
+
+// What was recorded under another identity is known under both.
+static void the_same_under_another_identity(void **state)
+{
+    (void)state;
+    struct world world = { 0 };
+    world_open(&world);
+    assert_true(add(&world, 1, 10));
+    assert_false(add_under(&world, 2, 1));
+    assert_true(add_under(&world, 3, 4));
+    assert_false(add_under(&world, 3, 5));
+    assert_true(add_under(&world, 4, 0));
     world_close(&world);
 }
 
@@ -449,6 +474,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(outputs),
         cmocka_unit_test(the_same_event_twice),
+        cmocka_unit_test(the_same_under_another_identity),
         cmocka_unit_test(put_off),
         cmocka_unit_test(whole_or_not),
         cmocka_unit_test(starts),

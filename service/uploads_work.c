@@ -145,6 +145,7 @@ static bool record(struct uploads *uploads, struct upload_message *message, stru
                                    .seen_us = now_us };
         bool is_new;
         memcpy(event.identity, row->identity, sizeof event.identity);
+        memcpy(event.before, row->before, sizeof event.before);
         if (!job_store_add_event(uploads->work.store, &event, &is_new, err))
             return false;
         message->new_count += is_new;
