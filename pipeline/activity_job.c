@@ -95,16 +95,19 @@ bool activity_job_correlate(struct activity_job *open, const struct jx *ref, str
 
 bool activity_ref_read(const struct jx *at, struct activity_ref *ret, struct sr_err *err)
 {
-    static const char *const known[] = { "id",          "workspace",   "manifest",
-                                         "correlation", "traceparent", "priority",
-                                         "overwrite",   "strict",      NULL };
+    static const char *const known[] = { "id",          "workspace", "manifest",  "correlation",
+                                         "traceparent", "priority",  "overwrite", "strict",
+                                         "slots",       NULL };
     struct activity_ref ref = { .manifest = "manifest.json" };
+    int64_t slots = 0;
     if (!jx_only(at, known, err) || !jx_text(at, "id", &ref.id, err) ||
         !jx_text(at, "workspace", &ref.workspace, err) ||
         !jx_text_opt(at, "manifest", &ref.manifest, err) ||
         !jx_bool_opt(at, "overwrite", &ref.overwrite, err) ||
-        !jx_bool_opt(at, "strict", &ref.strict, err))
+        !jx_bool_opt(at, "strict", &ref.strict, err) ||
+        !jx_int_opt(at, "slots", 0, ACTIVITY_SLOTS_MAX, &slots, err))
         return false;
+    ref.slots = (size_t)slots;
     if (!is_name(ref.id) || !is_name(ref.manifest))
         return jx_fail(at, err, "want id and manifest of 1..%d letters, digits, - _ and .",
                        ACTIVITY_ID_MAX);
@@ -129,6 +132,7 @@ bool activity_job_open(const struct activity_env *env, const struct jx *at,
         return false;
     open->overwrite = ref.overwrite;
     open->strict = ref.strict;
+    open->slots = ref.slots;
     memcpy(open->id, ref.id, strlen(ref.id) + 1);
     if (!open_own(open, env, ref.workspace, ref.manifest, err) ||
         !activity_job_correlate(open, at, err))

@@ -11,6 +11,7 @@ struct jobs_world {
     char *roots[2];
     struct config_jobs config;
     struct jobs *jobs;
+    size_t slots;  // of all workers; 0: nobody knows
     // What the worker does.
     const char *fails;  // this activity fails, "probe";
     const char *error;  // with this
@@ -24,6 +25,12 @@ struct jobs_world {
     char ids[4][SR_ID_TEXT];
 };
 
+static inline size_t jobs_world_slots(void *self)
+{
+    const struct jobs_world *const world = self;
+    return world->slots;
+}
+
 static inline void jobs_world_open_jobs(struct jobs_world *world)
 {
     struct sr_err err = { 0 };
@@ -34,7 +41,9 @@ static inline void jobs_world_open_jobs(struct jobs_world *world)
                                         .region = "eu-west-1",
                                         .account = "123456789012",
                                         .clock = &world->states.clock.clock,
-                                        .engine = world->states.engine };
+                                        .engine = world->states.engine,
+                                        .slots = jobs_world_slots,
+                                        .slots_self = world };
     sr_assert_ok(jobs_new(&params, &world->jobs, &err), err);
 }
 
