@@ -14,7 +14,7 @@
 #define PREFIX "arn:aws:states:eu-1:000000000000"
 #define ACTIVITIES "test:activity:"
 
-enum { SECOND_US = 1000000, PAYLOAD_BYTES_MAX = 256 << 10, NAMES_MAX = 16 };
+enum { SECOND_US = 1000000, NAMES_MAX = 16 };
 
 struct fault {
     const char *activity, *error, *cause;  // error NULL: it is silent, for ever

@@ -8,7 +8,7 @@
 #include "service/uploads_priv.h"
 #include "statemachine/engine.h"
 
-enum { IDLE_US_MAX = 60000000, BATCH_MAX = 500, AGAIN_US = 1000000 };
+enum { IDLE_US_MAX = 60000000, AGAIN_US = 1000000 };
 
 // Flights ----------------------------------------------------------------------------------------
 
