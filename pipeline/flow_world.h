@@ -145,6 +145,9 @@ static inline bool on_task(void *self, const struct engine_task *task, struct sr
     ++*calls_of(world, name);
     if (strcmp(name, "notify") == 0)
         snprintf(world->last_notify, sizeof world->last_notify, "%s", task->payload);
+    if (strstr(name, "segment"))
+        assert_true(json_equal(json_object_get(json_object_get(params, "item"), "segment"),
+                               json_object_get(params, "segment")));
     const struct fault *const fault = find_fault(world, name, params);
     if (fault)
         return !fault->error ||

@@ -11,6 +11,7 @@
 SR_EMBED(job_store_0001, "pipeline/migrations/0001_events.sql");
 SR_EMBED(job_store_0002, "pipeline/migrations/0002_jobs.sql");
 SR_EMBED(job_store_0003, "pipeline/migrations/0003_outputs.sql");
+SR_EMBED(job_store_0004, "pipeline/migrations/0004_slots.sql");
 
 enum { BUSY_US_MAX = 10000000 };
 
@@ -20,9 +21,10 @@ bool job_store_open(const char *path, struct job_store **ret_store, struct sr_er
         { "0001_events", job_store_0001, strlen(job_store_0001) },
         { "0002_jobs", job_store_0002, strlen(job_store_0002) },
         { "0003_outputs", job_store_0003, strlen(job_store_0003) },
+        { "0004_slots", job_store_0004, strlen(job_store_0004) },
     };
     const struct sr_db_params params = {
-        .path = path, .migrations = migrations, .migration_count = 3, .busy_us_max = BUSY_US_MAX
+        .path = path, .migrations = migrations, .migration_count = 4, .busy_us_max = BUSY_US_MAX
     };
     sr_auto(job_store) struct job_store *store = calloc(1, sizeof *store);
     if (!store)

@@ -113,6 +113,7 @@ struct job_row {
     char *execution, *error, *cause, *report, *engine;
     bool is_stopped;                  // CANCELLING: only cleaning up is left
     int64_t segments, segments_done;  // -1: not known
+    int64_t slots;                    // that were there when the attempt began; -1: not known
     int64_t due_us;                   // INT64_MAX: nothing is to be done by itself
     int64_t tries;
 };

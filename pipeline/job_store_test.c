@@ -349,10 +349,11 @@ static void a_job_as_it_was_written(void **state)
     assert_int_equal(row.state, JOB_ROW_QUEUED);
     assert_true(row.overwrite && !row.strict && !row.is_stopped);
     assert_null(row.execution);
-    assert_true(row.segments == -1 && row.started_us == 0 && row.due_us == 10);
+    assert_true(row.segments == -1 && row.started_us == 0 && row.due_us == 10 && row.slots == -1);
     row.state = JOB_ROW_CANCELLING;
     row.is_stopped = true;
     row.segments = 0;
+    row.slots = 4;
     row.started_us = 20;
     row.due_us = INT64_MAX;
     row.tries = 3;
@@ -362,7 +363,7 @@ static void a_job_as_it_was_written(void **state)
     sr_assert_ok(job_store_get_job_by_key(world.store, "k", &again, &has, &err), err);
     assert_true(has && again.is_stopped && again.state == JOB_ROW_CANCELLING);
     assert_true(again.segments == 0 && again.segments_done == -1 && again.started_us == 20);
-    assert_true(again.due_us == INT64_MAX && again.tries == 3);
+    assert_true(again.due_us == INT64_MAX && again.tries == 3 && again.slots == 4);
     assert_string_equal(again.execution, "arn");
     sr_assert_ok(job_store_get_job_by_key(world.store, "l", &again, &has, &err), err);
     assert_false(has);
