@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # bench/store.sh - one large object to and from Ceph's RADOS gateway on loopback: `splitreel cp` and `cat` against what Debian
-# has for it (aws-cli, rclone, s3cmd), in turn, in one run. MIB (1024) is the object's size, RUNS (5) the number of rounds.
+# has for it (aws-cli, rclone, s3cmd), in turn, in one run. MIB (1024) is the object's size, RUNS (5) the number of rounds; TOOLS and
+# WHAT ("up fetch to_nowhere") say less than all.
 source "$(dirname "$0")/lib.sh"
 source "$(dirname "$0")/store_lib.sh"
 mib=${MIB:-1024}
@@ -12,7 +13,8 @@ aws=(/usr/bin/aws --endpoint-url "$AWS_ENDPOINT_URL_S3" s3)
 s3cmd=(s3cmd --config=/dev/null --access_key="$AWS_ACCESS_KEY_ID" --secret_key="$AWS_SECRET_ACCESS_KEY" --no-ssl --no-progress
     --host="127.0.0.1:$port" "--host-bucket=127.0.0.1:$port/%(bucket)")
 tools=(splitreel)
-for tool in aws rclone s3cmd; do
+read -ra whats <<<"${WHAT:-up fetch to_nowhere}"
+for tool in ${TOOLS:-aws rclone s3cmd}; do
     if [[ -x /usr/bin/$tool ]]; then tools+=("$tool"); else say "$tool is not installed: left out"; fi
 done
 object=$work/object down=$work/down
@@ -59,7 +61,7 @@ run_one() {
 rm -f "$work"/s.*
 for ((round = 0; round < runs; round++)); do
     first=$((round % ${#tools[@]})) # each begins in turn
-    for what in up fetch to_nowhere; do
+    for what in "${whats[@]}"; do
         for tool in "${tools[@]:first}" "${tools[@]:0:first}"; do
             say "round $round: $what $tool"
             # A file that is there and gone leaves memory that was touched just now: that which nobody has used for long costs its
@@ -76,7 +78,7 @@ done
 machine
 echo "$mib MiB, $runs rounds; wall seconds, CPU seconds, with the gateway's, peak KiB (medians); then how much more the tool takes than splitreel:" \
     "wall (least to most), CPU with the gateway's"
-for what in up fetch to_nowhere; do
+for what in "${whats[@]}"; do
     for tool in "${tools[@]}"; do
         printf '%-10s %-9s %8s s %8s s CPU %8s s CPU %9s KiB' "$what" "$tool" "$(median "$work/s.$what.$tool" 1)" \
             "$(median "$work/s.$what.$tool" 2)" "$(median "$work/s.$what.$tool" 4)" "$(median "$work/s.$what.$tool" 3)"

@@ -192,6 +192,9 @@ int cmd_verify(const struct cli *cli)
             "OUT is a file or object, or an HLS output: its folder (s3://bucket/out/) or one of its playlists. Of HLS the\n"
             "playlists are held against their files, and every rendition and all sound against the source.\n\n");
         options_print(rows, stdout);
+        (void)printf(
+            "\nExit status: 0 it is what the source demands, 5 it is not, 2 wrong usage, 3 one of "
+            "them cannot be used,\n4 disk, store or network, 7 a limit.\n");
         return 0;
     }
     return verify(cli, &request, &err) ? 0 : cli_fail(cli, &err);

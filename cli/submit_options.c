@@ -279,7 +279,8 @@ static bool read_file(const char *path, json_t *manifests, struct sr_err *err)
     const bool done = (is_stdin ? read_stdin(&text, &bytes, err)
                                 : sr_file_load(path, SUBMIT_BYTES_MAX, &text, &bytes, err)) &&
                       submit_read(text, bytes, manifests, err);
-    return done || sr_err_wrap(err, "%.200s", is_stdin ? "standard input" : path);
+    // who names a film alone, without -o, is told how its name was taken
+    return done || sr_err_wrap(err, "%.200s as a manifest", is_stdin ? "standard input" : path);
 }
 
 // A path of this process as the service's: it has its own folder. URLs are what they are.

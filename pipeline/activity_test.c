@@ -65,10 +65,7 @@ static void open_world(struct world *world, const char *name, const char *more)
                 "{'version':1,'input':'%s/in.mp4','output':'%s%s%s',"
                 "'segments':{'target':'1s'}%s%s}",
                 folder, is_pipe ? "" : folder, is_pipe ? "" : "/", name, *more ? "," : "", more);
-    for (char *c = text; *c; c++) {
-        if (*c == '\'')
-            *c = '"';
-    }
+    sr_test_quotes(text);
     sr_auto(char) char *path = sr_strf(&err, "%s/manifest.json", world->workspace);
     sr_assert_ok(sr_file_store(path, text, strlen(text), &err), err);
     const struct activity_env env = { .stores = &world->stores,
@@ -91,10 +88,7 @@ static json_t *params_of(const struct world *world, const char *more)
     sr_auto(char) char *text = sr_strf(&err, "{'job':{'id':'job-1','workspace':'%s'%s}%s%s}",
                                        world->workspace, world->job_more, *more ? "," : "", more);
     json_t *params = NULL;
-    for (char *c = text; *c; c++) {
-        if (*c == '\'')
-            *c = '"';
-    }
+    sr_test_quotes(text);
     sr_assert_ok(jx_parse(text, strlen(text), false, &params, &err), err);
     return params;
 }
@@ -179,10 +173,7 @@ static void run_it(const char *name, const char *more)
     sr_auto(char) char *text = sr_strf(
         &err, "{'version':1,'input':'%s/in.mp4','output':'%s/%s','segments':{'target':'1s'}%s%s}",
         folder, folder, name, *more ? "," : "", more);
-    for (char *c = text; *c; c++) {
-        if (*c == '\'')
-            *c = '"';
-    }
+    sr_test_quotes(text);
     const struct manifest_params document = { .text = text, .bytes = strlen(text) };
     sr_assert_ok(manifest_parse(&document, &manifest, &err), err);
     const struct run_params params = { .manifest = manifest,

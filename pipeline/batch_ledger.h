@@ -1,6 +1,6 @@
 // pipeline/batch_ledger.h - what batches have done: JSON Lines, one object for each source that
 // came to an end, on the disk before the next begins. It is the report, and what the next batch
-// with the same file goes on from. docs/batch.md explains the lines.
+// with the same file goes on from. docs/commands/batch.md explains the lines.
 #pragma once
 
 #include "base/jx.h"

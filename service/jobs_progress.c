@@ -202,6 +202,48 @@ static bool read_plan(const struct store *reader, int64_t execution, struct plan
     return false;
 }
 
+// Workers ----------------------------------------------------------------------------------------
+
+static bool on_waiting(void *self, const struct store_task *task, struct sr_err *err)
+{
+    struct jobs_attendance *const attendance = self;
+    (void)err;
+    if (!task->taken && task->created_us < attendance->waiting_since)
+        attendance->waiting_since = task->created_us;
+    return true;
+}
+
+static bool on_begun(void *self, int64_t seq, const char *entry, struct sr_err *err)
+{
+    bool *const has_begun = self;
+    (void)seq;
+    *has_begun = is_kind(entry, "task-started") || is_kind(entry, "task-succeeded") ||
+                 is_kind(entry, "task-failed");
+    return !*has_begun || stop_here(err);
+}
+
+bool jobs_attendance_read(const struct store *reader, const char *arn, struct jobs_attendance *ret,
+                          struct sr_err *err)
+{
+    struct jobs_attendance attendance = { .waiting_since = INT64_MAX };
+    struct found found = { 0 };
+    struct sr_err why = { 0 };
+    if (!find(reader, arn, &found, err))
+        return false;
+    if (found.is_there &&
+        !reader->ops->log_from(reader->self, found.id, 0, false, on_begun, &attendance.has_begun,
+                               &why) &&
+        why.code != SR_ERR_CANCELLED) {
+        *err = why;
+        return false;
+    }
+    if (found.is_there && found.status == ASL_RUNNING &&
+        !reader->ops->task_each_of(reader->self, found.id, on_waiting, &attendance, err))
+        return false;
+    *ret = attendance;
+    return true;
+}
+
 // The map run ------------------------------------------------------------------------------------
 
 struct run {

@@ -29,6 +29,14 @@ SR_DEFINE_AUTO_VALUE(jobs_progress, struct jobs_progress, jobs_progress_done);
 // Of one that is not there: nothing is known.
 SR_MUST_USE bool jobs_progress_read(const struct store *reader, const char *arn, bool segments,
                                     int64_t now_us, struct jobs_progress *ret, struct sr_err *err);
+// Whether workers have to do with it.
+struct jobs_attendance {
+    bool has_begun;         // some worker has taken some task of it
+    int64_t waiting_since;  // for a worker, microseconds since 1970; INT64_MAX: nothing waits
+};
+// Of one that is not there: nobody has.
+SR_MUST_USE bool jobs_attendance_read(const struct store *reader, const char *arn,
+                                      struct jobs_attendance *ret, struct sr_err *err);
 // Whether some task of it may write at the outputs' places: then who stops it must wait until the
 // worker has heard.
 SR_MUST_USE bool jobs_is_late(const struct store *reader, const char *arn, bool *ret_late,

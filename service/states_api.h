@@ -20,6 +20,7 @@ struct states_api_params {
     const char *region, *account;  // copied
 };
 
+// Owns:   the caller frees *ret_api.
 // Errors: those of store_sqlite_open(), NO_MEMORY.
 SR_MUST_USE bool states_api_new(const struct states_api_params *params, struct states_api **ret_api,
                                 struct sr_err *err);

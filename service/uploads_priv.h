@@ -113,7 +113,6 @@ void uploads_say_why(struct upload_flight *flight, const char *rule, const struc
 // uploads_check.c: takes the message.
 void uploads_check_sns(struct uploads *uploads, struct upload_sns *sns);
 void upload_sns_free(struct upload_sns *sns);
-SR_MUST_USE bool uploads_open_http(struct uploads *uploads, struct sr_err *err);
 
 // uploads_schedule.c
 SR_MUST_USE bool uploads_load_schedules(struct uploads *uploads, int64_t now_us,

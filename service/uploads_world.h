@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/str.h"
+#include "base/test_certificate.h"
 #include "service/http_client_fake.h"
 #include "service/route.h"
 #include "service/sns_messages.h"
@@ -57,7 +58,7 @@ static inline bool fetch(void *self, const char *url, char **ret_body, struct sr
     struct world *world = self;
     world->fetches++;
     snprintf(world->fetched, sizeof world->fetched, "%s", url);
-    *ret_body = sr_str_dup(sns_certificate, err);
+    *ret_body = sr_str_dup(sr_test_certificate, err);
     return *ret_body != NULL;
 }
 

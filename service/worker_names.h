@@ -1,16 +1,17 @@
 // service/worker_names.h - which workers have asked for tasks lately, by the names they give.
 #pragma once
 
-#include "base/auto.h"
-#include "base/err.h"
-
 #include <stddef.h>
 #include <stdint.h>
+
+#include "base/auto.h"
+#include "base/err.h"
 
 enum { WORKER_NAMES_MAX = 1000, WORKER_NAME_BYTES = 96 };  // a longer name is cut
 
 struct worker_names;
 
+// Owns: the caller frees *ret_names. Errors: NO_MEMORY, those of a mutex.
 SR_MUST_USE bool worker_names_new(struct worker_names **ret_names, struct sr_err *err);
 void worker_names_free(struct worker_names *names);
 SR_DEFINE_AUTO(worker_names, struct worker_names, worker_names_free);

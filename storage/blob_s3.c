@@ -342,6 +342,7 @@ static void s3_close(void *self)
     struct blob_s3 *s3 = self;
     free(s3->bucket);
     free(s3->endpoint);
+    md5_queue_done(&s3->md5s);
     sr_mutex_done(&s3->lock);
     free(s3);
 }
@@ -393,6 +394,11 @@ bool blob_s3_open(const struct blob_s3_params *params, struct blob *ret_blob, st
     if (!s3)
         return sr_fail(err, SR_ERR_NO_MEMORY, "S3");
     if (!sr_mutex_init(&s3->lock, err)) {
+        free(s3);
+        return false;
+    }
+    if (!md5_queue_init(&s3->md5s, err)) {
+        sr_mutex_done(&s3->lock);
         free(s3);
         return false;
     }

@@ -284,12 +284,11 @@ static void source_call(void *self, uint64_t offset, void *buffer, size_t bytes)
     sigv4_chunked_read(call->chunked, offset, buffer, bytes);
 }
 
-bool blob_s3_run(struct blob_s3 *s3, struct blob_s3_call *call, struct http_response *ret,
-                 struct sr_err *err)
+static bool run_hashed(struct blob_s3 *s3, struct blob_s3_call *call, struct http_response *ret,
+                       struct sr_err *err)
 {
-    call->s3 = s3;
     sr_auto(sr_str) struct sr_str url = { 0 };
-    if (!blob_s3_hash_body(call, err) || !blob_s3_url(s3, call->key, &url, err))
+    if (!blob_s3_url(s3, call->key, &url, err))
         return false;
     struct sr_cancel clean_up;
     const struct sr_clock *clock = s3->params.clock;
@@ -311,6 +310,16 @@ bool blob_s3_run(struct blob_s3 *s3, struct blob_s3_call *call, struct http_resp
     };
     const bool done = http_run(s3->params.http, &request, ret, err);
     sigv4_chunked_free(sr_take(call->chunked));
+    return done;
+}
+
+bool blob_s3_run(struct blob_s3 *s3, struct blob_s3_call *call, struct http_response *ret,
+                 struct sr_err *err)
+{
+    call->s3 = s3;
+    const bool done = blob_s3_hash_body(call, err) && run_hashed(s3, call, ret, err);
+    if (call->is_queued)
+        md5_queue_sent(&s3->md5s);
     return done;
 }
 

@@ -37,6 +37,8 @@ static const char *const payloads[] = {
 };
 enum { PAYLOAD_COUNT = sizeof(payloads) / sizeof(payloads[0]) };
 
+enum { QUEUED_BYTES_MIN = 1 << 20 };  // MD5 of less takes a millisecond and a half
+
 bool blob_s3_checksum_named(const char *name, enum blob_s3_checksum *ret)
 {
     for (size_t i = 0; i < SUM_COUNT; i++) {
@@ -108,13 +110,30 @@ static bool add_checksum(struct blob_s3_call *call, struct sr_err *err)
     return true;
 }
 
+static bool add_md5(struct blob_s3_call *call, const uint8_t digest[SR_MD5_BYTES],
+                    struct sr_err *err)
+{
+    sr_hex(digest, SR_MD5_BYTES, call->md5_hex);
+    return add_base64(digest, SR_MD5_BYTES, call->md5_base64, err);
+}
+
 static bool hash_md5(struct blob_s3_call *call, struct sr_err *err)
 {
     uint8_t digest[SR_MD5_BYTES];
-    if (!sr_md5(call->body ? call->body : "", call->body_bytes, digest, err))
+    return sr_md5(call->body ? call->body : "", call->body_bytes, digest, err) &&
+           add_md5(call, digest, err);
+}
+
+// Before it is sent: a large one together with others.
+static bool hash_md5_first(struct blob_s3_call *call, struct sr_err *err)
+{
+    uint8_t digest[SR_MD5_BYTES];
+    if (!call->is_content || call->body_bytes < QUEUED_BYTES_MIN)
+        return hash_md5(call, err);
+    if (!md5_queue_digest(&call->s3->md5s, call->body, call->body_bytes, digest, err))
         return false;
-    sr_hex(digest, SR_MD5_BYTES, call->md5_hex);
-    return add_base64(digest, SR_MD5_BYTES, call->md5_base64, err);
+    call->is_queued = true;
+    return add_md5(call, digest, err);
 }
 
 static bool has_md5(const struct blob_s3_call *call)
@@ -169,7 +188,8 @@ bool blob_s3_hash_body(struct blob_s3_call *call, struct sr_err *err)
     // Not with chunks: each is signed with its own digest, and servers do not agree what the header
     // would mean.
     call->sends_md5 = md5 && !call->is_chunked;
-    return (!md5 || hash_md5(call, err)) && (!call->is_content || md5 || add_checksum(call, err));
+    return (!md5 || hash_md5_first(call, err)) &&
+           (!call->is_content || md5 || add_checksum(call, err));
 }
 
 // Spec: S3 "ETag": the MD5 unless it was encrypted with KMS or a customer's key

@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "base/thread.h"
 #include "storage/blob_s3.h"
+#include "storage/md5_queue.h"
 #include "storage/s3_xml.h"
 
 enum {
@@ -21,6 +22,7 @@ struct blob_s3 {
     char *endpoint;  // NULL: AWS
     struct sr_mutex lock;
     char region[65];            // under `lock`: a redirect may change it
+    struct md5_queue md5s;      // of objects and parts that go out
     atomic_bool no_conditions;  // the server refuses If-None-Match: looking first must do
 };
 
@@ -48,6 +50,7 @@ struct blob_s3_call {
     char md5_hex[2 * SR_MD5_BYTES + 1];
     char md5_base64[BLOB_CHECKSUM_BYTES];
     bool sends_md5;  // as a header
+    bool is_queued;  // counts in s3->md5s as being sent
     char checksum[BLOB_CHECKSUM_BYTES];
     bool is_chunked;
     char decoded_bytes[24];

@@ -13,9 +13,9 @@
 enum {
     PIECE_BYTES = 8 << 20,  // Ceph stores stripes of 4 MiB
     SMALL_BYTES_MAX = 8 << 20,
-    PART_BYTES = 6 << 20,  // stores are slow to finish one: more on their way do better
-    OUT_THREADS = 4,       // each with a piece in memory
-    UP_THREADS = 7,
+    PART_BYTES = BLOB_PART_BYTES_MIN,  // stores are slow to finish one: many on their way do best
+    OUT_THREADS = 4,                   // each with a piece in memory
+    UP_THREADS = 8,                    // half on their way, half waiting for MD5s (md5_queue.h)
     PIPE_PART_BYTES = 8 << 20,
     PARTS_MAX = 9000,
     PIPE_BYTES = 1 << 20,

@@ -7,9 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 # shellcheck source=tests/serve.sh
 . tests/serve.sh
 
-for tool in curl jq; do
-    command -v "$tool" >/dev/null || { echo "skip jobs $tool is not there"; exit 0; }
-done
+needs jobs curl jq
 
 # manifest NAME [INPUT] [JQ]: NAME.json, which makes NAME.mp4; JQ changes it.
 manifest()

@@ -2,9 +2,7 @@
 # What /metrics of the service and of a worker say while a job goes from its manifest to its output.
 . tests/lib.sh
 . tests/serve.sh
-for tool in curl jq; do
-    command -v "$tool" >/dev/null || { echo "skip metrics $tool is not there"; exit 0; }
-done
+needs metrics curl jq
 workers=()
 
 number() { curl -sSf --max-time 20 "$1" | awk -v name="$2" '$1 == name { print $2 }'; }

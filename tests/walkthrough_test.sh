@@ -5,9 +5,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 . tests/lib.sh
 # shellcheck source=tests/servers/lib.sh
 . tests/servers/lib.sh
-for tool in aws curl jq python3 radosgw; do
-    command -v "$tool" >/dev/null || { echo "skip walkthrough: $tool is not there"; exit 0; }
-done
+needs walkthrough aws curl jq python3 radosgw
 trap 'tests/servers/ceph-rgw.sh stop "$work/hour/ceph" >/dev/null 2>&1; rm -rf -- "$work"' EXIT
 
 # The lines between ```sh and ```, with this build, these media and ports instead of the document's.
