@@ -35,8 +35,20 @@ const struct sr_err_row *sr_err_row(enum sr_err_code code)
     return &rows[code];
 }
 
+// Names that are given from outside of what failed, and so are no code's own.
+static const struct {
+    const char *flow_error;
+    enum sr_err_code code;
+} from_outside[] = {
+    { "Splitreel.TooLong", SR_ERR_LIMIT },  // the task used up its time
+};
+
 enum sr_err_code sr_err_of_flow(const char *flow_error)
 {
+    for (size_t i = 0; i < sizeof(from_outside) / sizeof(from_outside[0]); i++) {
+        if (strcmp(from_outside[i].flow_error, flow_error) == 0)
+            return from_outside[i].code;
+    }
     for (int code = SR_OK + 1; code < SR_ERR_CODE_COUNT; code++) {
         if (strcmp(rows[code].flow_error, flow_error) == 0)
             return (enum sr_err_code)code;

@@ -46,7 +46,8 @@ struct sr_err_row {
 };
 
 const struct sr_err_row *sr_err_row(enum sr_err_code code);
-// The code that a flow_error stands for; INTERNAL when it is none of ours.
+// The code that a flow_error stands for, of ours or of who watches a task (LIMIT: it used up its
+// time); INTERNAL when it is neither.
 enum sr_err_code sr_err_of_flow(const char *flow_error);
 
 // Sets the error and gives false, so that a failing function can end with `return sr_fail(...)`.

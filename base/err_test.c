@@ -20,6 +20,15 @@ static void table_is_complete(void **state)
     }
 }
 
+static void names_of_a_flow(void **state)
+{
+    (void)state;
+    assert_int_equal(sr_err_of_flow("Splitreel.TooLong"), SR_ERR_LIMIT);
+    assert_int_equal(sr_err_of_flow("Splitreel.WorkerDied"), SR_ERR_INTERNAL);
+    assert_int_equal(sr_err_of_flow("States.Timeout"), SR_ERR_INTERNAL);
+    assert_int_equal(sr_err_of_flow(""), SR_ERR_INTERNAL);
+}
+
 static void fail_sets_everything(void **state)
 {
     (void)state;
@@ -115,6 +124,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(table_is_complete),
+        cmocka_unit_test(names_of_a_flow),
         cmocka_unit_test(fail_sets_everything),
         cmocka_unit_test(message_may_quote_the_old_one),
         cmocka_unit_test(errno_picks_the_code),

@@ -60,6 +60,7 @@ static const struct status_row {
     { "FAILED", "Splitreel.Verify", 5 },
     { "FAILED", "Splitreel.OutOfMemory", 7 },
     { "FAILED", "Splitreel.WorkerDied", 1 },
+    { "FAILED", "Splitreel.TooLong", 7 },
     { "FAILED", "Splitreel.Cancelled", 1 },
     { "FAILED", "States.Timeout", 1 },
 };

@@ -26,7 +26,7 @@ static const char *text_of(const json_t *record, const char *key)
     return text ? text : "";
 }
 
-// Takes a reference to the record; a failed run takes back what was known of its output.
+// Takes a reference to the record; a failed run takes back that it was begun.
 static bool learn(struct batch_ledger *ledger, json_t *record, struct sr_err *err)
 {
     const char *const output = text_of(record, "output");
@@ -200,7 +200,7 @@ bool batch_ledger_is_done(const struct batch_ledger *ledger, const struct batch_
 
 bool batch_ledger_has_made(const struct batch_ledger *ledger, const char *output)
 {
-    return json_object_get(ledger->made, output) != NULL;
+    return json_object_get(ledger->made, output) || json_object_get(ledger->times, output);
 }
 
 const char *batch_ledger_made_time(const struct batch_ledger *ledger, const char *output)

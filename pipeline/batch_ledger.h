@@ -47,8 +47,8 @@ SR_MUST_USE bool batch_ledger_add(struct batch_ledger *ledger, const struct batc
 // with these settings.
 bool batch_ledger_is_done(const struct batch_ledger *ledger, const struct batch_item *item,
                           const char *output, const char *settings);
-// Whether `output` is of this batch's making, from whatever version, or may be, since a run for it
-// was begun: it may be made anew.
+// Whether `output` is of this batch's making, from whatever version and whatever failed since, or
+// may be, since a run for it was begun: it may be made anew.
 bool batch_ledger_has_made(const struct batch_ledger *ledger, const char *output);
 // When it was made last, as the records say; "": it never was.
 const char *batch_ledger_made_time(const struct batch_ledger *ledger, const char *output);

@@ -179,7 +179,8 @@ static void when_it_was_made(void **state)
     sr_assert_ok(batch_ledger_open(path, &ledger, &err), err);
     assert_string_equal(batch_ledger_made_time(ledger, "a.mp4"), "2026-11-23T01:02:03.000Z");
     assert_string_equal(batch_ledger_made_time(ledger, "b.mp4"), "");
-    assert_false(batch_ledger_has_made(ledger, "a.mp4"));
+    assert_true(batch_ledger_has_made(ledger, "a.mp4"));  // what is there is still ours
+    assert_false(batch_ledger_is_done(ledger, &item, "a.mp4", "s"));
     sr_assert_ok(sr_file_load(path, 1 << 20, &text, &bytes, &err), err);
     sr_assert_contains(text, "\"job\":\"01M8\"");
 }

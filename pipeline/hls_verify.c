@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #include "base/str.h"
@@ -255,6 +256,9 @@ static bool open_folder(struct check *check, struct remote *remote, const char *
 {
     const bool is_playlist = ends_with(url, ".m3u8");
     const char *const slash = strrchr(url, '/');
+    if (remote_is_url(url) && strncasecmp(url, "s3://", 5) != 0)
+        return sr_fail(err, SR_ERR_UNSUPPORTED,
+                       "HLS is checked in a folder or below s3://, not where it is served");
     const size_t bytes = !is_playlist ? strlen(url) : slash ? (size_t)(slash + 1 - url) : 0;
     sr_auto(char) char *folder =
         bytes == 0 ? sr_str_dup("./", err)

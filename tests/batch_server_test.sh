@@ -9,9 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 unset AWS_PROFILE AWS_ENDPOINT_URL AWS_ENDPOINT_URL_S3 SPLITREEL_STORES SPLITREEL_SERVER SPLITREEL_TOKEN
 quick=(-preset ultrafast -s 64x36 -an)
 
-for tool in curl jq; do
-    command -v "$tool" >/dev/null || { echo "skip batch --server $tool is not there"; exit 0; }
-done
+needs 'batch --server' curl jq
 
 library()
 {
@@ -23,14 +21,7 @@ batch() { "$SPLITREEL" batch "$@" --server "$url" --progress plain "${quick[@]}"
 jobs() { curl -sSf "$url/v1/jobs?limit=100$1" | jq '.jobs | length'; }
 has_jobs() { [ "$(jobs "${2:-}")" = "$1" ] || complain "$(jobs "${2:-}") jobs, want $1"; }
 # wait_jobs N [QUERY]: until the service has them.
-wait_jobs()
-{
-    for _ in $(seq 600); do
-        [ "$(jobs "${2:-}" 2>/dev/null)" != "$1" ] || return 0
-        sleep 0.05
-    done
-    has_jobs "$@"
-}
+wait_jobs() { await has_jobs "$@"; }
 # in_background ARGUMENT...: a batch; $pid.
 in_background()
 {

@@ -47,6 +47,14 @@ one_fails()
     status 6 batch in -o 'out/{path}.mp4' && says '0 done, 1 failed, 3 done already'
 }
 
+# A new version that fails leaves the old output, and the one after it takes its place.
+fails_amid()
+{
+    library && status 0 batch in/a.mp4 -o 'out/{path}.mp4' && cp out/a.mp4 old.mp4 || return
+    head -c 5000 /dev/urandom >in/a.mp4 && status 6 batch in/a.mp4 -o 'out/{path}.mp4' && cmp old.mp4 out/a.mp4 || return
+    cp in/night/c.mp4 in/a.mp4 && status 0 batch in/a.mp4 -o 'out/{path}.mp4' && says '1 done, 0 failed' && ! cmp -s old.mp4 out/a.mp4
+}
+
 dry_run()
 {
     library
@@ -132,6 +140,7 @@ as_json()
 try 'batch: a whole folder' whole_folder
 try 'batch: nothing twice' nothing_twice
 try 'batch: one fails' one_fails
+try 'batch: a version that fails' fails_amid
 try 'batch: --dry-run' dry_run
 try 'batch: filters' filtered
 try 'batch: refused' refused

@@ -94,7 +94,8 @@ hls_files()
     hls_caught 'b/seg_00002.m4s: it begins 2.000 s after' exchange b/seg_00002.m4s b/seg_00003.m4s || return
     hls_caught 'c/seg_00003.m4s: it begins 2' exchange c/seg_00004.m4s c/seg_00003.m4s || return
     rm -rf bad && mkdir bad && status 3 "$SPLITREEL" verify bad --against "$in" && says master.m3u8 &&
-        status 3 "$SPLITREEL" verify absent.m3u8 --against "$in" && status 3 "$SPLITREEL" verify hls --against absent
+        status 3 "$SPLITREEL" verify absent.m3u8 --against "$in" && status 3 "$SPLITREEL" verify hls --against absent &&
+        status 3 "$SPLITREEL" verify http://127.0.0.1:1/master.m3u8 --against "$in" && says 'not where it is served'
 }
 hls_lines()
 {
