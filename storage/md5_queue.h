@@ -8,8 +8,7 @@
 #include "storage/md5_lanes.h"
 
 // So many on their way keep a store and a network busy: only then a body waits for others, until
-// there are so many. A fourth would cost less than it takes from what is on its way
-// (bench/README.md).
+// there are so many. Waiting for a fourth saves less than it takes from what is on its way.
 enum { MD5_QUEUE_SENDING = 5, MD5_QUEUE_WAITING = 3 };
 
 struct md5_queue_entry;
