@@ -96,18 +96,21 @@ TESTS := $(foreach f,base net statemachine storage transcode pipeline service cl
 TSAN_TESTS := $(foreach f,base net storage pipeline,$(call tests_of,$(f))) $(B)/tests/threads_test \
     $(B)/service/server_test $(B)/service/server_stream_test $(B)/service/job_follow_test $(B)/service/aws_json_test $(B)/service/audit_test \
     $(B)/statemachine/engine_thread_test $(B)/service/states_thread_test $(B)/service/resources_test \
+    $(B)/service/resource_lambda_test $(B)/service/resource_http_test $(B)/service/resource_map_test \
     $(B)/tests/service_crash_test $(B)/tests/service_faults_test $(B)/service/uploads_thread_test \
-    $(B)/service/jobs_thread_test $(B)/service/resource_map_test
+    $(B)/service/jobs_thread_test $(B)/cli/ticker_test
 SWEEP := $(B)/tests/faults/sweep
 FUZZERS := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/*_fuzz.c))
 REPLAYS := $(patsubst %_fuzz.c,$(B)/%_replay,$(wildcard tests/fuzz/*_fuzz.c))
 BINARY := $(if $(wildcard cli/main.c),$(B)/splitreel)
 SCENARIOS := $(sort $(wildcard tests/*_test.sh))
 
+# No rule but those that are written here: make knows one that links X from X.o.
+MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .SECONDARY:
 MINUTES ?= 30
-.PHONY: all binary help test check soak corpus faults tsan fuzz fuzz-run lint tidy format install man fixtures bench clean FORCE \
+.PHONY: all binary help test check soak corpus faults tsan fuzz fuzz-run lint tidy format install man fixtures bench clean docs FORCE \
     build-races chaos crash run-crash run-tests run-check check-servers run-check-servers run-faults run-tsan build-fuzz conformance sim bench-engine bench-service \
     hostile mutants run-mutants
 
@@ -136,6 +139,7 @@ help:
 	@echo 'make hostile    HOSTILE=DIR: the files of a folder as jobs of a service, each failing alone'
 	@echo 'make mutants    SEED= MINUTES=30: films with broken heads, in a worker'"'"'s process'
 	@echo 'make bench      the benchmarks'
+	@echo 'make docs       the help texts in docs/commands, as the program has them now'
 	@echo 'make man        the man pages, into build/man'
 	@echo 'make install    DESTDIR= PREFIX=$(PREFIX)'
 
@@ -168,10 +172,8 @@ $(B)/$(1)/%_test: $(B)/$(1)/%_test.o $(call archives_of,$(BELOW_$(1)))
 endef
 $(foreach f,$(UNITS),$(eval $(call folder_rules,$(f))))
 
-# libav and the 140 libraries that come with it are loaded by the verbs that need them
-# (transcode/media_libs.h). So it is linked twice: with them, which proves that no name is missing and
-# lists theirs; then without, these names left open until they are called. EAGER=1 stops after the
-# first, for a libc that binds all at the start.
+# Twice: with libav, then without, its names left open until they are called: docs/dependencies.md
+# says why. EAGER=1 stops after the first.
 $(B)/splitreel: $(B)/cli/main.o $(ARCHIVES)
 	@$(SAY) LINK $@
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_all)
@@ -314,7 +316,7 @@ define compile_command
 {"directory": "$(CURDIR)", "file": "$(1)",
   "command": "$(CC) $(subst ",\",$(ALL_CFLAGS)) $(HEADERS_$(firstword $(subst /, ,$(1)))) -c $(1)"}
 endef
-compile_commands.json: Makefile build/flags $(foreach f,$(UNITS),build/$(f)/objects)
+compile_commands.json: Makefile $(B)/flags $(foreach f,$(UNITS),$(B)/$(f)/objects)
 	$(file >$@,[)
 	$(foreach s,$(SOURCES),$(file >>$@,$(call compile_command,$(s))$(if $(filter-out \
 	    $(lastword $(SOURCES)),$(s)),$(comma))))
@@ -329,13 +331,17 @@ $(B)/man/splitreel.1: $(B)/splitreel tools/make-man.sh docs/manifest.md docs/cli
 
 man: $(B)/man/splitreel.1
 
+# The help texts that stand in the pages of the verbs; tests/docs_test.sh compares them.
+docs: $(B)/splitreel
+	$(Q)tools/docs-help.sh $< docs/commands
+
 SHARE = $(DESTDIR)$(PREFIX)/share
 install: binary man
 	install -D -m 755 $(B)/splitreel $(DESTDIR)$(PREFIX)/bin/splitreel
 	@for page in $(B)/man/*.[15]; do \
 	    install -D -m 644 $$page $(SHARE)/man/man$${page##*.}/$$(basename $$page) || exit; done
-	@for doc in LICENSE $(wildcard README.md docs/*.md etc/*.json); do \
-	    install -D -m 644 $$doc $(SHARE)/doc/splitreel/$$(basename $$doc) || exit; done
+	@for doc in LICENSE README.md $(wildcard docs/*.md docs/commands/*.md etc/*.json); do \
+	    install -D -m 644 $$doc $(SHARE)/doc/splitreel/$$doc || exit; done
 	@install -d $(SHARE)/bash-completion/completions $(SHARE)/zsh/site-functions $(SHARE)/fish/vendor_completions.d
 	@$(B)/splitreel completion bash > $(SHARE)/bash-completion/completions/splitreel
 	@$(B)/splitreel completion zsh > $(SHARE)/zsh/site-functions/_splitreel

@@ -2,27 +2,9 @@
 
 #include "base/hash.h"
 #include "base/test.h"
+#include "base/test_certificate.h"
 
 // Made with openssl req -x509, openssl dgst -sign; the keys are gone.
-static const char rsa[] = "-----BEGIN CERTIFICATE-----\n"
-                          "MIIDATCCAemgAwIBAgIUcoz8DGiQSqUSGhShby6PlXfl050wDQYJKoZIhvcNAQEL\n"
-                          "BQAwDzENMAsGA1UEAwwEdGVzdDAgFw0yNjExMjIyMjIyMzhaGA8yMTI2MTAyOTIy\n"
-                          "MjIzOFowDzENMAsGA1UEAwwEdGVzdDCCASIwDQYJKoZIhvcNAQEBBQADggEPADCC\n"
-                          "AQoCggEBAKHtTBbvLdiLH0csBvxlsbfLpJ5bX+InawyoEszjw12JVkGE/3nTXc5S\n"
-                          "tTWb+ooMKTOQ/Tn4MHqyOdWt8S57gt9jZQ0ONa7B2vTq0xsLyKsNOoSgtCOyGNvk\n"
-                          "uzSN1w2nPUNqsovPmIbUNjf69qvyMcyr0Xnj/GkIOachLNvxka2cO5pyxjLryhET\n"
-                          "fpVE2jLOyPlvdC7ZMFupYFdnyMhykAynZolisaego41Wmivd0GDAvsW4KIzjWKd8\n"
-                          "2WsceRHJF9sIe2UcUOwH57/6X9cHiyBKyVV9XamF/sBssTS9gS03nuY7NRuy1yXw\n"
-                          "DrIrqJq3K/kO+u9PWtUjJgeGFsqT1asCAwEAAaNTMFEwHQYDVR0OBBYEFNlCFJcg\n"
-                          "LVHX4WYqcQw9S3Kt5iLSMB8GA1UdIwQYMBaAFNlCFJcgLVHX4WYqcQw9S3Kt5iLS\n"
-                          "MA8GA1UdEwEB/wQFMAMBAf8wDQYJKoZIhvcNAQELBQADggEBAJF/X3uloDRB2dRw\n"
-                          "idgR5cbldaJ6eNOD0fF7fYzQereX2uqhKIZXbe1assvPoBbj2sUFGpwaf4DnnFF2\n"
-                          "66yBTUjJ1YCk3LZQd99Vv5Hvx5N57GW73ObbSObdNs/GoUOmKhf/E0+tnvWw5QQb\n"
-                          "HgYe90X0vv3VnFp9UhDgMK7SKPpvhFN/JA08DaDiLHJKBxhOg1O9AGsyFjVBVlWz\n"
-                          "WfjwZefhB3OX/59oF8V5H/zqR+o5dm6PDKlQjKfBRk346UXEfRvCAIcPOmpHwrs6\n"
-                          "zySPpqgVhM4NrwT9zIYtkMfwDFSsRbJ/SnBt1e/xUW+u+eVk1ZIF8awzMpVHessF\n"
-                          "Gr/FbFE=\n"
-                          "-----END CERTIFICATE-----\n";
 static const char ec[] = "-----BEGIN CERTIFICATE-----\n"
                          "MIIBcTCCARegAwIBAgIUPdVz9noiJPcQA1Djo2BkSyutapcwCgYIKoZIzj0EAwIw\n"
                          "DTELMAkGA1UEAwwCZWMwIBcNMjYxMTIyMjIyMjM4WhgPMjEyNjEwMjkyMjIyMzha\n"
@@ -50,13 +32,15 @@ static const struct row {
     const char *name, *pem, *digest, *text, *signature;
     enum sr_err_code code;
 } rows[] = {
-    { "SHA-1", rsa, "SHA-1", "a message", by_sha1, SR_OK },
-    { "SHA-256", rsa, "SHA-256", "a message", by_sha256, SR_OK },
-    { "another text", rsa, "SHA-256", "a messagf", by_sha256, SR_ERR_DENIED },
-    { "another digest", rsa, "SHA-256", "a message", by_sha1, SR_ERR_DENIED },
-    { "no signature", rsa, "SHA-256", "a message", "", SR_ERR_DENIED },
-    { "a signature that is too short", rsa, "SHA-256", "a message", "AAAA", SR_ERR_DENIED },
-    { "a digest that is not known", rsa, "MD5", "a message", by_sha1, SR_ERR_INVALID },
+    { "SHA-1", sr_test_certificate, "SHA-1", "a message", by_sha1, SR_OK },
+    { "SHA-256", sr_test_certificate, "SHA-256", "a message", by_sha256, SR_OK },
+    { "another text", sr_test_certificate, "SHA-256", "a messagf", by_sha256, SR_ERR_DENIED },
+    { "another digest", sr_test_certificate, "SHA-256", "a message", by_sha1, SR_ERR_DENIED },
+    { "no signature", sr_test_certificate, "SHA-256", "a message", "", SR_ERR_DENIED },
+    { "a signature that is too short", sr_test_certificate, "SHA-256", "a message", "AAAA",
+      SR_ERR_DENIED },
+    { "a digest that is not known", sr_test_certificate, "MD5", "a message", by_sha1,
+      SR_ERR_INVALID },
     { "no certificate", "", "SHA-1", "a message", by_sha1, SR_ERR_INVALID },
     { "a certificate without RSA", ec, "SHA-256", "a message", by_sha256, SR_ERR_INVALID },
 };
@@ -80,9 +64,9 @@ static void damaged(void **state)
 {
     (void)state;
     struct sr_err err = { 0 };
-    char copy[sizeof rsa];
-    for (size_t i = 0; i < sizeof rsa - 2; i += 7) {
-        memcpy(copy, rsa, sizeof rsa);
+    char copy[sizeof sr_test_certificate];
+    for (size_t i = 0; i < sizeof sr_test_certificate - 2; i += 7) {
+        memcpy(copy, sr_test_certificate, sizeof sr_test_certificate);
         copy[i] = '\0';
         sr_assert_fails(sr_certificate_verify(copy, "SHA-1", "x", 1, "y", 1, &err), SR_ERR_INVALID,
                         err);

@@ -11,10 +11,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/jx.h"
 #include "base/str.h"
 
-enum { LOOK_MS = 200, STATUS_NO_PROGRAM = 126 };
+enum { LOOK_MS = 200, STATUS_NO_PROGRAM = 126, WORDS_MAX = 2 * BATCH_WORDS_MAX + 16 };
 
 // After fork(): only what is allowed between it and exec.
 static _Noreturn void become(const char *const *argv, int out, int errors, pid_t parent)
@@ -27,8 +26,8 @@ static _Noreturn void become(const char *const *argv, int out, int errors, pid_t
     _exit(STATUS_NO_PROGRAM);
 }
 
-// `watched` is where the child's stdout or stderr arrives, the other one goes to `quiet`.
-static bool start(const char *const *argv, bool is_output, struct batch_child *ret,
+// The child's stdout or stderr arrives at *ret_fd, the other one goes nowhere.
+static bool start(const char *const *argv, bool is_output, pid_t *ret_pid, int *ret_fd,
                   struct sr_err *err)
 {
     int ends[2];
@@ -49,82 +48,69 @@ static bool start(const char *const *argv, bool is_output, struct batch_child *r
         (void)close(ends[0]);
         return sr_fail_errno(err, number, "a process");
     }
-    *ret = (struct batch_child){ .pid = pid, .fd = ends[0] };
+    *ret_pid = pid;
+    *ret_fd = ends[0];
     return true;
 }
 
-bool batch_child_start(const char *const *argv, struct batch_child *ret, struct sr_err *err)
-{
-    return start(argv, false, ret, err);
-}
-
-void batch_child_stop(const struct batch_child *child, int signal_number)
-{
-    if (child->pid > 0)
-        (void)kill(child->pid, signal_number);  // it is ours until batch_child_end()
-}
-
-int batch_child_end(struct batch_child *child)
+// Its status as waitpid(2) has it.
+static int wait_for(pid_t pid, int fd)
 {
     int status = 0;
-    (void)close(child->fd);
-    while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR)
+    (void)close(fd);
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         continue;
-    child->pid = 0;
-    if (!WIFSIGNALED(status))
-        return WEXITSTATUS(status);
-    (void)snprintf(child->error, sizeof(child->error), "its process was ended by signal %d (%s)",
-                   WTERMSIG(status), strsignal(WTERMSIG(status)));
-    return 128 + WTERMSIG(status);
+    return status;
 }
 
-static void copy_text(const json_t *object, const char *key, char *buffer, size_t capacity)
+// Runs -------------------------------------------------------------------------------------------
+static bool begin(void *self, const struct batch_order *order, struct batch_doing *ret,
+                  struct sr_err *err)
 {
-    const char *const text = json_string_value(json_object_get(object, key));
-    if (text)
-        (void)snprintf(buffer, capacity, "%s", text);
+    const struct batch_runs *const runs = self;
+    const struct batch_options *const options = runs->options;
+    const char *argv[WORDS_MAX] = { "splitreel", "run",         "-i",         order->item->source,
+                                    "-o",        order->output, "--progress", "json",
+                                    "-w",        runs->workers };
+    size_t count = 10;
+    if (order->may_replace)
+        argv[count++] = "-y";
+    for (size_t i = 0; i < options->run_word_count; i++)
+        argv[count++] = options->run_words[i];
+    argv[count] = NULL;
+    return start(argv, false, &ret->of.pid, &ret->fd, err);
 }
 
-static void take_line(struct batch_child *child, const char *line, size_t bytes)
+static void stop(const struct batch_doing *doing)
 {
-    static const char mark[] = "splitreel: ";
-    struct sr_err ignored;  // what is no progress is words
-    sr_auto(json) json_t *progress = NULL;
-    if (bytes > 0 && line[0] == '{' && jx_parse(line, bytes, false, &progress, &ignored)) {
-        child->percent = json_number_value(json_object_get(progress, "percent"));
-        copy_text(progress, "speed", child->speed, sizeof(child->speed));
-        copy_text(progress, "stage", child->stage, sizeof(child->stage));
-        return;
+    (void)kill(doing->of.pid, SIGTERM);  // it is ours until end()
+}
+
+// Of a signal 128 + its number.
+static bool end(struct batch_doing *doing, int *ret_status, struct sr_err *err)
+{
+    const int status = wait_for(doing->of.pid, doing->fd);
+    (void)err;
+    *ret_status = WEXITSTATUS(status);
+    if (WIFSIGNALED(status)) {
+        *ret_status = 128 + WTERMSIG(status);
+        (void)snprintf(doing->error, sizeof(doing->error),
+                       "its process was ended by signal %d (%s)", WTERMSIG(status),
+                       strsignal(WTERMSIG(status)));
     }
-    if (bytes >= sizeof(mark) - 1 && strncmp(line, mark, sizeof(mark) - 1) == 0)
-        (void)snprintf(child->error, sizeof(child->error), "%.*s", (int)(bytes - sizeof(mark) + 1),
-                       line + sizeof(mark) - 1);
-}
-
-bool batch_child_read(struct batch_child *child, bool *ret_ended, struct sr_err *err)
-{
-    const size_t room = sizeof(child->line) - child->line_bytes;
-    ssize_t ret;
-    do
-        ret = read(child->fd, child->line + child->line_bytes, room);
-    while (ret < 0 && errno == EINTR);
-    if (ret < 0)
-        return sr_fail_errno(err, errno, "what a run says");
-    *ret_ended = ret == 0;
-    child->line_bytes += (size_t)ret;
-    char *line = child->line, *const end = child->line + child->line_bytes;
-    for (char *stop; (stop = memchr(line, '\n', (size_t)(end - line))); line = stop + 1)
-        take_line(child, line, (size_t)(stop - line));
-    size_t left = (size_t)(end - line);
-    if (*ret_ended || left == sizeof(child->line)) {  // a line without an end, or too long for one
-        take_line(child, line, left);
-        left = 0;
-    }
-    memmove(child->line, line, left);
-    child->line_bytes = left;
     return true;
 }
 
+struct batch_way batch_runs_way(struct batch_runs *runs, const struct batch_options *options)
+{
+    const long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    const size_t each = processors < 1 ? 1 : (size_t)processors / options->jobs;
+    runs->options = options;
+    (void)snprintf(runs->workers, sizeof(runs->workers), "%zu", each < 1 ? 1 : each);
+    return (struct batch_way){ .self = runs, .begin = begin, .stop = stop, .end = end };
+}
+
+// Probes -----------------------------------------------------------------------------------------
 static bool read_all(int fd, size_t bytes_max, const struct sr_cancel *cancel, struct sr_str *text,
                      struct sr_err *err)
 {
@@ -151,17 +137,18 @@ bool batch_child_output(const char *const *argv, size_t bytes_max, const struct 
                         char **ret_text, size_t *ret_bytes, struct sr_err *err)
 {
     sr_auto(sr_str) struct sr_str text = { 0 };
-    struct batch_child child;
-    if (!start(argv, true, &child, err))
+    pid_t pid;
+    int fd;
+    if (!start(argv, true, &pid, &fd, err))
         return false;
-    const bool is_read = read_all(child.fd, bytes_max, cancel, &text, err);
+    const bool is_read = read_all(fd, bytes_max, cancel, &text, err);
     if (!is_read)
-        batch_child_stop(&child, SIGKILL);
-    const int status = batch_child_end(&child);
+        (void)kill(pid, SIGKILL);
+    const int status = wait_for(pid, fd);
     if (!is_read)
         return false;
-    if (status != 0)
-        return sr_fail(err, SR_ERR_INPUT, "%s", child.error[0] ? child.error : "it cannot be read");
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        return sr_fail(err, SR_ERR_INPUT, "it cannot be read");
     *ret_bytes = text.bytes;
     *ret_text = sr_str_take(&text);
     return *ret_text || sr_fail(err, SR_ERR_NO_MEMORY, "what a probe says");

@@ -36,8 +36,13 @@ static const struct option_row own[] = {
       "only what changed since 2026-11-01, a time (UTC), or within 36h or 7d" },
     { "where", "CONDITION", ID_WHERE,
       "only what fulfils it, as 'height>=1080' or 'codec=h264'; may be repeated: all must hold" },
-    { "jobs", "N", ID_JOBS, "sources at once; 1 unless said" },
+    { "jobs", "N", ID_JOBS, "sources at once; 1 unless said, with --server 8" },
     { "j", "N", ID_JOBS, NULL },
+    { "server", "URL", JOBS_WORD_SERVER,
+      "each source becomes a job of this service; --aws-profile and --region are for it, too" },
+    { "token-file", "FILE", JOBS_WORD_TOKEN_FILE,
+      "the bearer token, if the server wants one; $SPLITREEL_TOKEN unless said" },
+    { "unsigned", NULL, JOBS_WORD_UNSIGNED, "never sign what is asked of the server" },
     { "dry-run", NULL, ID_DRY_RUN, "say what would be done, and do nothing" },
     { "report", "FILE", ID_REPORT,
       "a line for each source that is done; what the same batch goes on from: splitreel-batch.jsonl unless said" },
@@ -113,6 +118,10 @@ static bool take_own(struct batch_options *options, const struct option_row *row
                      int64_t now_us, struct sr_err *err)
 {
     int64_t jobs;
+    if (jobs_words_has(row->id)) {
+        jobs_words_set(&options->service, row->id, value);
+        return true;
+    }
     switch (row->id) {
     case ID_OUTPUT:
         if (options->output)
@@ -152,9 +161,12 @@ static bool hand_on(struct batch_options *options, const struct option_row *row,
                     char **argv, int from, int to, struct sr_err *err)
 {
     const size_t max = sizeof(options->run_words) / sizeof(options->run_words[0]);
-    if (store_options_has(row->id) && !store_options_set(&options->stores, row->id, value, err))
+    const bool is_store = store_options_has(row->id);
+    if (is_store && !store_options_set(&options->stores, row->id, value, err))
         return false;
     for (int i = from; i < to; i++) {
+        if (options->run_word_count < max)
+            options->is_store_word[options->run_word_count] = is_store;
         if (!add_word(options->run_words, max, &options->run_word_count, argv[i], err))
             return false;
     }
@@ -200,37 +212,76 @@ static bool read_words(struct batch_options *options, struct options *words, int
     }
 }
 
-// What every run would refuse is refused once, before any of them.
-static bool check_run_words(const struct batch_options *options, struct sr_err *err)
+bool batch_options_job(const struct batch_options *options, const char *source, const char *output,
+                       struct submit_options *ret, struct sr_err *err)
 {
-    char *argv[2 * BATCH_WORDS_MAX + 4] = { "-i", "name.mov", "-o" };
-    const struct batch_item item = { .path = "name.mov" };
-    sr_auto(char) char *output = NULL;
+    char *argv[2 * BATCH_WORDS_MAX + 4] = { "-i", (char *)(uintptr_t)source, "-o",
+                                            (char *)(uintptr_t)output };
+    int count = 4;
+    for (size_t i = 0; i < options->run_word_count; i++) {
+        if (!options->is_store_word[i])
+            argv[count++] = (char *)(uintptr_t)options->run_words[i];
+    }
+    return submit_options_parse(count, argv, ret, err);
+}
+
+// What every source would be refused for is refused once, before any of them.
+static bool check_job(const struct batch_options *options, const char *output, struct sr_err *err)
+{
+    sr_auto(submit_options) struct submit_options job = { 0 };
+    sr_auto(json) json_t *manifest = NULL;
+    return batch_options_job(options, "name.mov", output, &job, err) &&
+           submit_options_said(&job, &manifest, err);
+}
+
+static bool check_run(const struct batch_options *options, const char *output, struct sr_err *err)
+{
+    char *argv[2 * BATCH_WORDS_MAX + 4] = { "-i", "name.mov", "-o", (char *)(uintptr_t)output };
     sr_auto(job_options) struct job_options run = { 0 };
     sr_auto(manifest) struct manifest *manifest = NULL;
-    if (!batch_output(options->output, &item, &output, err))
-        return false;
-    argv[3] = output;
     for (size_t i = 0; i < options->run_word_count; i++)
-        argv[4 + i] = (char *)options->run_words[i];
+        argv[4 + i] = (char *)(uintptr_t)options->run_words[i];
     return job_options_parse((int)(4 + options->run_word_count), argv, &run, err) &&
            job_options_manifest(&run, NULL, &manifest, err);
+}
+
+static bool check(const struct batch_options *options, struct sr_err *err)
+{
+    const struct batch_item item = { .path = "name.mov" };
+    sr_auto(char) char *output = NULL;
+    if (options->source_count == 0)
+        return sr_fail(err, SR_ERR_INVALID,
+                       "name what to work on: a folder, s3://bucket/prefix/, a pattern, or @LIST");
+    if (!options->output)
+        return sr_fail(err, SR_ERR_INVALID, "name where the outputs go: -o 'out/{name}.mp4'");
+    if (!options->service.server &&
+        (options->service.token_file || options->service.unsigned_calls))
+        return sr_fail(err, SR_ERR_INVALID, "--%s: is for a service; name it with --server",
+                       options->service.token_file ? "token-file" : "unsigned");
+    if (!batch_output(options->output, &item, &output, err))
+        return false;
+    return options->service.server ? check_job(options, output, err)
+                                   : check_run(options, output, err);
+}
+
+static void settle(struct batch_options *options)
+{
+    if (options->jobs == 0)
+        options->jobs = options->service.server ? BATCH_JOBS_SERVER : 1;
+    options->service.profile = options->stores.given.profile;
+    options->service.region = options->stores.given.region;
 }
 
 bool batch_options_parse(int argc, char **argv, int64_t now_us, struct batch_options *ret,
                          struct sr_err *err)
 {
-    sr_auto(batch_options) struct batch_options options = { .jobs = 1, .report = default_report };
+    sr_auto(batch_options) struct batch_options options = { .report = default_report };
     struct option_row rows[ROWS_MAX];
     struct options words = { .argc = argc, .argv = argv, .rows = rows };
     if (!join_rows(rows, err) || !read_words(&options, &words, now_us, err))
         return false;
-    if (!options.help && options.source_count == 0)
-        return sr_fail(err, SR_ERR_INVALID,
-                       "name what to work on: a folder, s3://bucket/prefix/, a pattern, or @LIST");
-    if (!options.help && !options.output)
-        return sr_fail(err, SR_ERR_INVALID, "name where the outputs go: -o 'out/{name}.mp4'");
-    if (!options.help && !check_run_words(&options, err))
+    settle(&options);
+    if (!options.help && !check(&options, err))
         return false;
     *ret = options;
     options = (struct batch_options){ 0 };

@@ -1,11 +1,11 @@
 // cli/batch_options.h - the words of `batch`: its own, and those that it hands on to each `run`.
 #pragma once
 
-#include "cli/job_options.h"
+#include "cli/submit_options.h"
 #include "pipeline/batch_select.h"
 #include "pipeline/batch_where.h"
 
-enum { BATCH_WORDS_MAX = 256, BATCH_JOBS_MAX = 64 };
+enum { BATCH_WORDS_MAX = 256, BATCH_JOBS_MAX = 64, BATCH_JOBS_SERVER = 8 };
 
 struct batch_options {
     const char *sources[BATCH_WORDS_MAX];
@@ -16,13 +16,15 @@ struct batch_options {
     int64_t newer_than_us;
     struct batch_where where[BATCH_WORDS_MAX];
     size_t where_count;
-    size_t jobs;
+    size_t jobs;  // at once
     const char *report;
     bool dry_run, json, help;
     enum progress_kind progress;
     // For every run: what was said, in its order, behind what a batch says itself.
     const char *run_words[2 * BATCH_WORDS_MAX];
+    bool is_store_word[2 * BATCH_WORDS_MAX];  // it says how stores are reached
     size_t run_word_count;
+    struct jobs_words service;  // its `server` NULL: every source is done here
     struct store_options stores;
 };
 void batch_options_done(struct batch_options *options);
@@ -33,3 +35,10 @@ SR_DEFINE_AUTO_VALUE(batch_options, struct batch_options, batch_options_done);
 SR_MUST_USE bool batch_options_parse(int argc, char **argv, int64_t now_us,
                                      struct batch_options *ret, struct sr_err *err);
 void batch_options_print(FILE *file);
+
+// What `submit` would make of one source.
+// Owns: *ret borrows all three, and is for submit_options_done(). Errors: INVALID: what is not a
+//       service's affair.
+SR_MUST_USE bool batch_options_job(const struct batch_options *options, const char *source,
+                                   const char *output, struct submit_options *ret,
+                                   struct sr_err *err);

@@ -77,7 +77,9 @@ int cmd_cat(const struct cli *cli)
             "splitreel cat URL... [options] - the bytes of objects on standard output\n\n"
             "  splitreel cat s3://bucket/film.mov > film.mov\n"
             "  splitreel cat --range 0-1023 https://host/film.mov | xxd\n\n"
-            "Reads ahead by several ranges at once. An object that changes meanwhile fails it.\n",
+            "Reads ahead by several ranges at once. An object that changes meanwhile fails it.\n\n"
+            "Exit status: 0, 1 an object has changed, 2 wrong usage, 3 no such object, 4 store or network; 130 or 143\n"
+            "interrupted.\n",
         .rows = rows,
         .wants = "an object to read",
         .operands_min = 1,

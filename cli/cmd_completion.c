@@ -44,25 +44,25 @@ static void help(void)
                  "  zsh       for zsh 5\n"
                  "  fish      for fish 3\n\n");
     options_print(rows, stdout);
+    (void)printf("\nExit status: 0, 2 wrong usage.\n");
 }
 
-static bool parse(const struct cli *cli, const char **ret_shell, bool *ret_help, struct sr_err *err)
+struct request {
+    const char *shell;  // NULL: none
+    bool help;
+};
+
+static bool take(void *self, int id, const char *value, struct sr_err *err)
 {
-    struct options words = { .argc = cli->argc, .argv = cli->argv, .rows = rows };
-    for (;;) {
-        const struct option_row *row = NULL;
-        const char *value = NULL;
-        switch (options_next(&words, &row, &value, err)) {
-        case OPTIONS_END: return true;
-        case OPTIONS_FAILED: return false;
-        case OPTIONS_OPTION: *ret_help = true; break;
-        case OPTIONS_OPERAND:
-            if (*ret_shell)
-                return sr_fail(err, SR_ERR_INVALID, "\"%.40s\" is one too many", value);
-            *ret_shell = value;
-            break;
-        }
+    struct request *const request = self;
+    if (id != OPTIONS_ID_OPERAND) {
+        request->help = true;
+        return true;
     }
+    if (request->shell)
+        return sr_fail(err, SR_ERR_INVALID, "\"%.40s\" is one too many", value);
+    request->shell = value;
+    return true;
 }
 
 static bool print(const char *name, struct sr_err *err)
@@ -81,13 +81,12 @@ static bool print(const char *name, struct sr_err *err)
 int cmd_completion(const struct cli *cli)
 {
     struct sr_err err = { 0 };
-    const char *shell = NULL;
-    bool wants_help = false;
-    if (!parse(cli, &shell, &wants_help, &err))
+    struct request request = { 0 };
+    if (!options_each(cli->argc, cli->argv, rows, take, &request, &err))
         return cli_fail(cli, &err);
-    if (wants_help) {
+    if (request.help) {
         help();
         return 0;
     }
-    return print(shell, &err) ? 0 : cli_fail(cli, &err);
+    return print(request.shell, &err) ? 0 : cli_fail(cli, &err);
 }

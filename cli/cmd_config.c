@@ -29,29 +29,20 @@ struct request {
     bool json, help;
 };
 
-static bool parse(const struct cli *cli, struct request *ret, struct sr_err *err)
+static bool take(void *self, int id, const char *value, struct sr_err *err)
 {
-    struct options words = { .argc = cli->argc, .argv = cli->argv, .rows = rows };
-    for (;;) {
-        const struct option_row *row = NULL;
-        const char *value = NULL;
-        switch (options_next(&words, &row, &value, err)) {
-        case OPTIONS_END: return true;
-        case OPTIONS_FAILED: return false;
-        case OPTIONS_OPERAND:
-            if (ret->verb)
-                return sr_fail(err, SR_ERR_INVALID,
-                               "\"%.80s\" is one too many; --config names the file", value);
-            ret->verb = value;
-            continue;
-        case OPTIONS_OPTION: break;
-        }
-        if (config_options_has(row->id)) {
-            if (!config_options_set(&ret->options, row->id, value, err))
-                return false;
-        } else {
-            *(row->id == ID_JSON ? &ret->json : &ret->help) = true;
-        }
+    struct request *const request = self;
+    if (config_options_has(id))
+        return config_options_set(&request->options, id, value, err);
+    switch (id) {
+    case OPTIONS_ID_OPERAND:
+        if (request->verb)
+            return sr_fail(err, SR_ERR_INVALID,
+                           "\"%.80s\" is one too many; --config names the file", value);
+        request->verb = value;
+        return true;
+    case ID_JSON: request->json = true; return true;
+    default: request->help = true; return true;
     }
 }
 
@@ -156,14 +147,16 @@ static void help(void)
                  "file and the rules that it names\n\n");
     options_print(rows, stdout);
     (void)printf("\nAn option goes before the file, the file before the environment, that before "
-                 "the default. Secrets\nare only ever shown as set or not set.\n");
+                 "the default. Secrets\nare only ever shown as set or not set.\n\n"
+                 "Exit status: 0 fine, 2 wrong usage, or something in the file is wrong, 3 no such "
+                 "file, 4 it may not be read.\n");
 }
 
 int cmd_config(const struct cli *cli)
 {
     struct sr_err err = { 0 };
     struct request request = { 0 };
-    if (!parse(cli, &request, &err))
+    if (!options_each(cli->argc, cli->argv, rows, take, &request, &err))
         return cli_fail(cli, &err);
     if (request.help) {
         help();

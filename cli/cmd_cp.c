@@ -401,7 +401,9 @@ int cmd_cp(const struct cli *cli)
             "FROM and TO are paths, s3://BUCKET/KEY, or - (a pipe); FROM may be an http(s) URL. A TO that ends\n"
             "with / takes FROM's name. The target is whole or absent; what is there is kept without -y. Between\n"
             "buckets of one server the server copies. -r copies all below FROM/ to below TO/, and goes on when some\n"
-            "fail (exit status 6).\n",
+            "fail.\n\n"
+            "Exit status: 0, 1 the source has changed, 2 wrong usage or the target is there already, 3 no such source,\n"
+            "4 store, disk or network, 6 some of -r failed; 130 or 143 interrupted.\n",
         .rows = rows,
         .wants = "a source and a target",
         .operands_min = 2,

@@ -33,37 +33,22 @@ struct request {
     bool write, json, help;
 };
 
-static bool set(struct request *request, int id, const char *value, struct sr_err *err)
+static bool take(void *self, int id, const char *value, struct sr_err *err)
 {
+    struct request *const request = self;
     if (config_options_has(id))
         return config_options_set(&request->options, id, value, err);
     if (store_options_has(id))
         return store_options_set(&request->stores, id, value, err);
     switch (id) {
+    case OPTIONS_ID_OPERAND:
+        if (request->url_count == URLS_MAX)
+            return sr_fail(err, SR_ERR_LIMIT, "more than %d stores", URLS_MAX);
+        request->urls[request->url_count++] = value;
+        return true;
     case ID_WRITE: request->write = true; return true;
     case ID_JSON: request->json = true; return true;
     default: request->help = true; return true;
-    }
-}
-
-static bool parse(const struct cli *cli, struct request *ret, struct sr_err *err)
-{
-    struct options words = { .argc = cli->argc, .argv = cli->argv, .rows = rows };
-    for (;;) {
-        const struct option_row *row = NULL;
-        const char *value = NULL;
-        switch (options_next(&words, &row, &value, err)) {
-        case OPTIONS_END: return true;
-        case OPTIONS_FAILED: return false;
-        case OPTIONS_OPERAND:
-            if (ret->url_count == URLS_MAX)
-                return sr_fail(err, SR_ERR_LIMIT, "more than %d stores", URLS_MAX);
-            ret->urls[ret->url_count++] = value;
-            break;
-        case OPTIONS_OPTION:
-            if (!set(ret, row->id, value, err))
-                return false;
-        }
     }
 }
 
@@ -169,7 +154,7 @@ int cmd_doctor(const struct cli *cli)
     struct sr_err err = { 0 };
     struct request request = { 0 };
     int status = 0;
-    bool done = parse(cli, &request, &err);
+    bool done = options_each(cli->argc, cli->argv, rows, take, &request, &err);
     if (done && request.help)
         help();
     else if (done)

@@ -176,7 +176,8 @@ int cmd_gc(const struct cli *cli)
             "An upload in parts that never ended is not seen as an object, but its parts are kept, and paid\n"
             "for. Younger uploads may be somebody's who is at work: they are left alone.\n"
             "With --parts it removes encoded parts from a workspace that jobs share\n"
-            "(--workspace s3://bucket/.splitreel/), and nothing else that lies there.\n",
+            "(--workspace s3://bucket/.splitreel/), and nothing else that lies there.\n\n"
+            "Exit status: 0, 2 wrong usage, 3 no such bucket or folder, 4 store, disk or network; 130 or 143 interrupted.\n",
         .rows = rows,
         .wants = "a bucket, a key or a folder",
         .operands_min = 1,

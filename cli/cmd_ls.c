@@ -93,7 +93,8 @@ int cmd_ls(const struct cli *cli)
             "  splitreel ls s3://bucket/clips/\n"
             "  splitreel ls -r s3://bucket/clips/2026-1 --json\n"
             "  splitreel ls films/\n\n"
-            "What stands behind the last / of a URL is the beginning of names. Time (UTC), bytes, key.\n",
+            "What stands behind the last / of a URL is the beginning of names. Time (UTC), bytes, key.\n\n"
+            "Exit status: 0, 2 wrong usage, 3 nothing is there, 4 store or network; 130 or 143 interrupted.\n",
         .rows = rows,
         .wants = "a bucket, a key or a folder to list",
         .operands_min = 1,

@@ -20,6 +20,8 @@ static void help(void)
         "  splitreel plan film.mov --template hls-1080p --json\n\n"
         "Takes the options of `splitreel run`; -o may be left out. Encodes and writes nothing.\n\n");
     job_options_print(stdout);
+    (void)printf("\nExit status: 0, 2 wrong usage, 3 the input cannot be used, 4 disk, store or "
+                 "network, 7 a limit.\n");
 }
 
 static void print_table(const struct job *job)

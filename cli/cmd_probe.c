@@ -36,32 +36,29 @@ static void request_done(struct request *request)
 }
 SR_DEFINE_AUTO_VALUE(request, struct request, request_done);
 
+static bool take(void *self, int id, const char *value, struct sr_err *err)
+{
+    struct request *const request = self;
+    if (store_options_has(id))
+        return store_options_set(&request->stores, id, value, err);
+    switch (id) {
+    case OPTIONS_ID_OPERAND:
+    case ID_INPUT:
+        if (request->input)
+            return sr_fail(err, SR_ERR_INVALID, "one file at a time: \"%.80s\" and \"%.80s\"",
+                           request->input, value);
+        request->input = value;
+        return true;
+    case ID_FORMAT: request->format = value; return true;
+    case ID_JSON: request->json = true; return true;
+    default: request->help = true; return true;
+    }
+}
+
 static bool parse(const struct cli *cli, struct request *ret, struct sr_err *err)
 {
-    struct options words = { .argc = cli->argc, .argv = cli->argv, .rows = rows };
-    for (;;) {
-        const struct option_row *row = NULL;
-        const char *value = NULL;
-        const enum options_next next = options_next(&words, &row, &value, err);
-        if (next == OPTIONS_END)
-            return ret->help || ret->input || sr_fail(err, SR_ERR_INVALID, "no input: name a file");
-        if (next == OPTIONS_FAILED)
-            return false;
-        const int id = next == OPTIONS_OPERAND ? ID_INPUT : row->id;
-        if (id == ID_INPUT && ret->input)
-            return sr_fail(err, SR_ERR_INVALID, "one file at a time: \"%.80s\" and \"%.80s\"",
-                           ret->input, value);
-        if (store_options_has(id)) {
-            if (!store_options_set(&ret->stores, id, value, err))
-                return false;
-        } else if (id == ID_INPUT) {
-            ret->input = value;
-        } else if (id == ID_FORMAT) {
-            ret->format = value;
-        } else {
-            *(id == ID_JSON ? &ret->json : &ret->help) = true;
-        }
-    }
+    return options_each(cli->argc, cli->argv, rows, take, ret, err) &&
+           (ret->help || ret->input || sr_fail(err, SR_ERR_INVALID, "no input: name a file"));
 }
 
 // Can it be cut, and if not, why: in words.
@@ -202,8 +199,13 @@ int cmd_probe(const struct cli *cli)
         return cli_fail(cli, &err);
     if (request.help) {
         (void)printf(
-            "splitreel probe FILE [--json] - what is in a file, what is odd about it, and whether it can be split\n\n");
+            "splitreel probe FILE [--json] - what is in a file, what is odd about it, and whether it can be split\n\n"
+            "  splitreel probe film.mov\n"
+            "  splitreel probe s3://in/film.mov --json\n\n");
         options_print(rows, stdout);
+        (void)printf(
+            "\nExit status: 0, also when it cannot be split; 2 wrong usage, 3 it cannot be "
+            "used, 4 disk, store or\nnetwork, 7 a limit.\n");
         return 0;
     }
     return show(cli, &request, &err) ? 0 : cli_fail(cli, &err);

@@ -33,27 +33,18 @@ struct request {
     bool json, help;
 };
 
-static bool parse(const struct cli *cli, struct request *ret, struct sr_err *err)
+static bool take(void *self, int id, const char *value, struct sr_err *err)
 {
-    struct options words = { .argc = cli->argc, .argv = cli->argv, .rows = rows };
-    for (;;) {
-        const struct option_row *row = NULL;
-        const char *value = NULL;
-        switch (options_next(&words, &row, &value, err)) {
-        case OPTIONS_END: return true;
-        case OPTIONS_FAILED: return false;
-        case OPTIONS_OPERAND:
-            if (ret->file_count == FILES_MAX)
-                return sr_fail(err, SR_ERR_LIMIT, "more than %d files", FILES_MAX);
-            ret->files[ret->file_count++] = value;
-            continue;
-        case OPTIONS_OPTION: break;
-        }
-        switch (row->id) {
-        case ID_EVENT: ret->event = value; break;
-        case ID_JSON: ret->json = true; break;
-        default: ret->help = true; break;
-        }
+    struct request *const request = self;
+    switch (id) {
+    case OPTIONS_ID_OPERAND:
+        if (request->file_count == FILES_MAX)
+            return sr_fail(err, SR_ERR_LIMIT, "more than %d files", FILES_MAX);
+        request->files[request->file_count++] = value;
+        return true;
+    case ID_EVENT: request->event = value; return true;
+    case ID_JSON: request->json = true; return true;
+    default: request->help = true; return true;
     }
 }
 
@@ -125,7 +116,7 @@ static int check(const struct cli *cli, const struct request *request)
     } else {
         print_faults(&faults);
         if (!faults.count)
-            (void)printf("%zu rules are fine\n", count);
+            (void)printf(count == 1 ? "%zu rule is fine\n" : "%zu rules are fine\n", count);
     }
     return faults.count ? sr_err_row(SR_ERR_INVALID)->exit_status : 0;
 }
@@ -261,7 +252,7 @@ int cmd_rules(const struct cli *cli)
 {
     struct sr_err err = { 0 };
     struct request request = { 0 };
-    if (!parse(cli, &request, &err))
+    if (!options_each(cli->argc, cli->argv, rows, take, &request, &err))
         return cli_fail(cli, &err);
     if (request.help) {
         help();

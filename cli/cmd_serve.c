@@ -29,25 +29,16 @@ struct request {
     bool json, help;
 };
 
-static bool parse(const struct cli *cli, struct request *ret, struct sr_err *err)
+static bool take(void *self, int id, const char *value, struct sr_err *err)
 {
-    struct options words = { .argc = cli->argc, .argv = cli->argv, .rows = rows };
-    for (;;) {
-        const struct option_row *row = NULL;
-        const char *value = NULL;
-        switch (options_next(&words, &row, &value, err)) {
-        case OPTIONS_END: return true;
-        case OPTIONS_FAILED: return false;
-        case OPTIONS_OPERAND:
-            return sr_fail(err, SR_ERR_INVALID, "serve takes no file: \"%.80s\"", value);
-        case OPTIONS_OPTION: break;
-        }
-        if (config_options_has(row->id)) {
-            if (!config_options_set(&ret->options, row->id, value, err))
-                return false;
-        } else {
-            *(row->id == ID_JSON ? &ret->json : &ret->help) = true;
-        }
+    struct request *const request = self;
+    if (config_options_has(id))
+        return config_options_set(&request->options, id, value, err);
+    switch (id) {
+    case OPTIONS_ID_OPERAND:
+        return sr_fail(err, SR_ERR_INVALID, "serve takes no file: \"%.80s\"", value);
+    case ID_JSON: request->json = true; return true;
+    default: request->help = true; return true;
     }
 }
 
@@ -143,15 +134,21 @@ int cmd_serve(const struct cli *cli)
 {
     struct sr_err err = { 0 };
     struct request request = { 0 };
-    if (!parse(cli, &request, &err))
+    if (!options_each(cli->argc, cli->argv, rows, take, &request, &err))
         return cli_fail(cli, &err);
     if (request.help) {
         (void)printf(
-            "splitreel serve [--listen ADDR] [--state DIR] [--config FILE] [--rules DIR] [--watch DIR]... "
-            "[--root DIR]... [--workers N] - the workflow service: the AWS Step Functions API, and jobs\n\n");
+            "splitreel serve [options] - the service: jobs over HTTP, and the AWS Step Functions API\n\n"
+            "  splitreel serve --root /srv/media --workers 1\n"
+            "  splitreel serve --rules rules/ --watch in/ --root /srv/media --workers 1\n"
+            "  splitreel serve --config /etc/splitreel.json\n\n");
         options_print(rows, stdout);
-        (void)printf("\nSIGTERM and SIGINT end it in order: what was accepted is kept and goes on "
-                     "at the next start.\n");
+        (void)printf(
+            "\nSIGTERM and SIGINT end it in order: what was accepted is kept and goes on "
+            "at the next start.\n\n"
+            "Exit status: 0 stopped in order, 1 the address is taken, 2 wrong usage, "
+            "configuration or rules, 3 no such\nfile, 4 the state folder or the keys: in use, "
+            "not ours, open to others, or missing; 7 a limit.\n");
         return 0;
     }
     return serve(cli, &request, &err) ? 0 : cli_fail(cli, &err);

@@ -16,7 +16,8 @@ static const struct option_row rows[] = {
       "results of tasks: {\"STATE\": [{\"output\": ...}, {\"error\": ...}]}" },
     { "fast", NULL, SM_FAST, "waits, retries and time-outs take no time" },
     { "history", NULL, SM_HISTORY, "with the history's events" },
-    { "keep", "DIR", SM_KEEP, "leaves the execution in a state folder, for sm replay" },
+    { "keep", "DIR", SM_KEEP,
+      "leaves the execution in a state folder, for `sm replay once --state DIR`" },
     { "type", "TYPE", SM_TYPE, "STANDARD (unless said) or EXPRESS" },
     { "state", "DIR", SM_STATE, "the service's state folder, or the database in it" },
     { "server", "URL", SM_SERVER, "unless said: AWS_ENDPOINT_URL_SFN, AWS_ENDPOINT_URL" },
@@ -198,7 +199,11 @@ static void help(FILE *file)
     for (size_t i = 0; i < VERB_COUNT; i++)
         (void)fprintf(file, "  %-9s %-15s %s\n", verbs[i].name,
                       verbs[i].operand ? verbs[i].operand : "", verbs[i].help);
-    (void)fprintf(file, "\nJSON on standard output. `splitreel sm VERB --help` explains a verb.\n");
+    (void)fprintf(
+        file,
+        "\nJSON on standard output. `splitreel sm VERB --help` explains a verb.\n\n"
+        "Exit status: 0, 1 it failed or was refused, 2 wrong usage or definition, 3 there is no "
+        "such file, machine or\nexecution, or no keys; 4 the server cannot be reached.\n");
 }
 
 static int run_verb(const struct cli *cli, const struct sm_verb *verb)
@@ -215,7 +220,13 @@ static int run_verb(const struct cli *cli, const struct sm_verb *verb)
         return 0;
     }
     const bool done = check_sent(verb, &words, &err) && verb->run(cli, &words, &status, &err);
-    return done ? status : cli_fail(cli, &err);
+    if (done)
+        return status;
+    status = cli_fail(cli, &err);
+    // neither a file nor what the server says is missing: keys are
+    if (err.code == SR_ERR_NOT_FOUND && err.native == 0 && (verb->words & SM_BIT(SM_UNSIGNED)))
+        (void)fprintf(stderr, "splitreel: --no-sign-request calls a server that asks for none\n");
+    return status;
 }
 
 int cmd_sm(const struct cli *cli)

@@ -39,21 +39,12 @@ static bool post(const struct cli *cli, const struct submit_options *options,
                  struct sr_err *err)
 {
     sr_auto(char) char *text = NULL;
-    char path[64];
-    if (!sr_format(path, sizeof path, "/v1/jobs%s%s%s", options->overwrite ? "?overwrite=true" : "",
-                   !options->strict     ? ""
-                   : options->overwrite ? "&"
-                                        : "?",
-                   options->strict ? "strict=true" : ""))
-        return sr_fail(err, SR_ERR_INTERNAL, "a path");
+    const struct jobs_post post = { .overwrite = options->overwrite,
+                                    .strict = options->strict,
+                                    .correlation = options->correlation };
     if (!dump(manifests, &text, err))
         return false;
-    const struct jobs_client_call call = { .method = "POST",
-                                           .path = path,
-                                           .body = text,
-                                           .body_bytes = strlen(text),
-                                           .correlation = options->correlation };
-    return jobs_client_ask(remote->client, &call, cli->stop, ret_answer, err);
+    return jobs_remote_post(remote, text, &post, cli->stop, ret_answer, err);
 }
 
 static const char *id_of(const json_t *job)

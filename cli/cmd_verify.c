@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "cli/store_options.h"
+#include "pipeline/hls_verify.h"
 #include "pipeline/quantity.h"
 #include "pipeline/source.h"
 #include "transcode/verify.h"
@@ -13,7 +14,8 @@
 enum { ID_OUTPUT, ID_AGAINST, ID_FULL, ID_RATE, ID_SEGMENT, ID_JSON, ID_HELP };
 
 static const struct option_row rows[] = {
-    { "i", "FILE|URL", ID_OUTPUT, "the file to check; or just its name" },
+    { "i", "FILE|DIR|URL", ID_OUTPUT,
+      "what to check, a file or a folder with HLS; or just its name" },
     { "against", "SOURCE", ID_AGAINST, "what it was made from" },
     { "full", NULL, ID_FULL, "decode both and compare every picture and sample" },
     { "r", "RATE", ID_RATE, "the frame rate that was asked for; none unless said" },
@@ -93,41 +95,60 @@ static void print_table(const struct request *request, const struct verify_resul
 {
     for (size_t i = 0; i < result->finding_count && i < VERIFY_FINDINGS_MAX; i++)
         (void)printf("%s\n", result->findings[i].message);
-    (void)printf("%s: %s: %llu frames, %llu audio samples, %llu frames decoded\n",
-                 request->output_name, result->verdict == VERIFY_PASS ? "PASS" : "FAIL",
-                 (unsigned long long)result->frames_seen, (unsigned long long)result->samples_seen,
-                 (unsigned long long)result->frames_decoded);
+    (void)printf("%s: %s: %llu frames", request->output_name,
+                 result->verdict == VERIFY_PASS ? "PASS" : "FAIL",
+                 (unsigned long long)result->frames_seen);
+    if (request->full)
+        (void)printf(", %llu audio samples, %llu frames decoded\n",
+                     (unsigned long long)result->samples_seen,
+                     (unsigned long long)result->frames_decoded);
+    else
+        (void)printf(", none decoded: --full decodes all\n");
+}
+
+// One file, or what a playlist names.
+static bool judge(const struct cli *cli, const struct request *request, struct remote *remote,
+                  const struct verify_full_params *params, struct verify_result *result,
+                  struct sr_err *err)
+{
+    sr_auto(sr_reader) struct sr_reader output = { 0 };
+    struct source_identity identity;
+    if (hls_verify_is(request->output))
+        return hls_verify(remote, request->output, params, result, err) ||
+               sr_err_wrap(err, "%s", request->output_name);
+    if (!source_open(remote, request->output, &output, &identity, err))
+        return sr_err_wrap(err, "%s", request->output_name);
+    const struct media_source made = { .reader = output,
+                                       .name = request->output_name,
+                                       .cancel = cli->stop };
+    struct verify_full_params whole = *params;
+    whole.output = &made;
+    return verify_against_source(&whole, result, err);
 }
 
 static bool compare(const struct cli *cli, struct request *request, struct verify_result *result,
                     struct sr_err *err)
 {
     sr_auto(remote) struct remote *remote = NULL;
-    sr_auto(sr_reader) struct sr_reader output = { 0 }, against = { 0 };
+    sr_auto(sr_reader) struct sr_reader against = { 0 };
     struct source_identity identity;
     struct blob_stores_params stores = { .clock = sr_clock_system() };
     if (!store_options_params(&request->stores, &stores, err) ||
         !remote_new(&(struct remote_params){ .stores = &stores, .cancel = cli->stop }, &remote,
                     err))
         return false;
-    if (!source_open(remote, request->output, &output, &identity, err))
-        return sr_err_wrap(err, "%s", request->output_name);
     if (!source_open(remote, request->against, &against, &identity, err))
         return sr_err_wrap(err, "%s", request->against_name);
-    const struct media_source made = { .reader = output,
-                                       .name = request->output_name,
-                                       .cancel = cli->stop };
     const struct media_source source = { .reader = against,
                                          .name = request->against_name,
                                          .cancel = cli->stop };
     const struct verify_full_params params = {
-        .output = &made,
         .source = &source,
         .decode_all = request->full,
         .fps = request->fps,
         .segment_us = request->segment_us,
     };
-    return verify_against_source(&params, result, err);
+    return judge(cli, request, remote, &params, result, err);
 }
 
 static bool print(const struct request *request, const struct verify_result *result,
@@ -170,8 +191,15 @@ int cmd_verify(const struct cli *cli)
     if (request.help) {
         (void)printf(
             "splitreel verify OUT --against SOURCE [--full] [--json] - is every picture and sample there, in order, at its "
-            "time?\n\n");
+            "time?\n\n"
+            "  splitreel verify film.mp4 --against film.mov --full\n"
+            "  splitreel verify out/ --against film.mov\n\n"
+            "OUT is a file or object, or an HLS output: its folder (s3://bucket/out/) or one of its playlists. Of HLS the\n"
+            "playlists are held against their files, and every rendition and all sound against the source.\n\n");
         options_print(rows, stdout);
+        (void)printf(
+            "\nExit status: 0 it is what the source demands, 5 it is not, 2 wrong usage, 3 one of "
+            "them cannot be used,\n4 disk, store or network, 7 a limit.\n");
         return 0;
     }
     return verify(cli, &request, &err) ? 0 : cli_fail(cli, &err);

@@ -66,39 +66,24 @@ static void arns_done(struct arns *arns)
 SR_DEFINE_AUTO_VALUE(arns, struct arns, arns_done);
 
 // Words ------------------------------------------------------------------------------------------
-static bool set(struct request *ret, int id, const char *value, struct sr_err *err)
+static bool take(void *self, int id, const char *value, struct sr_err *err)
 {
+    struct request *const request = self;
     if (store_options_has(id))
-        return store_options_set(&ret->stores, id, value, err);
+        return store_options_set(&request->stores, id, value, err);
     if (config_options_has(id))
-        return config_options_set(&ret->options, id, value, err);
+        return config_options_set(&request->options, id, value, err);
     switch (id) {
-    case ID_SERVER: ret->server = value; return true;
-    case ID_METRICS: ret->metrics = value; return true;
-    case ID_UNSIGNED: ret->unsigned_calls = true; return true;
+    case OPTIONS_ID_OPERAND:
+        return sr_fail(err, SR_ERR_INVALID, "worker takes no file: \"%.80s\"", value);
+    case ID_SERVER: request->server = value; return true;
+    case ID_METRICS: request->metrics = value; return true;
+    case ID_UNSIGNED: request->unsigned_calls = true; return true;
     case ID_PARENT:
-        return quantity_count(value, INT32_MAX, &ret->parent) ||
+        return quantity_count(value, INT32_MAX, &request->parent) ||
                sr_fail(err, SR_ERR_INVALID, "--parent %.40s: want a process's number", value);
-    case ID_JSON: ret->json = true; return true;
-    default: ret->help = true; return true;
-    }
-}
-
-static bool parse(const struct cli *cli, struct request *ret, struct sr_err *err)
-{
-    struct options words = { .argc = cli->argc, .argv = cli->argv, .rows = rows };
-    for (;;) {
-        const struct option_row *row = NULL;
-        const char *value = NULL;
-        switch (options_next(&words, &row, &value, err)) {
-        case OPTIONS_END: return true;
-        case OPTIONS_FAILED: return false;
-        case OPTIONS_OPERAND:
-            return sr_fail(err, SR_ERR_INVALID, "worker takes no file: \"%.80s\"", value);
-        case OPTIONS_OPTION: break;
-        }
-        if (!set(ret, row->id, value, err))
-            return false;
+    case ID_JSON: request->json = true; return true;
+    default: request->help = true; return true;
     }
 }
 
@@ -359,15 +344,18 @@ int cmd_worker(const struct cli *cli)
 {
     struct sr_err err = { 0 };
     struct request request = { .parent = -1 };
-    bool done = parse(cli, &request, &err);
+    bool done = options_each(cli->argc, cli->argv, rows, take, &request, &err);
     if (done && request.help) {
         (void)printf("splitreel worker [--server URL] [options] - does the tasks of jobs, for our "
                      "service or AWS Step Functions\n\n"
                      "  splitreel worker --server http://10.0.0.5:8083 --slots 4\n\n");
         options_print(rows, stdout);
-        (void)printf("\nEach task runs in a process of its own, without network and keys. SIGTERM "
-                     "and SIGINT: what runs is\nfinished, or after --grace handed back for others "
-                     "to do. See docs/worker.md.\n");
+        (void)printf(
+            "\nEach task runs in a process of its own, without network and keys. SIGTERM "
+            "and SIGINT: what runs is\nfinished, or after --grace handed back for others "
+            "to do. See docs/worker.md.\n\n"
+            "Exit status: 0 told to stop, 2 wrong usage or configuration, 4 the server cannot "
+            "be asked at the beginning.\n");
     } else if (done) {
         done = run(cli, &request, &err);
     }

@@ -35,8 +35,5 @@ bool doctor_limits(struct doctor *doctor, struct sr_err *err);
 bool doctor_folders(struct doctor *doctor, struct sr_err *err);
 // A folder that is or will be written to: `check` is what it is for.
 bool doctor_folder(struct doctor *doctor, const char *check, const char *path, struct sr_err *err);
-// An error that a store gave, as a finding. `what`: what it was asked for.
-bool doctor_store_failed(struct doctor *doctor, const char *url, const char *what,
-                         const struct sr_err *why, struct sr_err *err);
 // "s3://bucket/prefix", "https://host/file", or a folder.
 bool doctor_store(struct doctor *doctor, const char *url, struct sr_err *err);

@@ -71,8 +71,9 @@ static bool check_clock(struct doctor *doctor, const char *url, struct sr_err *e
                       off_s + 1);
 }
 
-bool doctor_store_failed(struct doctor *doctor, const char *url, const char *what,
-                         const struct sr_err *why, struct sr_err *err)
+// An error that a store gave, as a finding. `what`: what it was asked for.
+static bool add_failure(struct doctor *doctor, const char *url, const char *what,
+                        const struct sr_err *why, struct sr_err *err)
 {
     const char *const advice = store_call_advice(url, why);
     char shown[256];
@@ -112,8 +113,7 @@ static bool check_writing(struct doctor *doctor, const char *url, const struct b
 {
     struct sr_err why = { 0 };
     if (!try_writing(place, &why))
-        return doctor_store_failed(doctor, url, "an object cannot be put, read and removed", &why,
-                                   err);
+        return add_failure(doctor, url, "an object cannot be put, read and removed", &why, err);
     return doctor_add(doctor, DOCTOR_OK, "store", NULL, err,
                       "%s: objects can be put, read and removed", url);
 }
@@ -134,8 +134,8 @@ static bool check_reading(struct doctor *doctor, const char *url, const struct b
     url_redact(url, shown, sizeof shown);
     if (is_http(url) ? !blob_head(&place->blob, place->key, &info, &why)
                      : !blob_list(&place->blob, &list, &page, &why))
-        return doctor_store_failed(doctor, url,
-                                   is_http(url) ? "cannot be read" : "cannot be listed", &why, err);
+        return add_failure(doctor, url, is_http(url) ? "cannot be read" : "cannot be listed", &why,
+                           err);
     return doctor_add(doctor, DOCTOR_OK, "store", NULL, err, "%s can be %s", shown,
                       is_http(url) ? "read" : "listed");
 }
@@ -164,6 +164,6 @@ bool doctor_store(struct doctor *doctor, const char *url, struct sr_err *err)
     if (!strstr(url, "://"))
         return doctor_folder(doctor, "folder", url, err);
     if (!blob_stores_open(doctor->stores, url, use, &place, &why))
-        return doctor_store_failed(doctor, url, "cannot be opened", &why, err);
+        return add_failure(doctor, url, "cannot be opened", &why, err);
     return check_place(doctor, url, &place, err);
 }

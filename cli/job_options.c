@@ -290,13 +290,15 @@ static bool set_operand(const char **place, const char *what, const char *value,
     return true;
 }
 
-static bool take_option(struct job_options *options, int id, const char *value, struct sr_err *err)
+static bool take_word(void *self, int id, const char *value, struct sr_err *err)
 {
+    struct job_options *const options = self;
     if (store_options_has(id))
         return store_options_set(&options->stores, id, value, err);
     if (id >= ID_SETTING)
         return set(options, &settings[id - ID_SETTING], value, err);
     switch (id) {
+    case OPTIONS_ID_OPERAND:
     case ID_INPUT: return set_operand(&options->input, "input", value, err);
     case ID_OUTPUT: return set_operand(&options->output, "output", value, err);
     case ID_TEMPLATE:
@@ -354,26 +356,6 @@ static bool make_pieces(struct job_options *options, struct sr_err *err)
            jx_made(options->audio_json, err) && jx_made(options->audio_picks, err);
 }
 
-static bool read_words(struct options *words, struct job_options *options, struct sr_err *err)
-{
-    for (;;) {
-        const struct option_row *row = NULL;
-        const char *value = NULL;
-        switch (options_next(words, &row, &value, err)) {
-        case OPTIONS_END: return true;
-        case OPTIONS_FAILED: return false;
-        case OPTIONS_OPERAND:
-            if (!set_operand(&options->input, "input", value, err))
-                return false;
-            break;
-        case OPTIONS_OPTION:
-            if (!take_option(options, row->id, value, err))
-                return false;
-            break;
-        }
-    }
-}
-
 bool job_options_parse(int argc, char **argv, struct job_options *ret, struct sr_err *err)
 {
     sr_auto(job_options) struct job_options options = { .log_level = SR_LOG_OFF };
@@ -381,8 +363,7 @@ bool job_options_parse(int argc, char **argv, struct job_options *ret, struct sr
     options.workers = processors < 1                 ? 1
                       : processors > RUN_WORKERS_MAX ? RUN_WORKERS_MAX
                                                      : (size_t)processors;
-    struct options words = { .argc = argc, .argv = argv, .rows = rows };
-    if (!make_pieces(&options, err) || !read_words(&words, &options, err))
+    if (!make_pieces(&options, err) || !options_each(argc, argv, rows, take_word, &options, err))
         return false;
     if (options.overwrite && options.never)
         return sr_fail(err, SR_ERR_INVALID, "-y and -n contradict each other");

@@ -19,7 +19,7 @@ static json_int_t number_of(const json_t *object, const char *key)
     return number > 0 ? number : 0;
 }
 
-bool job_view_has_ended(const json_t *job)
+static bool has_ended(const json_t *job)
 {
     static const char *const ends[] = { "SUCCEEDED", "FAILED", "CANCELLED" };
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
@@ -82,7 +82,7 @@ bool job_view_line(const json_t *job, size_t columns, struct sr_str *out, struct
     const json_t *const segments = json_object_get(progress, "segments");
     const json_t *const eta = json_object_get(progress, "eta_s");
     const json_int_t attempt = number_of(job, "attempt");
-    const bool runs = !job_view_has_ended(job);
+    const bool runs = !has_ended(job);
     if (!sr_str_addf(out, err, "%-10s%3d%%", text_of(job, "state"),
                      (int)number_of(progress, "percent")) ||
         (segments && !add_segments(segments, out, err)) ||
@@ -121,7 +121,7 @@ static void blank_controls(struct sr_str *line)
 static bool write_line(struct job_view *view, const json_t *job, struct sr_err *err)
 {
     const bool is_bar = view->kind == PROGRESS_BAR;
-    const bool ended = job_view_has_ended(job);
+    const bool ended = has_ended(job);
     const size_t columns = is_bar ? columns_of(view->file) : 0;
     sr_auto(sr_str) struct sr_str line = { 0 };
     if (view->kind == PROGRESS_JSON ? !jx_dump_add(job, &line, err)

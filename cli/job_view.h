@@ -11,7 +11,6 @@
 // room for it in `columns`; 0: none.
 SR_MUST_USE bool job_view_line(const json_t *job, size_t columns, struct sr_str *out,
                                struct sr_err *err);
-bool job_view_has_ended(const json_t *job);
 // What a process that did the job itself would end with: 0, or that of the job's error; 1 when it
 // was cancelled, or has not ended.
 int job_view_status(const json_t *job);

@@ -80,7 +80,8 @@ bool jobs_remote_open(const struct jobs_words *words, struct jobs_remote *ret, s
                                                .token = token,
                                                .is_unsigned = words->unsigned_calls,
                                                .profile = words->profile,
-                                               .region = words->region };
+                                               .region = words->region,
+                                               .attempts_max = words->attempts_max };
     const bool opened = jobs_client_new(&params, &remote.client, err);
     if (owned)
         explicit_bzero(owned, strlen(owned));
@@ -102,6 +103,22 @@ bool jobs_remote_ask(const struct jobs_remote *remote, const char *method, const
         !sr_str_add(&path, below, err))
         return false;
     const struct jobs_client_call call = { .method = method, .path = path.text };
+    return jobs_client_ask(remote->client, &call, cancel, ret_answer, err);
+}
+
+bool jobs_remote_post(const struct jobs_remote *remote, const char *text,
+                      const struct jobs_post *post, const struct sr_cancel *cancel,
+                      json_t **ret_answer, struct sr_err *err)
+{
+    static const char *const paths[2][2] = {
+        { "/v1/jobs", "/v1/jobs?strict=true" },
+        { "/v1/jobs?overwrite=true", "/v1/jobs?overwrite=true&strict=true" },
+    };
+    const struct jobs_client_call call = { .method = "POST",
+                                           .path = paths[post->overwrite][post->strict],
+                                           .body = text,
+                                           .body_bytes = strlen(text),
+                                           .correlation = post->correlation };
     return jobs_client_ask(remote->client, &call, cancel, ret_answer, err);
 }
 

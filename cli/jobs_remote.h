@@ -39,6 +39,7 @@ enum {
 struct jobs_words {  // borrowed from argv; NULL: not said
     const char *server, *token_file, *profile, *region;
     bool unsigned_calls, json, help;
+    uint32_t attempts_max;  // of each call; 0: the HTTP client's own, some seconds
 };
 static inline bool jobs_words_has(int id)
 {
@@ -59,6 +60,14 @@ SR_MUST_USE bool jobs_remote_open(const struct jobs_words *words, struct jobs_re
 SR_MUST_USE bool jobs_remote_ask(const struct jobs_remote *remote, const char *method,
                                  const char *job, const char *below, const struct sr_cancel *cancel,
                                  json_t **ret_answer, struct sr_err *err);
+// Hands in a manifest, or several; `text` is the body.
+struct jobs_post {
+    bool overwrite, strict;
+    const char *correlation;  // NULL: none
+};
+SR_MUST_USE bool jobs_remote_post(const struct jobs_remote *remote, const char *text,
+                                  const struct jobs_post *post, const struct sr_cancel *cancel,
+                                  json_t **ret_answer, struct sr_err *err);
 // Shows a job until it has ended; *ret_job is its last document, a new reference.
 SR_MUST_USE bool jobs_remote_watch(const struct jobs_remote *remote, const char *job,
                                    struct job_view *view, const struct sr_cancel *cancel,

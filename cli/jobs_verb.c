@@ -2,31 +2,27 @@
 
 #include <stdio.h>
 
+static bool take(void *self, int id, const char *value, struct sr_err *err)
+{
+    struct jobs_call *const call = self;
+    if (id == OPTIONS_ID_OPERAND) {
+        if (call->operand || !*value)
+            return sr_fail(err, SR_ERR_INVALID, "\"%.80s\": want one job", value);
+        call->operand = value;
+    } else if (jobs_words_has(id)) {
+        jobs_words_set(&call->words, id, value);
+    } else {
+        call->value[id] = value ? value : "";
+    }
+    return true;
+}
+
 static bool parse(const struct jobs_verb *verb, struct jobs_call *call, struct sr_err *err)
 {
-    struct options words = { .argc = call->cli->argc, .argv = call->cli->argv, .rows = verb->rows };
-    for (;;) {
-        const struct option_row *row = NULL;
-        const char *value = NULL;
-        switch (options_next(&words, &row, &value, err)) {
-        case OPTIONS_FAILED: return false;
-        case OPTIONS_OPERAND:
-            if (call->operand || !*value)
-                return sr_fail(err, SR_ERR_INVALID, "\"%.80s\": want one job", value);
-            call->operand = value;
-            break;
-        case OPTIONS_OPTION:
-            if (jobs_words_has(row->id))
-                jobs_words_set(&call->words, row->id, value);
-            else
-                call->value[row->id] = value ? value : "";
-            break;
-        case OPTIONS_END:
-            return call->operand || call->words.help || verb->operand[0] == '[' ||
-                   sr_fail(err, SR_ERR_INVALID, "%s: wants %s, as `splitreel submit` says it",
-                           verb->name, verb->operand);
-        }
-    }
+    return options_each(call->cli->argc, call->cli->argv, verb->rows, take, call, err) &&
+           (call->operand || call->words.help || verb->operand[0] == '[' ||
+            sr_fail(err, SR_ERR_INVALID, "%s: wants %s, as `splitreel submit` says it", verb->name,
+                    verb->operand));
 }
 
 static void help(const struct jobs_verb *verb)

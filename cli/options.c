@@ -71,6 +71,21 @@ enum options_next options_next(struct options *options, const struct option_row 
     return OPTIONS_OPTION;
 }
 
+bool options_each(int argc, char **argv, const struct option_row *rows, options_take_fn take,
+                  void *self, struct sr_err *err)
+{
+    struct options words = { .argc = argc, .argv = argv, .rows = rows };
+    for (;;) {
+        const struct option_row *row = NULL;
+        const char *value = NULL;
+        const enum options_next next = options_next(&words, &row, &value, err);
+        if (next == OPTIONS_END || next == OPTIONS_FAILED)
+            return next == OPTIONS_END;
+        if (!take(self, next == OPTIONS_OPERAND ? OPTIONS_ID_OPERAND : row->id, value, err))
+            return false;
+    }
+}
+
 // "  -w, --workers N       threads that encode": spellings of one id stand together, the first row
 // with help speaks for all.
 void options_print(const struct option_row *rows, FILE *file)

@@ -32,5 +32,12 @@ enum options_next { OPTIONS_OPTION, OPTIONS_OPERAND, OPTIONS_END, OPTIONS_FAILED
 enum options_next options_next(struct options *options, const struct option_row **ret_row,
                                const char **ret_value, struct sr_err *err);
 
+// Takes one word: an option by its id with its value (NULL: it takes none), or an operand.
+enum { OPTIONS_ID_OPERAND = -1 };
+typedef bool (*options_take_fn)(void *self, int id, const char *value, struct sr_err *err);
+// All words after the verb, one by one. Errors: as options_next(), and those of `take`.
+SR_MUST_USE bool options_each(int argc, char **argv, const struct option_row *rows,
+                              options_take_fn take, void *self, struct sr_err *err);
+
 // The rows with help, aligned, one per line.
 void options_print(const struct option_row *rows, FILE *file);

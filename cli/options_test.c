@@ -36,38 +36,58 @@ static const struct row {
     { "a value for a flag", { "-y=1" }, "fail: -y=1: takes no value" },
 };
 
+struct taken {
+    char text[600];
+    size_t count, count_max;  // words; 0: any
+};
+
+static bool take(void *self, int id, const char *value, struct sr_err *err)
+{
+    struct taken *const taken = self;
+    char *const end = taken->text + strlen(taken->text);
+    const size_t room = sizeof(taken->text) - strlen(taken->text);
+    if (taken->count_max && taken->count == taken->count_max)
+        return sr_fail(err, SR_ERR_LIMIT, "too much");
+    taken->count++;
+    if (id == OPTIONS_ID_OPERAND)
+        snprintf(end, room, "%s|", value);
+    else
+        snprintf(end, room, value ? "%d=%s|" : "%d|", id, value);
+    return true;
+}
+
+static int count_of(const struct row *row)
+{
+    int count = 0;
+    while (count < 6 && row->argv[count])
+        count++;
+    return count;
+}
+
 static void each_row(void **state)
 {
     const struct row *row = *state;
-    char got[600] = "";
-    int argc = 0;
-    while (argc < 6 && row->argv[argc])
-        argc++;
-    char *words[6];
+    struct sr_err err = { 0 };
+    struct taken taken = { 0 };
+    char *words[6], got[900];
     memcpy(words, row->argv, sizeof(words));
-    struct options options = { .argc = argc, .argv = words, .rows = table };
-    for (;;) {
-        const struct option_row *found = NULL;
-        const char *value = NULL;
-        struct sr_err err = { 0 };
-        const enum options_next next = options_next(&options, &found, &value, &err);
-        char *const end = got + strlen(got);
-        const size_t room = sizeof(got) - strlen(got);
-        if (next == OPTIONS_OPTION)
-            snprintf(end, room, value ? "%d=%s|" : "%d|", found->id, value);
-        else if (next == OPTIONS_OPERAND)
-            snprintf(end, room, "%s|", value);
-        else if (next == OPTIONS_FAILED)
-            snprintf(end, room, "fail: %s", err.message);
-        if (next == OPTIONS_FAILED)
-            assert_int_equal(err.code, SR_ERR_INVALID);
-        if (next == OPTIONS_END || next == OPTIONS_FAILED)
-            break;
-    }
+    const bool done = options_each(count_of(row), words, table, take, &taken, &err);
+    assert_int_equal(err.code, done ? SR_OK : SR_ERR_INVALID);
+    snprintf(got, sizeof(got), "%s%s%s", taken.text, done ? "" : "fail: ", done ? "" : err.message);
     if (strncmp(row->want, "fail", 4) == 0)
         sr_assert_contains(got, row->want);
     else
         assert_string_equal(got, row->want);
+}
+
+static void ends_at_the_first_word_that_is_refused(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+    struct taken taken = { .count_max = 2 };
+    char *words[] = { "a", "-y", "-w", "3", "--unknown" };
+    sr_assert_fails(options_each(5, words, table, take, &taken, &err), SR_ERR_LIMIT, err);
+    assert_string_equal(taken.text, "a|3|");
 }
 
 static void help_joins_spellings(void **state)
@@ -86,8 +106,9 @@ static void help_joins_spellings(void **state)
 
 int main(void)
 {
-    static struct CMUnitTest tests[SR_TEST_COUNT(rows) + 1];
+    static struct CMUnitTest tests[SR_TEST_COUNT(rows) + 2];
     size_t count = SR_TEST_ADD(tests, rows, each_row);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(ends_at_the_first_word_that_is_refused);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(help_joins_spellings);
     return sr_test_run(__FILE__, tests, count);
 }

@@ -5,7 +5,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "base/thread.h"
+#include "cli/ticker.h"
 
 enum {
     BAR_US = 200000,
@@ -16,8 +16,7 @@ enum {
     BAR_CELLS_MAX = 64
 };
 
-void progress_look(const struct run_progress *progress, int64_t elapsed_us,
-                   struct progress_view *ret)
+static void look(const struct run_progress *progress, int64_t elapsed_us, struct progress_view *ret)
 {
     *ret = (struct progress_view){
         .stage = atomic_load(&progress->stage),
@@ -149,12 +148,7 @@ struct progress {
     enum progress_kind kind;
     FILE *file;
     int64_t start_us;
-    struct sr_thread *thread;
-    struct sr_mutex lock;
-    struct sr_cond changed;
-    struct {
-        bool ends;
-    } synced;  // under `lock`
+    struct ticker *ticker;
 };
 
 static size_t columns_of(FILE *file)
@@ -172,8 +166,7 @@ static void show(struct progress *progress, bool is_end)
     struct progress_view *const view = malloc(sizeof(*view));
     if (!view)
         return;
-    progress_look(progress->run, sr_clock_monotonic_us(sr_clock_system()) - progress->start_us,
-                  view);
+    look(progress->run, sr_clock_monotonic_us(sr_clock_system()) - progress->start_us, view);
     const size_t columns = columns_of(progress->file);
     // A job that was refused at once has nothing to show but its error.
     const bool is_empty =
@@ -189,24 +182,9 @@ static void show(struct progress *progress, bool is_end)
     free(view);
 }
 
-static void loop(void *self)
+static void show_step(void *self)
 {
-    struct progress *const progress = self;
-    const int64_t step_us = progress->kind == PROGRESS_BAR     ? BAR_US
-                            : progress->kind == PROGRESS_PLAIN ? PLAIN_US
-                                                               : JSON_US;
-    for (;;) {
-        sr_lock(&progress->lock);
-        bool waits = !progress->synced.ends;
-        if (waits)
-            waits = sr_cond_wait_us(&progress->changed, &progress->lock, step_us);
-        const bool ends = progress->synced.ends;
-        sr_unlock(&progress->lock);
-        if (ends)
-            return;
-        if (!waits)
-            show(progress, false);
-    }
+    show(self, false);
 }
 
 bool progress_start(const struct run_progress *run, enum progress_kind kind, FILE *file,
@@ -225,18 +203,10 @@ bool progress_start(const struct run_progress *run, enum progress_kind kind, FIL
     progress->kind = kind;
     progress->file = file;
     progress->start_us = sr_clock_monotonic_us(sr_clock_system());
-    if (!sr_mutex_init(&progress->lock, err)) {
-        free(progress);
-        return false;
-    }
-    if (!sr_cond_init(&progress->changed, err)) {
-        sr_mutex_done(&progress->lock);
-        free(progress);
-        return false;
-    }
-    if (!sr_thread_start("progress", loop, progress, &progress->thread, err)) {
-        sr_cond_done(&progress->changed);
-        sr_mutex_done(&progress->lock);
+    const int64_t step_us = kind == PROGRESS_BAR     ? BAR_US
+                            : kind == PROGRESS_PLAIN ? PLAIN_US
+                                                     : JSON_US;
+    if (!ticker_start("progress", step_us, show_step, progress, &progress->ticker, err)) {
         free(progress);
         return false;
     }
@@ -248,13 +218,7 @@ void progress_stop(struct progress *progress)
 {
     if (!progress)
         return;
-    sr_lock(&progress->lock);
-    progress->synced.ends = true;
-    sr_cond_signal(&progress->changed);
-    sr_unlock(&progress->lock);
-    sr_thread_join(progress->thread);
+    ticker_stop(progress->ticker);
     show(progress, true);
-    sr_cond_done(&progress->changed);
-    sr_mutex_done(&progress->lock);
     free(progress);
 }

@@ -18,8 +18,6 @@ struct progress_view {
     size_t segment_count, cell_count;
     uint8_t cells[RUN_CELLS_MAX];
 };
-void progress_look(const struct run_progress *progress, int64_t elapsed_us,
-                   struct progress_view *ret);
 // Of the whole, 0..100; with video, its frames count, else the audio's length.
 double progress_percent(const struct progress_view *view);
 // One line without its end. `columns`: width of the terminal, for the bar. `is_end`: JSON says

@@ -134,7 +134,8 @@ const char *store_verb_line_start(void)
     return isatty(STDERR_FILENO) ? "\r\033[K" : "";
 }
 
-bool store_verb_flush(struct sr_err *err)
+// Errors of standard output's buffer are found here.
+static bool flush_output(struct sr_err *err)
 {
     return (fflush(stdout) == 0 && !ferror(stdout)) ||
            sr_fail(err, SR_ERR_STORAGE, "standard output cannot be written");
@@ -169,7 +170,7 @@ static bool run(struct store_call *call, const struct store_verb *verb, struct s
                                          .cancel = call->cli->stop };
     return store_options_params(&call->options, &params, err) &&
            blob_stores_new(&params, &call->stores, err) && verb->run(verb->self, call, err) &&
-           store_verb_flush(err);
+           flush_output(err);
 }
 
 static int run_logged(struct store_call *call, const struct store_verb *verb)

@@ -60,8 +60,6 @@ void store_call_report(struct store_call *call, const char *url, struct sr_err *
 
 // What a line on stderr begins with: on a terminal it takes the place of the progress shown there.
 const char *store_verb_line_start(void);
-// Ends standard output's buffer; errors of it are found here.
-SR_MUST_USE bool store_verb_flush(struct sr_err *err);
 // A name as a line may hold it: control characters are spelt \xNN.
 SR_MUST_USE bool store_verb_add_name(struct sr_str *out, const char *name, struct sr_err *err);
 // "2026-11-22T18:00:00Z"; "" for 0. `space`: with a space instead of the T, and no Z.

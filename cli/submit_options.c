@@ -279,7 +279,8 @@ static bool read_file(const char *path, json_t *manifests, struct sr_err *err)
     const bool done = (is_stdin ? read_stdin(&text, &bytes, err)
                                 : sr_file_load(path, SUBMIT_BYTES_MAX, &text, &bytes, err)) &&
                       submit_read(text, bytes, manifests, err);
-    return done || sr_err_wrap(err, "%.200s", is_stdin ? "standard input" : path);
+    // who names a film alone, without -o, is told how its name was taken
+    return done || sr_err_wrap(err, "%.200s as a manifest", is_stdin ? "standard input" : path);
 }
 
 // A path of this process as the service's: it has its own folder. URLs are what they are.
@@ -304,8 +305,7 @@ static json_t *whole_path(const char *path, struct sr_err *err)
     return text;
 }
 
-// The manifest that the words of `run` come to, with its names.
-static bool say_manifest(struct submit_options *options, json_t *manifests, struct sr_err *err)
+bool submit_options_said(struct submit_options *options, json_t **ret_manifest, struct sr_err *err)
 {
     sr_auto(manifest) struct manifest *manifest = NULL;
     if (!job_options_manifest(&options->run, NULL, &manifest, err))
@@ -321,7 +321,16 @@ static bool say_manifest(struct submit_options *options, json_t *manifests, stru
                                         : !jx_put(document, "input", from, err)))
         return false;
     json_t *const to = whole_path(manifest->output, err);
-    return to && jx_put(document, "output", to, err) && add_manifest(manifests, document, err);
+    if (!to || !jx_put(document, "output", to, err))
+        return false;
+    *ret_manifest = sr_take(document);
+    return true;
+}
+
+static bool add_said(struct submit_options *options, json_t *manifests, struct sr_err *err)
+{
+    sr_auto(json) json_t *manifest = NULL;
+    return submit_options_said(options, &manifest, err) && add_manifest(manifests, manifest, err);
 }
 
 static bool complete(const struct submit_options *options, json_t *manifest, struct sr_err *err)
@@ -341,7 +350,7 @@ bool submit_options_manifests(struct submit_options *options, json_t **ret_manif
                               struct sr_err *err)
 {
     sr_auto(json) json_t *manifests = json_array();
-    if (!jx_made(manifests, err) || (options->is_said && !say_manifest(options, manifests, err)))
+    if (!jx_made(manifests, err) || (options->is_said && !add_said(options, manifests, err)))
         return false;
     for (size_t i = 0; !options->is_said && i < options->file_count; i++) {
         if (!read_file(options->files[i], manifests, err))

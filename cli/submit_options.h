@@ -29,5 +29,9 @@ void submit_options_print(FILE *file);
 // Errors: INVALID with the file and the place in it, those of reading.
 SR_MUST_USE bool submit_options_manifests(struct submit_options *options, json_t **ret_manifests,
                                           struct sr_err *err);
+// The manifest of a job that is said in options, without a key of its own.
+// Errors: INVALID, those of job_options_manifest().
+SR_MUST_USE bool submit_options_said(struct submit_options *options, json_t **ret_manifest,
+                                     struct sr_err *err);
 // The manifests in a text: one, {"jobs": [...]}, or one in each line; added to an array.
 SR_MUST_USE bool submit_read(const char *text, size_t bytes, json_t *manifests, struct sr_err *err);

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/thread.h"
+#include "cli/ticker.h"
 
 enum { SHOW_US = 200000, FIRST_US = 1000000 };  // a speed after less than that is noise
 
@@ -12,12 +12,7 @@ struct transfer_progress {
     struct blob_moved *moved;  // set before the thread starts, then only read, but for its atomics
     FILE *file;
     int64_t start_us;
-    struct sr_thread *thread;
-    struct sr_mutex lock;
-    struct sr_cond changed;
-    struct {
-        bool ends;
-    } synced;  // under `lock`
+    struct ticker *ticker;
 };
 
 bool transfer_progress_line(uint64_t bytes, uint64_t bytes_total, int64_t elapsed_us,
@@ -43,8 +38,9 @@ bool transfer_progress_line(uint64_t bytes, uint64_t bytes_total, int64_t elapse
     return sr_str_addf(out, err, ", ETA %ld:%02ld:%02ld", rest / 3600, rest / 60 % 60, rest % 60);
 }
 
-static void show(const struct transfer_progress *progress)
+static void show(void *self)
 {
+    const struct transfer_progress *const progress = self;
     struct sr_err err;  // a line that finds no memory is not shown
     sr_auto(sr_str) struct sr_str line = { 0 };
     const int64_t now_us = sr_clock_monotonic_us(sr_clock_system());
@@ -54,21 +50,6 @@ static void show(const struct transfer_progress *progress)
         return;
     (void)fprintf(progress->file, "\r\033[K%s", sr_str_text(&line));
     (void)fflush(progress->file);
-}
-
-static void loop(void *self)
-{
-    struct transfer_progress *const progress = self;
-    for (;;) {
-        sr_lock(&progress->lock);
-        if (!progress->synced.ends)
-            (void)sr_cond_wait_us(&progress->changed, &progress->lock, SHOW_US);
-        const bool ends = progress->synced.ends;
-        sr_unlock(&progress->lock);
-        if (ends)
-            return;
-        show(progress);
-    }
 }
 
 bool transfer_progress_start(struct blob_moved *moved, FILE *file, struct transfer_progress **ret,
@@ -84,18 +65,7 @@ bool transfer_progress_start(struct blob_moved *moved, FILE *file, struct transf
     progress->moved = moved;
     progress->file = file;
     progress->start_us = sr_clock_monotonic_us(sr_clock_system());
-    if (!sr_mutex_init(&progress->lock, err)) {
-        free(progress);
-        return false;
-    }
-    if (!sr_cond_init(&progress->changed, err)) {
-        sr_mutex_done(&progress->lock);
-        free(progress);
-        return false;
-    }
-    if (!sr_thread_start("progress", loop, progress, &progress->thread, err)) {
-        sr_cond_done(&progress->changed);
-        sr_mutex_done(&progress->lock);
+    if (!ticker_start("progress", SHOW_US, show, progress, &progress->ticker, err)) {
         free(progress);
         return false;
     }
@@ -107,14 +77,8 @@ void transfer_progress_stop(struct transfer_progress *progress)
 {
     if (!progress)
         return;
-    sr_lock(&progress->lock);
-    progress->synced.ends = true;
-    sr_cond_signal(&progress->changed);
-    sr_unlock(&progress->lock);
-    sr_thread_join(progress->thread);
+    ticker_stop(progress->ticker);
     (void)fprintf(progress->file, "\r\033[K");
     (void)fflush(progress->file);
-    sr_cond_done(&progress->changed);
-    sr_mutex_done(&progress->lock);
     free(progress);
 }

@@ -127,10 +127,9 @@ static void finish_done(struct http *http)
 // What curl has handed over may take long to leave the socket on a slow line: that moves, too.
 static bool socket_drains(struct http_attempt *attempt)
 {
-    curl_socket_t fd = CURL_SOCKET_BAD;
+    const int fd = http_attempt_socket(attempt);
     int unsent = 0;
-    if (curl_easy_getinfo(attempt->easy, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK ||
-        fd == CURL_SOCKET_BAD || ioctl(fd, SIOCOUTQ, &unsent) != 0)
+    if (fd < 0 || ioctl(fd, SIOCOUTQ, &unsent) != 0)
         return false;
     const bool moved = unsent > 0 && unsent != attempt->unsent;
     attempt->unsent = unsent;

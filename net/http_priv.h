@@ -9,6 +9,8 @@
 #include "net/http.h"
 #include "net/url.h"
 
+enum { HTTP_SOCKETS_MAX = 256 };  // more are used, but not found by http_attempt_socket()
+
 enum http_call_state { HTTP_CALL_NEW, HTTP_CALL_RUNNING, HTTP_CALL_DONE };
 
 // One attempt. Made by a caller's thread, lent to the client's thread while RUNNING, the caller's
@@ -49,8 +51,11 @@ struct http {
         uint32_t tokens;
         uint64_t random;
         struct http_stats stats;
-    } synced;                     // under `lock`
-    struct http_attempt *active;  // the client's thread only
+    } synced;  // under `lock`
+    // The client's thread only:
+    struct http_attempt *active;
+    int sockets[HTTP_SOCKETS_MAX];  // that are open
+    size_t socket_count;
 };
 
 // http_attempt.c: sets a transfer up and receives it.
@@ -60,6 +65,9 @@ SR_MUST_USE bool http_attempt_new(struct http *http, const struct http_request *
 void http_attempt_free(struct http_attempt *attempt);
 SR_DEFINE_AUTO(http_attempt, struct http_attempt, http_attempt_free);
 SR_MUST_USE bool http_attempt_setup(struct http_attempt *attempt, struct sr_err *err);
+// The socket of an attempt under way, -1: none yet. On the client's thread. It is found by its
+// local port, as CURLINFO_ACTIVESOCKET knows a transfer's socket only when the transfer is over.
+int http_attempt_socket(const struct http_attempt *attempt);
 // After it is done: makes the reply, or the error, of curl's result.
 SR_MUST_USE bool http_attempt_result(struct http_attempt *attempt, struct sr_err *err);
 

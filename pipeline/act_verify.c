@@ -11,6 +11,8 @@
 #include "pipeline/objects.h"
 #include "pipeline/tracks.h"
 
+enum { HASH_BYTES = 1 << 18 };
+
 static void add_findings(struct act_verify_found *found, const struct verify_result *result,
                          const char *name)
 {
@@ -66,40 +68,71 @@ static bool verify_file(struct job *job, struct job_file *file, struct sr_sha256
            look(job, &reader, file->final ? file->final : "standard output", tracks, found, err);
 }
 
-// One file of an HLS output: "" of the output itself, else of a track; `name` NULL: all media of
-// the track in order. *ret_own, if not NULL, is what the reader reads.
-static bool open_hls(struct job *job, const struct job_file *file, const char *id, const char *name,
-                     struct joined **ret_own, struct sr_reader *ret_reader, struct sr_err *err)
+// Of one file of an HLS output in a store, so that what is sent later can be compared; the same
+// read adds it to `all`.
+static bool hash_file(struct job *job, struct hls_file *file, struct sr_sha256 *all,
+                      struct sr_err *err)
 {
-    if (!file->files && !name)
-        return hls_reader_open(file->temporary, id, ret_reader, err);
-    if (!file->files) {
-        sr_auto(char) char *path =
-            sr_strf(err, "%s/%s%s%s", file->temporary, id, *id ? "/" : "", name);
-        return path && sr_file_reader_open(path, ret_reader, err);
+    sr_auto(sr_reader) struct sr_reader reader = { 0 };
+    sr_auto(sr_sha256) struct sr_sha256 *own = NULL;
+    sr_auto(char) char *buffer = malloc(HASH_BYTES);
+    uint8_t digest[SR_SHA256_BYTES];
+    size_t bytes;
+    if (!buffer)
+        return sr_fail(err, SR_ERR_NO_MEMORY, "%d bytes", HASH_BYTES);
+    if (!sr_sha256_new(&own, err) || !joined_reader(file->joined, &reader, err))
+        return false;
+    for (uint64_t offset = 0; offset < joined_bytes(file->joined); offset += bytes) {
+        if (!sr_cancel_check(job->source.cancel, err) ||
+            !sr_read_at(&reader, offset, buffer, HASH_BYTES, &bytes, err) ||
+            !sr_sha256_add(own, buffer, bytes, err) || !sr_sha256_add(all, buffer, bytes, err))
+            return false;
     }
-    if (!name)
-        return hls_files_track(job, file->files, id, ret_own, err) &&
-               joined_reader(*ret_own, ret_reader, err);
-    const struct joined *const found = hls_files_find(file->files, id, name);
-    return found ? joined_reader(found, ret_reader, err)
-                 : sr_fail(err, SR_ERR_INTERNAL, "no %s", name);
+    if (!sr_sha256_end(own, digest, err))
+        return false;
+    sr_hex(digest, sizeof(digest), file->sha256);
+    return true;
 }
 
-// Of every file of an HLS output in a store, so that what is sent later can be compared.
-static bool hash_files(struct job *job, struct hls_files *files, struct sr_err *err)
+// A file of the output itself (`id` ""), or of a track.
+static bool hash_list(struct job *job, struct job_file *file, const char *id, const char *name,
+                      struct sr_sha256 *hash, struct sr_err *err)
 {
-    for (size_t i = 0; i < files->count; i++) {
-        struct hls_file *const file = &files->item[i];
-        sr_auto(sr_reader) struct sr_reader reader = { 0 };
-        sr_auto(sr_sha256) struct sr_sha256 *hash = NULL;
-        uint8_t digest[SR_SHA256_BYTES];
-        if (!sr_sha256_new(&hash, err) || !joined_reader(file->joined, &reader, err) ||
-            !sr_sha256_add_reader(hash, &reader, job->source.cancel, err) ||
-            !sr_sha256_end(hash, digest, err))
-            return false;
-        sr_hex(digest, sizeof(digest), file->sha256);
+    if (file->files) {
+        struct hls_file *const found = hls_files_find(file->files, id, name);
+        if (!found)
+            return sr_fail(err, SR_ERR_INTERNAL, "no %s", name);
+        file->bytes += joined_bytes(found->joined);
+        return hash_file(job, found, hash, err);
     }
+    sr_auto(sr_reader) struct sr_reader reader = { 0 };
+    sr_auto(char) char *path = sr_strf(err, "%s/%s%s%s", file->temporary, id, *id ? "/" : "", name);
+    if (!path || !sr_file_reader_open(path, &reader, err))
+        return false;
+    file->bytes += sr_reader_size(&reader);
+    return sr_sha256_add_reader(hash, &reader, job->source.cancel, err);
+}
+
+// All media of a track in order. *ret_own, if not NULL, is what the reader reads.
+static bool hash_media(struct job *job, struct job_file *file, const char *id,
+                       struct sr_sha256 *hash, struct joined **ret_own,
+                       struct sr_reader *ret_reader, struct sr_err *err)
+{
+    if (!file->files) {
+        if (!hls_reader_open(file->temporary, id, ret_reader, err))
+            return false;
+        file->bytes += sr_reader_size(ret_reader);
+        return sr_sha256_add_reader(hash, ret_reader, job->source.cancel, err);
+    }
+    for (size_t i = 0; i < file->files->count; i++) {
+        struct hls_file *const one = &file->files->item[i];
+        if (hls_files_is_media(one, id) && !hash_file(job, one, hash, err))
+            return false;
+    }
+    if (!hls_files_track(job, file->files, id, ret_own, err) ||
+        !joined_reader(*ret_own, ret_reader, err))
+        return false;
+    file->bytes += joined_bytes(*ret_own);
     return true;
 }
 
@@ -108,25 +141,18 @@ static bool verify_hls(struct job *job, struct job_file *file, struct sr_sha256 
                        struct act_verify_found *found, struct sr_err *err)
 {
     struct hls_track track;
-    sr_auto(sr_reader) struct sr_reader master = { 0 };
-    if (file->files && !hash_files(job, file->files, err))
+    file->bytes = 0;
+    if (!hash_list(job, file, "", HLS_MASTER, hash, err))
         return false;
-    if (!open_hls(job, file, "", HLS_MASTER, NULL, &master, err) ||
-        !sr_sha256_add_reader(hash, &master, job->source.cancel, err))
-        return false;
-    file->bytes = sr_reader_size(&master);
     for (size_t i = 0; hls_track(job, file->output, i, &track); i++) {
         sr_auto(tracks) struct tracks *tracks = NULL;
         sr_auto(joined) struct joined *whole = NULL;
-        sr_auto(sr_reader) struct sr_reader list = { 0 }, media = { 0 };
+        sr_auto(sr_reader) struct sr_reader media = { 0 };
         sr_auto(char) char *name = sr_strf(err, "%s/%s", file->final, track.id);
         struct manifest_output alone = { .type = MANIFEST_HLS };
-        if (!name || !open_hls(job, file, track.id, HLS_MEDIA, NULL, &list, err) ||
-            !sr_sha256_add_reader(hash, &list, job->source.cancel, err) ||
-            !open_hls(job, file, track.id, NULL, &whole, &media, err) ||
-            !sr_sha256_add_reader(hash, &media, job->source.cancel, err))
+        if (!name || !hash_list(job, file, track.id, HLS_MEDIA, hash, err) ||
+            !hash_media(job, file, track.id, hash, &whole, &media, err))
             return false;
-        file->bytes += sr_reader_size(&list) + sr_reader_size(&media);
         if (track.audio == SIZE_MAX ? !tracks_new(job, &alone, track.video, &tracks, err)
                                     : !tracks_new_audio(job, track.audio, &tracks, err))
             return false;

@@ -77,7 +77,8 @@ static bool find_shared(struct activity_call *call, const struct jx *ref, struct
     return true;
 }
 
-bool activity_call_open(struct activity_call *call, struct sr_err *err)
+// Fills call->open.
+static bool open_job(struct activity_call *call, struct sr_err *err)
 {
     struct activity_slot *const slot = call->slot;
     struct jx ref;
@@ -106,7 +107,7 @@ bool activity_run(struct activity_slot *slot, const char *name, const json_t *pa
     if (!activity)
         return sr_fail(err, SR_ERR_NOT_FOUND, "there is no activity %.80s", name);
     const struct sr_log *const before = media_log_set(slot->env.log);
-    const bool done = activity_call_open(&call, err) && activity->run(&call, &result, err);
+    const bool done = open_job(&call, err) && activity->run(&call, &result, err);
     (void)media_log_set(before);
     if (done)
         *ret_result = sr_take(result);

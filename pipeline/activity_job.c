@@ -37,20 +37,51 @@ static bool load_json(struct workspace *workspace, const char *name, json_t **re
            sr_err_wrap(err, "%s", name);
 }
 
-static bool load_manifest(struct activity_job *open, const char *name, struct sr_err *err)
+static bool is_digest(const char *text)
 {
-    json_t *document = NULL;
-    struct manifest *manifest = NULL;
-    if (!load_json(open->workspace, name, &document, err))
+    return strlen(text) == SR_SHA256_HEX - 1 && strspn(text, "0123456789abcdef") == strlen(text);
+}
+
+static bool check_digest(const struct activity_ref *ref, const char *text, size_t bytes,
+                         struct sr_err *err)
+{
+    uint8_t digest[SR_SHA256_BYTES];
+    char hex[SR_SHA256_HEX];
+    if (!ref->manifest_sha256)
+        return true;
+    if (!sr_sha256(text, bytes, digest, err))
         return false;
-    if (!manifest_take(document, NULL, NULL, &manifest, err))
-        return sr_err_wrap(err, "%s", name);
+    sr_hex(digest, sizeof(digest), hex);
+    return strcmp(hex, ref->manifest_sha256) == 0 ||
+           sr_fail(err, SR_ERR_DENIED, "is not the manifest that the job was given");
+}
+
+bool activity_ref_manifest(const struct activity_ref *ref, const char *text, size_t bytes,
+                           struct manifest **ret_manifest, struct sr_err *err)
+{
+    json_t *document;
+    return (check_digest(ref, text, bytes, err) && jx_parse(text, bytes, false, &document, err) &&
+            manifest_take(document, NULL, NULL, ret_manifest, err)) ||
+           sr_err_wrap(err, "%s", ref->manifest);
+}
+
+static bool load_manifest(struct activity_job *open, const struct activity_ref *ref,
+                          struct sr_err *err)
+{
+    sr_auto(char) char *text = NULL;
+    struct manifest *manifest;
+    size_t bytes;
+    if (!workspace_note_load(open->workspace, ref->manifest, DOCUMENT_BYTES_MAX, &text, &bytes,
+                             err))
+        return sr_err_wrap(err, "%s", ref->manifest);
+    if (!activity_ref_manifest(ref, text, bytes, &manifest, err))
+        return false;
     open->manifest = manifest;
     return true;
 }
 
-static bool open_own(struct activity_job *open, const struct activity_env *env, const char *folder,
-                     const char *manifest, struct sr_err *err)
+static bool open_own(struct activity_job *open, const struct activity_env *env,
+                     const struct activity_ref *ref, struct sr_err *err)
 {
     const struct remote_params remote = {
         .stores = env->stores,
@@ -62,14 +93,14 @@ static bool open_own(struct activity_job *open, const struct activity_env *env, 
     if (!remote_new(&remote, &open->remote, err))
         return false;
     const struct workspace_params workspace = {
-        .folder = folder,
+        .folder = ref->workspace,
         .remote = open->remote,
         .job = open->id,
         .is_shared = true,
+        .owns_parts = ref->own_parts,
         .log = env->log,
     };
-    return workspace_open(&workspace, &open->workspace, err) &&
-           load_manifest(open, manifest, err) &&
+    return workspace_open(&workspace, &open->workspace, err) && load_manifest(open, ref, err) &&
            (!env->memory_bytes || sr_budget_new(env->memory_bytes, &open->budget, err));
 }
 
@@ -95,21 +126,30 @@ bool activity_job_correlate(struct activity_job *open, const struct jx *ref, str
 
 bool activity_ref_read(const struct jx *at, struct activity_ref *ret, struct sr_err *err)
 {
-    static const char *const known[] = { "id",          "workspace",   "manifest",
-                                         "correlation", "traceparent", "priority",
-                                         "overwrite",   "strict",      NULL };
+    static const char *const known[] = {
+        "id",        "workspace", "manifest",  "correlation",     "traceparent", "priority",
+        "overwrite", "strict",    "own_parts", "manifest_sha256", "slots",       NULL
+    };
     struct activity_ref ref = { .manifest = "manifest.json" };
+    int64_t slots = 0;
     if (!jx_only(at, known, err) || !jx_text(at, "id", &ref.id, err) ||
         !jx_text(at, "workspace", &ref.workspace, err) ||
         !jx_text_opt(at, "manifest", &ref.manifest, err) ||
+        !jx_text_opt(at, "manifest_sha256", &ref.manifest_sha256, err) ||
         !jx_bool_opt(at, "overwrite", &ref.overwrite, err) ||
-        !jx_bool_opt(at, "strict", &ref.strict, err))
+        !jx_bool_opt(at, "strict", &ref.strict, err) ||
+        !jx_bool_opt(at, "own_parts", &ref.own_parts, err) ||
+        !jx_int_opt(at, "slots", 0, ACTIVITY_SLOTS_MAX, &slots, err))
         return false;
+    ref.slots = (size_t)slots;
     if (!is_name(ref.id) || !is_name(ref.manifest))
         return jx_fail(at, err, "want id and manifest of 1..%d letters, digits, - _ and .",
                        ACTIVITY_ID_MAX);
     if (!*ref.workspace)
         return jx_fail(at, err, "want a workspace");
+    if (ref.manifest_sha256 && !is_digest(ref.manifest_sha256))
+        return jx_fail(at, err, "\"manifest_sha256\": want %d digits of 0-9 and a-f",
+                       SR_SHA256_HEX - 1);
     *ret = ref;
     return true;
 }
@@ -129,9 +169,9 @@ bool activity_job_open(const struct activity_env *env, const struct jx *at,
         return false;
     open->overwrite = ref.overwrite;
     open->strict = ref.strict;
+    open->slots = ref.slots;
     memcpy(open->id, ref.id, strlen(ref.id) + 1);
-    if (!open_own(open, env, ref.workspace, ref.manifest, err) ||
-        !activity_job_correlate(open, at, err))
+    if (!open_own(open, env, &ref, err) || !activity_job_correlate(open, at, err))
         return sr_err_wrap(err, "job %s", ref.id);
     *ret_open = sr_take(open);
     return true;
@@ -286,6 +326,7 @@ static bool make_plan_again(struct activity_job *open, struct sr_err *err)
     if (!begin(open, err))
         return false;
     open->job->workspace = NULL;  // its documents are there
+    open->job->notes_were_told = true;
     const bool made = act_probe(open->job, &probed, err) && act_plan(open->job, &planned, err);
     open->job->workspace = open->workspace;
     return made && compare(open, probed, planned, err);

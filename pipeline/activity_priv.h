@@ -12,11 +12,8 @@ struct activity_slot {
 struct activity_call {
     struct activity_slot *slot;
     struct jx params;
-    struct activity_job *open;
+    struct activity_job *open;  // that of `params`
 };
-
-// Fills call->open. Errors: as activity_job_open().
-SR_MUST_USE bool activity_call_open(struct activity_call *call, struct sr_err *err);
 
 // docs/flow.md tells parameters and results.
 SR_MUST_USE bool activity_probe(struct activity_call *call, json_t **ret, struct sr_err *err);

@@ -16,6 +16,7 @@ struct batch_ledger {
     char *path;
     uint64_t bytes;  // of whole lines
     json_t *made;    // output: {"source", "version", "settings"} of the last run that made it
+    json_t *times;   // output: when it was made last
     double seconds, source_bytes;
 };
 
@@ -36,6 +37,8 @@ static bool learn(struct batch_ledger *ledger, json_t *record, struct sr_err *er
     if (strcmp(text_of(record, "status"), "done") == 0) {
         ledger->seconds += json_number_value(json_object_get(record, "seconds"));
         ledger->source_bytes += json_number_value(json_object_get(record, "bytes"));
+        if (!jx_put(ledger->times, output, json_string(text_of(record, "time")), err))
+            return false;
     }
     return json_object_set(ledger->made, output, record) == 0 ||
            sr_fail(err, SR_ERR_NO_MEMORY, "a batch's records");
@@ -93,7 +96,9 @@ bool batch_ledger_open(const char *path, struct batch_ledger **ret_ledger, struc
                    : sr_fail_errno(err, errno, "%s", path);
     ledger->path = sr_str_dup(path, err);
     ledger->made = json_object();
-    if (!ledger->path || !jx_made(ledger->made, err) || !read_lines(ledger, err))
+    ledger->times = json_object();
+    if (!ledger->path || !jx_made(ledger->made, err) || !jx_made(ledger->times, err) ||
+        !read_lines(ledger, err))
         return false;
     *ret_ledger = sr_take(ledger);
     return true;
@@ -106,12 +111,13 @@ void batch_ledger_free(struct batch_ledger *ledger)
     if (ledger->fd >= 0)
         (void)close(ledger->fd);  // every line is on the disk
     json_decref(ledger->made);
+    json_decref(ledger->times);
     free(ledger->path);
     free(ledger);
 }
 
 // An object's ETag says it; of a file its size and time have to.
-static bool version_of(const struct batch_item *item, char **ret_version, struct sr_err *err)
+bool batch_item_version(const struct batch_item *item, char **ret_version, struct sr_err *err)
 {
     *ret_version = item->etag[0]
                        ? sr_strf(err, "%" PRIu64 " %s", item->bytes, item->etag)
@@ -127,6 +133,7 @@ static bool put_end(json_t *json, const struct batch_record *record, struct sr_e
     if (record->has_begun)
         return true;
     return (!record->error || jx_put(json, "error", jx_string(record->error), err)) &&
+           (!record->job || !*record->job || jx_put(json, "job", json_string(record->job), err)) &&
            jx_put(json, "exit_status", json_integer(record->exit_status), err) &&
            jx_put(json, "bytes", json_integer((json_int_t)record->item->bytes), err) &&
            jx_put(json, "seconds", json_real((double)record->elapsed_us / 1e6), err);
@@ -136,7 +143,7 @@ bool batch_record_json(const struct batch_record *record, json_t **ret, struct s
 {
     sr_auto(json) json_t *json = json_object();
     sr_auto(char) char *version = NULL;
-    if (!jx_made(json, err) || !version_of(record->item, &version, err) ||
+    if (!jx_made(json, err) || !batch_item_version(record->item, &version, err) ||
         !jx_put(json, "source", jx_string(record->item->source), err) ||
         !jx_put(json, "output", jx_string(record->output), err) || !put_end(json, record, err) ||
         !jx_put(json, "time", json_string(record->time), err) ||
@@ -185,7 +192,7 @@ bool batch_ledger_is_done(const struct batch_ledger *ledger, const struct batch_
     sr_auto(char) char *version = NULL;
     const json_t *const record = json_object_get(ledger->made, output);
     return record && strcmp(text_of(record, "status"), "done") == 0 &&
-           version_of(item, &version, &ignored) &&
+           batch_item_version(item, &version, &ignored) &&
            strcmp(text_of(record, "source"), item->source) == 0 &&
            strcmp(text_of(record, "version"), version) == 0 &&
            strcmp(text_of(record, "settings"), settings) == 0;
@@ -194,6 +201,11 @@ bool batch_ledger_is_done(const struct batch_ledger *ledger, const struct batch_
 bool batch_ledger_has_made(const struct batch_ledger *ledger, const char *output)
 {
     return json_object_get(ledger->made, output) != NULL;
+}
+
+const char *batch_ledger_made_time(const struct batch_ledger *ledger, const char *output)
+{
+    return text_of(ledger->times, output);
 }
 
 double batch_ledger_seconds_per_byte(const struct batch_ledger *ledger)

@@ -1,6 +1,6 @@
 // pipeline/batch_ledger.h - what batches have done: JSON Lines, one object for each source that
 // came to an end, on the disk before the next begins. It is the report, and what the next batch
-// with the same file goes on from. docs/batch.md explains the lines.
+// with the same file goes on from. docs/commands/batch.md explains the lines.
 #pragma once
 
 #include "base/jx.h"
@@ -19,6 +19,11 @@ SR_MUST_USE bool batch_ledger_open(const char *path, struct batch_ledger **ret_l
 void batch_ledger_free(struct batch_ledger *ledger);
 SR_DEFINE_AUTO(batch_ledger, struct batch_ledger, batch_ledger_free);
 
+// What tells one version of a source from another. The caller frees *ret_version. Errors:
+// NO_MEMORY.
+SR_MUST_USE bool batch_item_version(const struct batch_item *item, char **ret_version,
+                                    struct sr_err *err);
+
 // How one source ended; or that a run for it begins, and that nothing of others is at its output.
 struct batch_record {
     bool has_begun;  // the latter: of what follows only the first three count, and time
@@ -27,6 +32,7 @@ struct batch_record {
     const char *settings;  // what else decides the output, as a digest
     int exit_status;       // of the run
     const char *error;     // NULL: it is done
+    const char *job;       // its id at a service; NULL or "": it was done here
     int64_t elapsed_us;
     const char *time;  // when it ended, as sr_clock_format() has it
 };
@@ -44,5 +50,7 @@ bool batch_ledger_is_done(const struct batch_ledger *ledger, const struct batch_
 // Whether `output` is of this batch's making, from whatever version, or may be, since a run for it
 // was begun: it may be made anew.
 bool batch_ledger_has_made(const struct batch_ledger *ledger, const char *output);
+// When it was made last, as the records say; "": it never was.
+const char *batch_ledger_made_time(const struct batch_ledger *ledger, const char *output);
 // Seconds of work per byte of source, of all that are done; 0: nothing is.
 double batch_ledger_seconds_per_byte(const struct batch_ledger *ledger);

@@ -150,6 +150,40 @@ static void a_torn_end(void **state)
     }
 }
 
+// When an output was made last is known after it failed, too, and which job it was.
+static void when_it_was_made(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+    const struct batch_item item = { .source = (char *)"a.mov",
+                                     .path = (char *)"a.mov",
+                                     .bytes = 1 };
+    struct batch_record record = { .item = &item,
+                                   .output = "a.mp4",
+                                   .settings = "s",
+                                   .job = "01M8",
+                                   .time = "2026-11-23T01:02:03.000Z" };
+    {
+        sr_auto(batch_ledger) struct batch_ledger *ledger = NULL;
+        write_file("");
+        sr_assert_ok(batch_ledger_open(path, &ledger, &err), err);
+        assert_string_equal(batch_ledger_made_time(ledger, "a.mp4"), "");
+        sr_assert_ok(batch_ledger_add(ledger, &record, &err), err);
+        record.error = "no";
+        record.time = "2026-11-23T02:02:03.000Z";
+        sr_assert_ok(batch_ledger_add(ledger, &record, &err), err);
+    }
+    sr_auto(batch_ledger) struct batch_ledger *ledger = NULL;
+    sr_auto(char) char *text = NULL;
+    size_t bytes;
+    sr_assert_ok(batch_ledger_open(path, &ledger, &err), err);
+    assert_string_equal(batch_ledger_made_time(ledger, "a.mp4"), "2026-11-23T01:02:03.000Z");
+    assert_string_equal(batch_ledger_made_time(ledger, "b.mp4"), "");
+    assert_false(batch_ledger_has_made(ledger, "a.mp4"));
+    sr_assert_ok(sr_file_load(path, 1 << 20, &text, &bytes, &err), err);
+    sr_assert_contains(text, "\"job\":\"01M8\"");
+}
+
 static void files_of_others(void **state)
 {
     (void)state;
@@ -186,9 +220,10 @@ static void a_full_disk(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(remembers),   cmocka_unit_test(one_at_a_time),
-        cmocka_unit_test(a_torn_end),  cmocka_unit_test(files_of_others),
-        cmocka_unit_test(a_full_disk), cmocka_unit_test(a_run_that_was_begun),
+        cmocka_unit_test(remembers),        cmocka_unit_test(one_at_a_time),
+        cmocka_unit_test(a_torn_end),       cmocka_unit_test(files_of_others),
+        cmocka_unit_test(a_full_disk),      cmocka_unit_test(a_run_that_was_begun),
+        cmocka_unit_test(when_it_was_made),
     };
     return cmocka_run_group_tests_name("batch_ledger", tests, make_folder, remove_folder);
 }

@@ -50,9 +50,9 @@ struct child_task {
 // Runs a task in the process, which is started if it is not there.
 // Owns:   *ret_result is a new reference. *ret_error, on failure, is the name that a flow sees, a
 //         literal.
-// Errors: what the activity met; "Splitreel.WorkerDied": INTERNAL (it crashed, ended, or spoke
-//         what is not our language); "Splitreel.TimedOut": TIMEOUT; "Splitreel.OutOfMemory":
-//         NO_MEMORY; CANCELLED. After these four the next task gets a new process.
+// Errors: what the activity met; ACTIVITY_WORKER_DIED: INTERNAL (it crashed, ended, or spoke what is
+//         not our language); ACTIVITY_TOO_LONG: TIMEOUT; "Splitreel.OutOfMemory": NO_MEMORY;
+//         CANCELLED. After these four the next task gets a new process.
 SR_MUST_USE bool child_run(struct child *child, const struct child_task *task, json_t **ret_result,
                            const char **ret_error, struct sr_err *err);
 // Ends the process, if there is one; the next task gets a new one. Gives its wait status.

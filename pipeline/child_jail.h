@@ -1,9 +1,9 @@
 // pipeline/child_jail.h - what a child process may not do, and how much it may use.
 #pragma once
 
-#include "base/err.h"
-
 #include <stdint.h>
+
+#include "base/err.h"
 
 struct child_jail {
     uint64_t memory_bytes;  // of its own, without shared pages; 0: no limit

@@ -23,8 +23,9 @@ struct child_reach {
     size_t rule_count;
     struct rule rules[RULES_MAX];
     char *workspace;  // with a slash at its end; NULL: a folder
-    char *notes;      // what the job's own notes begin with
+    char *own;        // what the job's own notes begin with, and its parts if they are its own
     char *manifest;
+    bool owns_parts;
 };
 
 void child_reach_free(struct child_reach *reach)
@@ -34,7 +35,7 @@ void child_reach_free(struct child_reach *reach)
     for (size_t i = 0; i < reach->rule_count; i++)
         free(reach->rules[i].text);
     free(reach->workspace);
-    free(reach->notes);
+    free(reach->own);
     free(reach->manifest);
     free(reach);
 }
@@ -102,11 +103,13 @@ static bool add_workspace(struct child_reach *reach, const struct activity_ref *
         sr_strf(err, "%s%s", ref->workspace, ref->workspace[bytes - 1] == '/' ? "" : "/");
     if (!reach->workspace)
         return false;
-    reach->notes = sr_strf(err, "%sjobs/%s/", reach->workspace, ref->id);
-    if (!reach->notes)
+    reach->own = sr_strf(err, "%sjobs/%s/", reach->workspace, ref->id);
+    if (!reach->own)
         return false;
-    reach->manifest = sr_strf(err, "%s%s", reach->notes, ref->manifest);
-    return reach->manifest && add(reach, sr_str_dup(reach->workspace, err), true, true);
+    reach->owns_parts = ref->own_parts;
+    reach->manifest = sr_strf(err, "%s%s", reach->own, ref->manifest);
+    return reach->manifest &&
+           add(reach, sr_str_dup(ref->own_parts ? reach->own : reach->workspace, err), true, true);
 }
 
 static bool load_manifest(const struct activity_ref *ref, struct remote *remote,
@@ -116,12 +119,10 @@ static bool load_manifest(const struct activity_ref *ref, struct remote *remote,
                                              .remote = remote,
                                              .job = ref->id };
     sr_auto(char) char *text = NULL;
-    json_t *document;
     size_t bytes;
-    return (workspace_note_peek(&params, ref->manifest, MANIFEST_BYTES_MAX, &text, &bytes, err) &&
-            jx_parse(text, bytes, false, &document, err) &&
-            manifest_take(document, NULL, NULL, ret_manifest, err)) ||
-           sr_err_wrap(err, "%s", ref->manifest);
+    if (!workspace_note_peek(&params, ref->manifest, MANIFEST_BYTES_MAX, &text, &bytes, err))
+        return sr_err_wrap(err, "%s", ref->manifest);
+    return activity_ref_manifest(ref, text, bytes, ret_manifest, err);
 }
 
 bool child_reach_new(const struct jx *job, struct remote *remote, struct child_reach **ret_reach,
@@ -145,14 +146,16 @@ static bool begins(const char *text, const char *with)
     return strncmp(text, with, strlen(with)) == 0;
 }
 
-// Parts are everybody's; notes are their job's, and the manifest is what is checked against.
+// Notes are their job's, and the manifest is what is checked against. Parts that are everybody's
+// are nothing to a job that has its own, even if its outputs lie around them.
 static bool is_others(const struct child_reach *reach, const char *url, enum child_reach_use use)
 {
     if (!reach->workspace || !begins(url, reach->workspace))
         return false;
-    if (use == CHILD_REACH_WRITE && strcmp(url, reach->manifest) == 0)
-        return true;
-    return begins(url + strlen(reach->workspace), "jobs/") && !begins(url, reach->notes);
+    if (begins(url, reach->own))
+        return use == CHILD_REACH_WRITE && strcmp(url, reach->manifest) == 0;
+    const char *const name = url + strlen(reach->workspace);
+    return begins(name, "jobs/") || (reach->owns_parts && workspace_is_part(name));
 }
 
 static bool allows(const struct rule *rule, const char *url, enum child_reach_use use)

@@ -1,5 +1,6 @@
 #include "pipeline/child_reach.h"
 
+#include "base/hash.h"
 #include "base/io.h"
 #include "base/str.h"
 #include "base/test.h"
@@ -35,6 +36,11 @@ static const struct blob_stores_params stores = { .open = open_folder };
     "{\"version\":1,\"input\":\"/f.mov\",\"output\":\"s3://out\"," RENDITIONS ","                  \
     "\"outputs\":[{\"type\":\"hls\",\"path\":\".\",\"use\":[\"v\",\"a\"]}]}"
 
+#define IN_WORKSPACE                                                                               \
+    "{\"version\":1,\"input\":\"s3://in/film.mov\",\"output\":\"s3://work/ws\"," RENDITIONS ","    \
+    "\"outputs\":[{\"type\":\"hls\",\"path\":\".\",\"use\":[\"v\",\"a\"]}]}"
+#define KEY "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
 enum { READ = 1, WRITE = 2, LIST = 4 };
 static const struct row {
     const char *name;
@@ -42,36 +48,55 @@ static const struct row {
     const char *workspace;  // NULL: a folder
     const char *url;
     int may;
+    bool owns_parts;
 } rows[] = {
-    { "the input is read", ONE, NULL, "s3://in/film.mov", READ },
-    { "not its neighbours", ONE, NULL, "s3://in/film.mov2", 0 },
-    { "nor its bucket", ONE, NULL, "s3://in/", 0 },
-    { "an input over http", HTTP, NULL, "http://h/film.mov?key=secret", READ },
-    { "with another query", HTTP, NULL, "http://h/film.mov?key=other", 0 },
-    { "of another host", HTTP, NULL, "http://169.254.169.254/latest/", 0 },
-    { "the output", ONE, NULL, "s3://out/films/x.mp4", READ | WRITE | LIST },
-    { "its report", ONE, NULL, "s3://out/films/x.report.json", READ | WRITE | LIST },
-    { "another film there", ONE, NULL, "s3://out/films/y.mp4", 0 },
-    { "the folder of it", ONE, NULL, "s3://out/films/", 0 },
-    { "another bucket", ONE, NULL, "s3://secret/x.mp4", 0 },
-    { "no store at all", ONE, NULL, "/etc/passwd", 0 },
-    { "a playlist", MANY, NULL, "s3://out/films/film/hls/master.m3u8", READ | WRITE | LIST },
-    { "a media segment", MANY, NULL, "s3://out/films/film/hls/v/seg_00001.m4s",
-      READ | WRITE | LIST },
-    { "beside the playlists", MANY, NULL, "s3://out/films/film/hls2/master.m3u8", 0 },
-    { "a rendition's file", MANY, NULL, "s3://out/films/film_v.mp4", READ | WRITE | LIST },
-    { "another name's", MANY, NULL, "s3://out/films/other_v.mp4", 0 },
-    { "one without an id", MANY, NULL, "s3://out/films/sound.m4a", READ | WRITE | LIST },
-    { "longer than that", MANY, NULL, "s3://out/films/sound.m4a.bak", LIST },
-    { "the folder's report", MANY, NULL, "s3://out/films/report.json", READ | WRITE | LIST },
-    { "a whole bucket, if it says so", TOP, NULL, "s3://out/v/init.mp4", READ | WRITE | LIST },
-    { "a part", ONE, "s3://work/ws", "s3://work/ws/00ff.m4s", READ | WRITE | LIST },
-    { "all parts", ONE, "s3://work/ws/", "s3://work/ws/", READ | WRITE | LIST },
-    { "another workspace", ONE, "s3://work/ws", "s3://work/ws2/00ff.m4s", 0 },
-    { "a note", ONE, "s3://work/ws", "s3://work/ws/jobs/j/plan.json", READ | WRITE | LIST },
-    { "the manifest stays", ONE, "s3://work/ws", "s3://work/ws/jobs/j/manifest.json", READ | LIST },
-    { "another job's note", ONE, "s3://work/ws", "s3://work/ws/jobs/k/plan.json", 0 },
-    { "another job's name", ONE, "s3://work/ws", "s3://work/ws/jobs/j2/plan.json", 0 },
+    { "the input is read", ONE, NULL, "s3://in/film.mov", READ, false },
+    { "not its neighbours", ONE, NULL, "s3://in/film.mov2", 0, false },
+    { "nor its bucket", ONE, NULL, "s3://in/", 0, false },
+    { "an input over http", HTTP, NULL, "http://h/film.mov?key=secret", READ, false },
+    { "with another query", HTTP, NULL, "http://h/film.mov?key=other", 0, false },
+    { "of another host", HTTP, NULL, "http://169.254.169.254/latest/", 0, false },
+    { "the output", ONE, NULL, "s3://out/films/x.mp4", READ | WRITE | LIST, false },
+    { "its report", ONE, NULL, "s3://out/films/x.report.json", READ | WRITE | LIST, false },
+    { "another film there", ONE, NULL, "s3://out/films/y.mp4", 0, false },
+    { "the folder of it", ONE, NULL, "s3://out/films/", 0, false },
+    { "another bucket", ONE, NULL, "s3://secret/x.mp4", 0, false },
+    { "no store at all", ONE, NULL, "/etc/passwd", 0, false },
+    { "a playlist", MANY, NULL, "s3://out/films/film/hls/master.m3u8", READ | WRITE | LIST, false },
+    { "a media segment", MANY, NULL, "s3://out/films/film/hls/v/seg_00001.m4s", READ | WRITE | LIST,
+      false },
+    { "beside the playlists", MANY, NULL, "s3://out/films/film/hls2/master.m3u8", 0, false },
+    { "a rendition's file", MANY, NULL, "s3://out/films/film_v.mp4", READ | WRITE | LIST, false },
+    { "another name's", MANY, NULL, "s3://out/films/other_v.mp4", 0, false },
+    { "one without an id", MANY, NULL, "s3://out/films/sound.m4a", READ | WRITE | LIST, false },
+    { "longer than that", MANY, NULL, "s3://out/films/sound.m4a.bak", LIST, false },
+    { "the folder's report", MANY, NULL, "s3://out/films/report.json", READ | WRITE | LIST, false },
+    { "a whole bucket, if it says so", TOP, NULL, "s3://out/v/init.mp4", READ | WRITE | LIST,
+      false },
+    { "a part", ONE, "s3://work/ws", "s3://work/ws/00ff.m4s", READ | WRITE | LIST, false },
+    { "all parts", ONE, "s3://work/ws/", "s3://work/ws/", READ | WRITE | LIST, false },
+    { "another workspace", ONE, "s3://work/ws", "s3://work/ws2/00ff.m4s", 0, false },
+    { "a note", ONE, "s3://work/ws", "s3://work/ws/jobs/j/plan.json", READ | WRITE | LIST, false },
+    { "the manifest stays", ONE, "s3://work/ws", "s3://work/ws/jobs/j/manifest.json", READ | LIST,
+      false },
+    { "another job's note", ONE, "s3://work/ws", "s3://work/ws/jobs/k/plan.json", 0, false },
+    { "another job's name", ONE, "s3://work/ws", "s3://work/ws/jobs/j2/plan.json", 0, false },
+    { "its own part", ONE, "s3://work/ws", "s3://work/ws/jobs/j/" KEY ".m4s", READ | WRITE | LIST,
+      true },
+    { "its own parts", ONE, "s3://work/ws/", "s3://work/ws/jobs/j/", READ | WRITE | LIST, true },
+    { "its own notes beside them", ONE, "s3://work/ws", "s3://work/ws/jobs/j/plan.json",
+      READ | WRITE | LIST, true },
+    { "its manifest beside them", ONE, "s3://work/ws", "s3://work/ws/jobs/j/manifest.json",
+      READ | LIST, true },
+    { "a part of all", ONE, "s3://work/ws", "s3://work/ws/" KEY ".m4s", 0, true },
+    { "the parts of all", ONE, "s3://work/ws", "s3://work/ws/", 0, true },
+    { "another job's own part", ONE, "s3://work/ws", "s3://work/ws/jobs/k/" KEY ".json", 0, true },
+    { "another job's own, to who shares", ONE, "s3://work/ws", "s3://work/ws/jobs/k/" KEY ".m4s", 0,
+      false },
+    { "an output in the workspace", IN_WORKSPACE, "s3://work/ws", "s3://work/ws/report.json",
+      READ | WRITE | LIST, true },
+    { "a part of all among outputs", IN_WORKSPACE, "s3://work/ws", "s3://work/ws/" KEY ".json", 0,
+      true },
 };
 
 // The manifest is where the workspace has it.
@@ -82,7 +107,13 @@ static json_t *begin(const struct row *row)
         sr_strf(&err, "%s/ws/%smanifest.json", folder, row->workspace ? "jobs/j/" : "");
     sr_auto(char) char *local = sr_strf(&err, "%s/ws", folder);
     sr_assert_ok(sr_file_store(path, row->manifest, strlen(row->manifest), &err), err);
-    return json_pack("{s:s, s:s}", "id", "j", "workspace", row->workspace ? row->workspace : local);
+    uint8_t digest[SR_SHA256_BYTES];
+    char hex[SR_SHA256_HEX];
+    sr_assert_ok(sr_sha256(row->manifest, strlen(row->manifest), digest, &err), err);
+    sr_hex(digest, sizeof(digest), hex);
+    return json_pack("{s:s, s:s, s:s, s:b}", "id", "j", "workspace",
+                     row->workspace ? row->workspace : local, "manifest_sha256", hex, "own_parts",
+                     row->owns_parts);
 }
 
 static void each_row(void **state)
@@ -122,14 +153,18 @@ static const struct bad_row {
     const char *id, *workspace, *file;  // NULL: not said; the workspace below the folder
     const char *manifest;
     enum sr_err_code code;
+    const char *sha256;  // NULL: not said
 } bad_rows[] = {
-    { "no id", NULL, "ws", NULL, ONE, SR_ERR_INVALID },
-    { "an id that leads elsewhere", "../j", "ws", NULL, ONE, SR_ERR_INVALID },
-    { "a manifest that does", "j", "ws", "../x.json", ONE, SR_ERR_INVALID },
-    { "no workspace", "j", NULL, NULL, ONE, SR_ERR_INVALID },
-    { "no manifest", "j", "none", NULL, ONE, SR_ERR_NOT_FOUND },
-    { "one that says nothing", "j", "ws", NULL, "{}", SR_ERR_INVALID },
-    { "one that is no JSON", "j", "ws", NULL, "s3://", SR_ERR_INVALID },
+    { "no id", NULL, "ws", NULL, ONE, SR_ERR_INVALID, NULL },
+    { "an id that leads elsewhere", "../j", "ws", NULL, ONE, SR_ERR_INVALID, NULL },
+    { "a manifest that does", "j", "ws", "../x.json", ONE, SR_ERR_INVALID, NULL },
+    { "no workspace", "j", NULL, NULL, ONE, SR_ERR_INVALID, NULL },
+    { "no manifest", "j", "none", NULL, ONE, SR_ERR_NOT_FOUND, NULL },
+    { "one that says nothing", "j", "ws", NULL, "{}", SR_ERR_INVALID, NULL },
+    { "one that is no JSON", "j", "ws", NULL, "s3://", SR_ERR_INVALID, NULL },
+    { "another one than the job's", "j", "ws", NULL, ONE, SR_ERR_DENIED, KEY },
+    { "a digest that is none", "j", "ws", NULL, ONE, SR_ERR_INVALID, KEY "0" },
+    { "an empty digest", "j", "ws", NULL, ONE, SR_ERR_INVALID, "" },
 };
 
 static void each_bad_row(void **state)
@@ -140,8 +175,9 @@ static void each_bad_row(void **state)
     json_decref(begin(&(const struct row){ .name = row->name, .manifest = row->manifest }));
     sr_auto(char) char *workspace =
         row->workspace ? sr_strf(&err, "%s/%s", folder, row->workspace) : NULL;
-    sr_auto(json) json_t *job = json_pack("{s:s*, s:s*, s:s*}", "id", row->id, "workspace",
-                                          workspace, "manifest", row->file);
+    sr_auto(json) json_t *job =
+        json_pack("{s:s*, s:s*, s:s*, s:s*}", "id", row->id, "workspace", workspace, "manifest",
+                  row->file, "manifest_sha256", row->sha256);
     struct remote *made = NULL;
     struct child_reach *reach = NULL;
     sr_assert_ok(remote_new(&(struct remote_params){ .stores = &stores }, &made, &err), err);

@@ -52,7 +52,8 @@ struct event_pattern {
     size_t branch_count;
 };
 
-// Reads one element of a field's list. *ret_fault: it has been told of.
+// Reads one element of a field's list. What is wrong with it is added to `faults`, and *ret_test is
+// left alone. Errors: NO_MEMORY alone.
 SR_MUST_USE bool event_test_parse(const struct jx *at, struct faults *faults,
                                   struct event_test *ret_test, struct sr_err *err);
 // Whether a value passes. Not for ABSENT.

@@ -52,16 +52,6 @@ bool faults_add(struct faults *faults, const struct jx *at, struct sr_err *err, 
     return told && add(faults, place, sr_str_take(&message), err);
 }
 
-bool faults_add_err(struct faults *faults, const struct sr_err *why, struct sr_err *err)
-{
-    const char *const colon = strchr(why->message, ':');
-    if (why->message[0] != '$' || !colon || colon[1] != ' ')
-        return add(faults, "$", sr_str_dup(why->message, err), err);
-    sr_auto(char) char *place =
-        sr_strf(err, "%.*s", (int)(colon - why->message), why->message);  // both lie in the message
-    return place && add(faults, place, sr_str_dup(colon + 2, err), err);
-}
-
 bool faults_add_unknown(struct faults *faults, const struct jx *at, const char *const *known,
                         struct sr_err *err)
 {

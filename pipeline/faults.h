@@ -27,9 +27,6 @@ struct faults {
 // Adds one. Errors: NO_MEMORY alone.
 SR_MUST_USE bool faults_add(struct faults *faults, const struct jx *at, struct sr_err *err,
                             const char *format, ...) SR_PRINTF(4, 5);
-// The same for what went wrong while a value was read: `why`'s message begins with its own place.
-SR_MUST_USE bool faults_add_err(struct faults *faults, const struct sr_err *why,
-                                struct sr_err *err);
 // One for each key of an object that is not among `known` (ends with NULL), with the nearest.
 SR_MUST_USE bool faults_add_unknown(struct faults *faults, const struct jx *at,
                                     const char *const *known, struct sr_err *err);

@@ -333,33 +333,42 @@ bool hls_write(struct job *job, const struct hls_files *files, const char *folde
     return true;
 }
 
+// The name below the folder `id` ("": the output's own); NULL: it is not in it.
+static const char *name_in(const struct hls_file *file, const char *id)
+{
+    const size_t bytes = strlen(id);
+    if (strncmp(file->name, id, bytes) != 0 || (bytes > 0 && file->name[bytes] != '/'))
+        return NULL;
+    return file->name + bytes + (bytes > 0);
+}
+
+bool hls_files_is_media(const struct hls_file *file, const char *id)
+{
+    const char *const name = name_in(file, id);
+    return name && strcmp(name, HLS_MEDIA) != 0;
+}
+
 bool hls_files_track(struct job *job, const struct hls_files *files, const char *id,
                      struct joined **ret_joined, struct sr_err *err)
 {
     sr_auto(joined) struct joined *all = NULL;
-    const size_t bytes = strlen(id);
     if (!joined_new(job->workspace, &all, err))
         return false;
     for (size_t i = 0; i < files->count; i++) {
-        const char *const name = files->item[i].name;
-        if (strncmp(name, id, bytes) != 0 || name[bytes] != '/' ||
-            strcmp(name + bytes + 1, HLS_MEDIA) == 0)
-            continue;
-        if (!joined_add_all(all, files->item[i].joined, err))
+        const struct hls_file *const file = &files->item[i];
+        if (hls_files_is_media(file, id) && !joined_add_all(all, file->joined, err))
             return false;
     }
     *ret_joined = sr_take(all);
     return true;
 }
 
-const struct joined *hls_files_find(const struct hls_files *files, const char *id, const char *name)
+struct hls_file *hls_files_find(const struct hls_files *files, const char *id, const char *name)
 {
-    const size_t bytes = strlen(id);
     for (size_t i = 0; i < files->count; i++) {
-        const char *const own = files->item[i].name;
-        if (strncmp(own, id, bytes) == 0 && (bytes == 0 || own[bytes] == '/') &&
-            strcmp(own + bytes + (bytes > 0), name) == 0)
-            return files->item[i].joined;
+        const char *const own = name_in(&files->item[i], id);
+        if (own && strcmp(own, name) == 0)
+            return &files->item[i];
     }
     return NULL;
 }

@@ -35,8 +35,8 @@ SR_DEFINE_AUTO_VALUE(hls_files, struct hls_files, hls_files_done);
 SR_MUST_USE bool hls_list(struct job *job, const struct manifest_output *output,
                           struct hls_files *ret, struct sr_err *err);
 // One file, or NULL. `id` "": the output's own.
-const struct joined *hls_files_find(const struct hls_files *files, const char *id,
-                                    const char *name);
+struct hls_file *hls_files_find(const struct hls_files *files, const char *id, const char *name);
+bool hls_files_is_media(const struct hls_file *file, const char *id);  // of the track `id`
 // A track as one stream of bytes: init segment, then every media segment. The caller frees
 // *ret_joined.
 SR_MUST_USE bool hls_files_track(struct job *job, const struct hls_files *files, const char *id,

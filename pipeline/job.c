@@ -92,7 +92,8 @@ bool job_note(struct job *job, struct sr_err *err, const char *format, ...)
     va_end(args);
     if (!made)
         return false;
-    sr_warn(job->log, "note", SR_TEXT("note", sr_str_text(&text)));
+    if (!job->notes_were_told)
+        sr_warn(job->log, "note", SR_TEXT("note", sr_str_text(&text)));
     return jx_append(job->notes, jx_string(sr_str_text(&text)), err);
 }
 

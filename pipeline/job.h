@@ -89,7 +89,8 @@ struct job {
     struct media_stream shown;  // the same with what the manifest says of rotation and interlace
     size_t audio_stream_count;
     int audio_streams[MEDIA_STREAMS_MAX];
-    json_t *notes;  // what was decided that the user did not ask for; array of strings
+    json_t *notes;         // what was decided that the user did not ask for; array of strings
+    bool notes_were_told;  // they are made again, as they are in the workspace
 
     struct packet_table *table;  // act_plan
     struct keyframe_index *index;
@@ -138,8 +139,7 @@ SR_MUST_USE bool job_pick_streams(struct job *job, struct sr_err *err);
 
 const struct rendition *job_rendition(const struct job *job, size_t index);
 const char *job_video_id(const struct job *job, size_t video);
-// Ticks of `base` after output time zero, in microseconds, rounded down; and those of a part's
-// timescale.
+// The time of `pts` in the output, which begins at 0, in microseconds, rounded down.
 int64_t job_out_us(const struct job *job, int64_t pts, struct media_rational base);
 // a of base_a is earlier than b of base_b: negative; the same: 0.
 int job_compare_times(int64_t a, struct media_rational base_a, int64_t b,

@@ -14,7 +14,8 @@ SR_MUST_USE bool joined_new(struct workspace *workspace, struct joined **ret_joi
 void joined_free(struct joined *joined);
 SR_DEFINE_AUTO(joined, struct joined, joined_free);
 
-// At its end. The data is copied; the key is borrowed until the file is freed. Errors: NO_MEMORY.
+// Adds at its end. The data is copied; the key is borrowed until the file is freed. Errors:
+// NO_MEMORY.
 SR_MUST_USE bool joined_add_bytes(struct joined *joined, const void *data, size_t bytes,
                                   struct sr_err *err);
 SR_MUST_USE bool joined_add_range(struct joined *joined, const struct workspace_key *key,
@@ -27,12 +28,11 @@ SR_MUST_USE bool joined_copy(const struct joined *joined, struct sr_writer *writ
                              const struct sr_cancel *cancel, char ret_sha256[SR_SHA256_HEX],
                              struct sr_err *err);
 uint64_t joined_bytes(const struct joined *joined);
-// The pieces, for who joins them elsewhere. *ret_key NULL: *ret_data holds the bytes. False past
-// the last.
+// The pieces, for who joins them elsewhere. False past the last.
 struct joined_piece {
-    const struct workspace_key *key;  // NULL: `data` holds the bytes
+    const struct workspace_key *key;  // of the part; NULL: `data` holds the bytes
     const void *data;
-    uint64_t offset, bytes;
+    uint64_t offset, bytes;  // in the part
 };
 bool joined_piece(const struct joined *joined, size_t index, struct joined_piece *ret);
 

@@ -103,8 +103,9 @@ const char *manifest_spelling(const struct jx *place, char number[40])
     return number;
 }
 
-bool manifest_length(const struct jx *at, const char *key, int64_t min_us, int64_t max_us,
-                     int64_t *ret_us, struct sr_err *err)
+// A number of seconds, or a string with a unit. Leaves *ret_us alone when absent.
+static bool read_length(const struct jx *at, const char *key, int64_t min_us, int64_t max_us,
+                        int64_t *ret_us, struct sr_err *err)
 {
     const struct jx place = jx_get(at, key);
     if (!place.value)
@@ -266,8 +267,8 @@ static bool read_output(const struct jx *at, const struct manifest *manifest,
     if (!jx_only(at, keys, err) || !read_layout(at, &output.is_composed, err) ||
         !manifest_text(at, "path", &output.path, err) || !check_pattern(at, &output, err) ||
         !read_use(at, manifest, &output, err) || !check_use(at, manifest, &output, err) ||
-        !manifest_length(at, "segment", media_segment_us_min, media_segment_us_max,
-                         &output.segment_us, err))
+        !read_length(at, "segment", media_segment_us_min, media_segment_us_max, &output.segment_us,
+                     err))
         return false;
     *ret = output;
     return true;
@@ -425,8 +426,7 @@ static bool read_segments(const struct jx *root, struct manifest *manifest, stru
     int mode = 0;
     if (!jx_object(root, "segments", &segments, err) || !jx_only(&segments, segments_keys, err) ||
         (jx_has(&segments, "mode") && !manifest_name(&segments, "mode", mode_names, &mode, err)) ||
-        !manifest_length(&segments, "target", target_us_min, target_us_max, &manifest->target_us,
-                         err))
+        !read_length(&segments, "target", target_us_min, target_us_max, &manifest->target_us, err))
         return false;
     manifest->mode = modes[mode];
     return true;

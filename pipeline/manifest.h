@@ -80,8 +80,7 @@ struct manifest {
     bool output_is_folder;
     bool is_composed;  // "layout", of MP4s that say none
     enum segment_mode mode;
-    int64_t target_us;  // 0: the mode's own
-                        // left out
+    int64_t target_us;  // of a segment; 0: the mode's own
     size_t rendition_count;
     struct manifest_rendition renditions[MEDIA_RENDITIONS_MAX];
     size_t output_count;
@@ -104,8 +103,9 @@ struct manifest_params {
 };
 
 // Owns:    *ret_manifest is the caller's, for manifest_free().
-// Errors:  INVALID "$.renditions[0].crf: want ...", UNSUPPORTED (what a later release will do),
-// TOO_LARGE, NO_MEMORY. Threads: pure; any thread.
+// Errors:  INVALID "$.renditions[0].crf: want ...", UNSUPPORTED (what is not there yet), TOO_LARGE,
+//          NO_MEMORY.
+// Threads: pure; any thread.
 SR_MUST_USE bool manifest_parse(const struct manifest_params *params,
                                 struct manifest **ret_manifest, struct sr_err *err);
 // The same for a document that is there already: takes `document`, also when it fails.

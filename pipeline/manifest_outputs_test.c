@@ -41,8 +41,7 @@ static void each_row(void **state)
              "{'version':1,'input':'f.mov','output':'o/','renditions':[" V "," W "," A "," B
              "],'outputs':[%s]}",
              row->outputs);
-    for (char *c = text; *c; c++)
-        *c = *c == '\'' ? '"' : *c;
+    sr_test_quotes(text);
     const struct manifest_params params = { .text = text, .bytes = strlen(text) };
     sr_auto(manifest) struct manifest *manifest = NULL;
     if (row->is_good) {

@@ -15,9 +15,6 @@ SR_MUST_USE bool manifest_text(const struct jx *at, const char *key, const char 
 // A quantity's text: of a string its own, of a number its digits (in `number`); "" for anything
 // else.
 const char *manifest_spelling(const struct jx *place, char number[40]);
-// A number of seconds, or a string with a unit. Leaves *ret alone when absent.
-SR_MUST_USE bool manifest_length(const struct jx *at, const char *key, int64_t min_us,
-                                 int64_t max_us, int64_t *ret_us, struct sr_err *err);
 
 bool manifest_is_word(const struct jx *place, const char *word);  // the string `word`
 

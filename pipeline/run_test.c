@@ -66,10 +66,7 @@ static bool run_it(const struct how *how, struct run_result *ret, struct sr_err 
     sr_auto(char) char *text = sr_strf(err, "{'version':1,'segments':{'target':'1s'}%s%s}",
                                        how->extra ? "," : "", how->extra ? how->extra : "");
     sr_auto(manifest) struct manifest *manifest = NULL;
-    for (char *c = text; *c; c++) {
-        if (*c == '\'')
-            *c = '"';
-    }
+    sr_test_quotes(text);
     const struct manifest_params document = {
         .text = text, .bytes = strlen(text), .input = input, .output = output
     };

@@ -162,7 +162,7 @@ static bool is_key(const char *name)
     return strspn(name, "0123456789abcdef") == KEY_LETTERS;
 }
 
-static bool is_result(const char *name)
+bool workspace_is_part(const char *name)
 {
     return is_key(name) &&
            (strcmp(name + KEY_LETTERS, ".m4s") == 0 || strcmp(name + KEY_LETTERS, ".json") == 0);
@@ -180,13 +180,17 @@ static bool is_of_map(const char *name)
            (strcmp(file, "/manifest.json") == 0 || strcmp(file, "/SUCCEEDED_0.json") == 0);
 }
 
+// In a store a job has a place of its own: "jobs/ID/plan.json".
+static const char *below_job(const char *name)
+{
+    const char *const slash = strncmp(name, "jobs/", 5) == 0 ? strchr(name + 5, '/') : NULL;
+    return slash ? slash + 1 : name;
+}
+
 bool workspace_has_name(const char *name)
 {
-    if (is_result(name))
-        return true;
-    if (strncmp(name, "jobs/", 5) == 0 && strchr(name + 5, '/'))
-        name = strchr(name + 5, '/') + 1;
-    if (is_of_map(name))
+    name = below_job(name);
+    if (workspace_is_part(name) || is_of_map(name))
         return true;
     for (size_t i = 0; note_names[i]; i++) {
         if (strcmp(name, note_names[i]) == 0)
@@ -258,8 +262,8 @@ static void abort_stale(const struct workspace *workspace, int64_t us_max)
     bool done = blob_uploads(&place->blob, place->key, &uploads, &err);
     for (size_t i = 0; done && i < uploads.count; i++) {
         const struct blob_upload *const upload = &uploads.item[i];
-        if (!is_result(upload->key + strlen(place->key)) || upload->started_us == 0 ||
-            upload->started_us >= before_us)
+        if (!workspace_is_part(below_job(upload->key + strlen(place->key))) ||
+            upload->started_us == 0 || upload->started_us >= before_us)
             continue;
         done = blob_upload_abort(&place->blob, upload, &err);
         if (done)
@@ -286,9 +290,12 @@ static bool find_place(struct workspace *workspace, const struct workspace_param
     if (!params->remote)
         return sr_fail(err, SR_ERR_UNSUPPORTED, "%s: want a folder", params->folder);
     workspace->remote = params->remote;
-    workspace->folder =
-        sr_strf(err, "%s%s", params->folder, params->folder[bytes - 1] == '/' ? "" : "/");
-    workspace->notes = sr_strf(err, "jobs/%s/", params->job ? params->job : "");
+    const char *const slash = params->folder[bytes - 1] == '/' ? "" : "/";
+    const char *const job = params->job ? params->job : "";
+    workspace->folder = params->owns_parts
+                            ? sr_strf(err, "%s%sjobs/%s/", params->folder, slash, job)
+                            : sr_strf(err, "%s%s", params->folder, slash);
+    workspace->notes = params->owns_parts ? sr_str_dup("", err) : sr_strf(err, "jobs/%s/", job);
     return workspace->folder && workspace->notes &&
            remote_open(params->remote, workspace->folder, BLOB_PLACE_LIST, &workspace->place, err);
 }
@@ -376,6 +383,17 @@ bool workspace_note(struct workspace *workspace, const char *name, const json_t 
                     struct sr_err *err)
 {
     return store_json(workspace, workspace->notes, name, document, true, err);
+}
+
+bool workspace_note_sha256(const json_t *document, char ret_sha256[SR_SHA256_HEX],
+                           struct sr_err *err)
+{
+    uint8_t digest[SR_SHA256_BYTES];
+    sr_auto(char) char *text = NULL;
+    if (!jx_dump(document, true, &text, err) || !sr_sha256(text, strlen(text), digest, err))
+        return false;
+    sr_hex(digest, sizeof(digest), ret_sha256);
+    return true;
 }
 
 bool workspace_note_load(struct workspace *workspace, const char *name, size_t bytes_max,
@@ -538,7 +556,7 @@ void workspace_remove(struct workspace *workspace, const struct workspace_key *k
         (void)snprintf(name, sizeof(name), "%s.m4s", keys[i].text);
         remove_file(workspace, name);
     }
-    if (workspace->is_ours && !remove_matching(workspace, is_result, remove_file, &err))
+    if (workspace->is_ours && !remove_matching(workspace, workspace_is_part, remove_file, &err))
         sr_warn(workspace->log, "results of the workspace stay", SR_ERR(&err));
     workspace_abandon(workspace);
 }

@@ -22,6 +22,8 @@ struct workspace_params {
     const char *job;           // names the notes of a job where others work too; NULL: ""
     bool is_ours;              // nobody else puts results here: removal takes all of them
     bool is_shared;            // a folder: others work there at the same time, all of them so
+    bool owns_parts;           // a store: the job's parts lie beside its notes, not where all jobs
+                               // have theirs
     int64_t upload_us_max;     // how long an upload of a part may take in a store; 0: a day
     const struct sr_log *log;  // NULL: silent
 };
@@ -52,12 +54,25 @@ SR_MUST_USE bool workspace_key(const json_t *facts, struct workspace_key *ret_ke
 SR_MUST_USE bool workspace_find(struct workspace *workspace, const struct workspace_key *key,
                                 struct track_part *ret_part, bool *ret_found, struct sr_err *err);
 // For the bytes of a result. Publish it, then store the document.
+// Owns: *ret_writer is the caller's to close. Errors: STORAGE, of a store those of remote_writer().
 SR_MUST_USE bool workspace_write(struct workspace *workspace, const struct workspace_key *key,
                                  struct sr_writer *ret_writer, struct sr_err *err);
+// Its document: from now on the result is there. Errors: STORAGE, NO_MEMORY, those of the store.
 SR_MUST_USE bool workspace_store(struct workspace *workspace, const struct workspace_key *key,
                                  const struct track_part *part, struct sr_err *err);
+// The bytes of a result that is there.
+// Owns: *ret_reader is the caller's to close. Errors: NOT_FOUND, STORAGE, of a store those of
+// remote_reader().
 SR_MUST_USE bool workspace_read(struct workspace *workspace, const struct workspace_key *key,
                                 struct sr_reader *ret_reader, struct sr_err *err);
+
+// A document of the job (probe.json, plan.json), for people and for the next step. Errors: STORAGE,
+// NO_MEMORY.
+SR_MUST_USE bool workspace_note(struct workspace *workspace, const char *name,
+                                const json_t *document, struct sr_err *err);
+// Of the bytes that workspace_note() stores of a document. Threads: pure; any thread.
+SR_MUST_USE bool workspace_note_sha256(const json_t *document, char ret_sha256[SR_SHA256_HEX],
+                                       struct sr_err *err);
 // What workspace_note() stored; the caller frees *ret_text. Errors: NOT_FOUND, TOO_LARGE, STORAGE,
 // NO_MEMORY.
 SR_MUST_USE bool workspace_note_load(struct workspace *workspace, const char *name,
@@ -71,8 +86,10 @@ SR_MUST_USE bool workspace_note_peek(const struct workspace_params *params, cons
 // absolute path and a file's name. The caller frees both.
 SR_MUST_USE bool workspace_note_place(const struct workspace *workspace, const char *name,
                                       char **ret_bucket, char **ret_key, struct sr_err *err);
+// One that is not there is fine.
 SR_MUST_USE bool workspace_note_remove(struct workspace *workspace, const char *name,
                                        struct sr_err *err);
+
 // Another bucket's parts can only be fetched; NULL: it is a folder.
 const struct blob_place *workspace_place(const struct workspace *workspace);
 // Of a part in a store: the caller frees *ret_key.
@@ -81,14 +98,11 @@ char *workspace_object(const struct workspace *workspace, const struct workspace
 
 // Whether a name below a workspace is one of those it gives: a part, its document, a note of a job.
 bool workspace_has_name(const char *name);
+// Whether it is the name of a part or of its document.
+bool workspace_is_part(const char *name);
 // Whether it is what a writer of one of these has while it is at work, and leaves when it is
 // killed.
 bool workspace_is_left(const char *name);
-
-// A document of the job (probe.json, plan.json), for people and for the next step. Errors: STORAGE,
-// NO_MEMORY.
-SR_MUST_USE bool workspace_note(struct workspace *workspace, const char *name,
-                                const json_t *document, struct sr_err *err);
 
 // After success, of a folder: removes these results (all of them when the folder is ours), the
 // notes, the lock, and the folder when it is then empty. What cannot be removed is logged. The

@@ -35,6 +35,9 @@ static const struct row {
     { "ws/results/12-5/film.mp4", 1, false },
     { "ws/results/manifest.json", 1, false },
     { "ws/results/x/manifest.json", 1, false },
+    { "ws/jobs/7/" KEY ".m4s", 999, true },
+    { "ws/jobs/8/" KEY ".m4s", 1001, false },
+    { "ws/jobs/7/deep/" KEY ".m4s", 1, false },
     { "ws/" KEY ".m4s.77-0.part", 999, true },
     { "ws/plan.json.77-12.part", 1001, false },
     { "ws/film.mov.77-0.part", 1, false },
@@ -112,21 +115,21 @@ static void takes_only_what_is_old_and_ours(void **state)
                                           .each = count,
                                           .self = &scene };
     sr_assert_ok(workspace_gc(&params, &result, &err), err);
-    assert_int_equal(result.stale, 7);
-    assert_int_equal(result.stale_bytes, 49);
-    assert_int_equal(result.left, 3);
-    assert_int_equal(scene.told, 7);
+    assert_int_equal(result.stale, 8);
+    assert_int_equal(result.stale_bytes, 56);
+    assert_int_equal(result.left, 4);
+    assert_int_equal(scene.told, 8);
     assert_left(&scene, true);
     params.dry_run = false;
     params.prefix = "ws/";
     sr_assert_ok(workspace_gc(&params, &result, &err), err);
-    assert_int_equal(result.stale, 7);
+    assert_int_equal(result.stale, 8);
     assert_left(&scene, false);
     sr_assert_ok(workspace_gc(&params, &result, &err), err);
     assert_int_equal(result.stale, 0);
     params.before_us = INT64_MAX;
     sr_assert_ok(workspace_gc(&params, &result, &err), err);
-    assert_int_equal(result.stale, 3);
+    assert_int_equal(result.stale, 4);
     end(&scene);
 }
 

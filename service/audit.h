@@ -28,7 +28,8 @@ struct audit_entry {
 };
 
 // Opens to append, creates with mode 0600.
-// Errors: those of open().
+// Owns:   the caller closes *ret_audit.
+// Errors: those of open(), NO_MEMORY.
 SR_MUST_USE bool audit_open(const struct audit_params *params, struct audit **ret_audit,
                             struct sr_err *err);
 void audit_close(struct audit *audit);  // on disk, then closed

@@ -15,6 +15,7 @@ enum {
 
 struct auth;
 
+// Without keys. Owns: the caller frees *ret_auth. Errors: NO_MEMORY.
 SR_MUST_USE bool auth_new(struct auth **ret_auth, struct sr_err *err);
 void auth_free(struct auth *auth);  // overwrites the secrets
 SR_DEFINE_AUTO(auth, struct auth, auth_free);

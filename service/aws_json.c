@@ -22,7 +22,10 @@ struct aws_call {
     bool is_answered;
 };
 
-bool aws_json_is_type(const char *content_type)
+// Whether a Content-Type is one of AWS JSON's, parameters aside. Web pages cannot send these
+// elsewhere without being asked first, which nobody answers: so they cannot call us behind a user's
+// back.
+static bool is_aws_json(const char *content_type)
 {
     static const char *const types[] = { "application/x-amz-json-1.0",
                                          "application/x-amz-json-1.1" };
@@ -92,7 +95,7 @@ static bool check(const struct aws_json *json, const struct server_request *requ
                                  name, NULL));
         return false;
     }
-    if (!type || !aws_json_is_type(type)) {
+    if (!type || !is_aws_json(type)) {
         note(call, 415, "UnsupportedMediaType");
         sr_ignore(problem_answer(call->call, 415, "want Content-Type: application/x-amz-json-1.0",
                                  "UnsupportedMediaType", NULL));

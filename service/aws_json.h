@@ -26,8 +26,3 @@ struct aws_call;
 struct aws_call *aws_json_handle(const struct aws_json *json, struct server_call *call,
                                  const struct server_request *request);
 void aws_json_done(const struct aws_json *json, struct aws_call *call, bool sent);
-
-// Whether a Content-Type is one of AWS JSON's, parameters aside. Web pages cannot send these
-// elsewhere without being asked first, which nobody answers: so they cannot call us behind a user's
-// back.
-bool aws_json_is_type(const char *content_type);

@@ -88,6 +88,7 @@ SR_DEFINE_AUTO_VALUE(config, struct config, config_done);
 // read.
 // Errors: INVALID with the place, DENIED (others may read its secrets), those of reading.
 SR_MUST_USE bool config_read(struct config *config, const char *path, struct sr_err *err);
+// The same of a text, whoever may read it.
 SR_MUST_USE bool config_parse(struct config *config, const char *text, size_t bytes,
                               struct sr_err *err);
 // Sets what nothing has been said about from the variables that the table names. `env`: getenv().
@@ -100,6 +101,7 @@ SR_MUST_USE bool config_environment(struct config *config, char *(*env)(const ch
 // Errors: INVALID, INTERNAL: no such value.
 SR_MUST_USE bool config_override(struct config *config, const char *name, json_t *value,
                                  const char *option, struct sr_err *err);
+// Whether something in it is nobody else's to read.
 bool config_has_secrets(const struct config *config);
 
 // The whole table as it is now, in its order: [{"name": "audit.path", "value": ..., "from":

@@ -18,6 +18,7 @@ struct config_api_key {  // Authorization: Bearer TOKEN
 
 struct config_jobs {
     char *workspace;            // a folder or s3:// URL; NULL: STATE/jobs
+    bool share_parts;           // in a store: what one job has encoded another takes, too
     int64_t keep_days;          // how long the workspace of a job that has ended is kept: 7
     struct config_texts roots;  // folders that local paths of jobs lie in
     struct config_texts allow;  // "s3://bucket", "https://host": addresses that jobs may use

@@ -135,6 +135,7 @@ const struct config_row config_rows[] = {
       .wrong = config_events_wrong_text, .unsaid = "Amazon's" },
     { "jobs", "workspace", CONFIG_TEXT, AT(jobs.workspace), .wrong = config_jobs_wrong_workspace,
       .unsaid = "STATE/jobs" },
+    { "jobs", "share_parts", CONFIG_BOOL, AT(jobs.share_parts) },
     { "jobs", "keep_days", CONFIG_INT, AT(jobs.keep_days), FROM_TO(1, CONFIG_JOBS_KEEP_DAYS_MAX) },
     { "jobs", "roots", CONFIG_TEXTS, AT(jobs.roots), FROM_TO(0, CONFIG_EVENTS_ROWS_MAX),
       .wrong = config_jobs_wrong_root, .unsaid = "none: jobs may use no local path" },

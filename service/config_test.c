@@ -26,10 +26,12 @@ static const struct row {
       "\"connections\":[{\"arn\":\"a\",\"header\":\"b\",\"value\":\"c\"}]}}",
       SR_OK, NULL },
     { "everything about jobs",
-      "{\"jobs\":{\"workspace\":\"s3://work/jobs/\",\"keep_days\":1,\"roots\":[\"/srv\"],\"allow\":["
+      "{\"jobs\":{\"workspace\":\"s3://work/jobs/\",\"share_parts\":true,\"keep_days\":1,\"roots\":[\"/srv\"],\"allow\":["
       "\"s3://b\",\"s3://b/in/\",\"https://h.example:8443/x\",\"http://*\"]},\"api_keys\":[{"
       "\"name\":\"ci@1\",\"token\":\"" SECRET "\"}]}",
       SR_OK, NULL },
+    { "a word whether parts are shared", "{\"jobs\":{\"share_parts\":\"yes\"}}", SR_ERR_INVALID,
+      "share_parts" },
     { "a relative root", "{\"jobs\":{\"roots\":[\"srv\"]}}", SR_ERR_INVALID, "$.jobs.roots[0]: " },
     { "a relative workspace", "{\"jobs\":{\"workspace\":\"work\"}}", SR_ERR_INVALID,
       "$.jobs.workspace: " },

@@ -27,9 +27,12 @@ struct job_follow_params {
     const struct sr_log *log;      // borrowed; NULL: silent
 };
 
+// Owns:   the caller frees *ret_follow; what params point to is borrowed until then, unless said
+//         otherwise there.
+// Errors: those of the store, NO_MEMORY.
 SR_MUST_USE bool job_follow_new(const struct job_follow_params *params,
                                 struct job_follow **ret_follow, struct sr_err *err);
-// Begins to work on a thread of its own.
+// Begins to work on a thread of its own. Errors: NO_MEMORY, those of threads.
 SR_MUST_USE bool job_follow_start(struct job_follow *follow, struct sr_err *err);
 // Ends it, and every stream; who waits for a log is told that the service stops.
 void job_follow_stop(struct job_follow *follow);

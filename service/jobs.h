@@ -30,6 +30,9 @@ enum {
     JOBS_TRIES_MAX = 30,           // manifests that a workspace does not take
     // What is stopped late may write for so long, until its worker hears of it.
     JOBS_SETTLE_US = 30000000,
+    // What is left to do after a cancellation may wait for a worker for so long until the job counts
+    // as cancelled, with that still to come.
+    JOBS_UNATTENDED_US = 60000000,
 };
 
 struct jobs_params {
@@ -44,6 +47,8 @@ struct jobs_params {
     const struct sr_clock *clock;  // says. Borrowed
     const struct sr_log *log;      // borrowed; NULL: silent
     struct engine *engine;         // borrowed
+    size_t (*slots)(void *self);   // that encode, of workers that ask for tasks; any thread. NULL:
+    void *slots_self;              // nobody knows
 };
 
 // Opens the database and the places.

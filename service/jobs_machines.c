@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "pipeline/activity.h"
 #include "pipeline/flow.h"
+#include "pipeline/workspace.h"
 #include "service/jobs_priv.h"
 #include "service/states_priv.h"
 
@@ -176,20 +177,34 @@ static bool put_failure(json_t *input, struct sr_err *err)
            jx_put(failure, "Cause", json_string("cancelled on request"), err);
 }
 
+// As the workspace gets it: what processes of jobs may write there since then does not count.
+static bool put_manifest(json_t *job, const struct job_row *row, struct sr_err *err)
+{
+    sr_auto(json) json_t *manifest = NULL;
+    char sha256[SR_SHA256_HEX];
+    return jx_parse(row->manifest, strlen(row->manifest), false, &manifest, err) &&
+           workspace_note_sha256(manifest, sha256, err) &&
+           jx_put(job, "manifest", json_string("manifest.json"), err) &&
+           jx_put(job, "manifest_sha256", json_string(sha256), err);
+}
+
 // The same each time for the same row: so a start that is repeated is met again.
-char *jobs_input(const struct job_row *row, bool is_clean, struct sr_err *err)
+char *jobs_input(const struct jobs *jobs, const struct job_row *row, bool is_clean,
+                 struct sr_err *err)
 {
     char *text = NULL;
     sr_auto(json) json_t *input = json_object();
     json_t *const job = json_object();
     if (!jx_put(input, "job", job, err) || !jx_put(job, "id", json_string(row->id), err) ||
-        !jx_put(job, "workspace", jx_string(row->workspace), err) ||
-        !jx_put(job, "manifest", json_string("manifest.json"), err) ||
+        !jx_put(job, "workspace", jx_string(row->workspace), err) || !put_manifest(job, row, err) ||
         !jx_put(job, "correlation", jx_string(row->correlation), err) ||
         (row->overwrite && !jx_put(job, "overwrite", json_true(), err)) ||
         (row->strict && !jx_put(job, "strict", json_true(), err)) ||
+        (!jobs->params.config->share_parts && !jx_put(job, "own_parts", json_true(), err)) ||
         (row->traceparent && !jx_put(job, "traceparent", jx_string(row->traceparent), err)) ||
         !jx_put(job, "priority", json_integer(row->priority), err) ||
+        (row->slots > 1 && !is_clean &&
+         !jx_put(job, "slots", json_integer((json_int_t)row->slots), err)) ||
         (is_clean && !put_failure(input, err)) || !jx_dump(input, false, &text, err))
         return NULL;
     return text;
@@ -220,7 +235,7 @@ bool jobs_ask_start(struct jobs *jobs, const struct job_row *row, bool is_clean,
                                       is_clean ? JOBS_CLEAN_MACHINE : JOBS_MACHINE);
     sr_auto(char) char *name =
         sr_strf(err, "%s-%" PRId64 "%s", row->id, row->attempt, is_clean ? "-clean" : "");
-    sr_auto(char) char *input = jobs_input(row, is_clean, err);
+    sr_auto(char) char *input = jobs_input(jobs, row, is_clean, err);
     sr_auto(jobs_message) struct jobs_message *watch =
         jobs_message_new(jobs, JOBS_ENDED, row->id, row->attempt, err);
     sr_auto(jobs_message) struct jobs_message *message =

@@ -6,6 +6,7 @@
 #include "base/id.h"
 #include "base/queue.h"
 #include "base/thread.h"
+#include "pipeline/correlation.h"
 #include "pipeline/remote.h"
 #include "service/job_places.h"
 #include "service/jobs.h"
@@ -102,6 +103,14 @@ SR_MUST_USE bool jobs_post(struct jobs *jobs, struct jobs_message *message, stru
 struct jobs_message *jobs_message_new(struct jobs *jobs, enum jobs_message_kind kind,
                                       const char *id, int64_t attempt, struct sr_err *err);
 
+// What each line of the log about a job has; lives as long as the row.
+struct jobs_row_log {
+    struct sr_log logs[3];
+    char trace_id[TRACE_ID_TEXT];
+};
+const struct sr_log *jobs_row_log(const struct jobs *jobs, const struct job_row *row,
+                                  struct jobs_row_log *room);
+
 // jobs_steps.c: the next step of a job, on the worker's thread. They change the row, and write it.
 SR_MUST_USE bool jobs_begin(struct jobs *jobs, struct job_row *row, struct sr_err *err);
 SR_MUST_USE bool jobs_note(struct jobs *jobs, const struct jobs_message *message,
@@ -114,7 +123,8 @@ void jobs_flight_begin(struct jobs *jobs, const char *id);
 // date.
 SR_MUST_USE bool jobs_ask_machines(struct jobs *jobs, struct sr_err *err);
 // The input of an attempt's execution, or of what cleans up; the caller frees it.
-char *jobs_input(const struct job_row *row, bool is_clean, struct sr_err *err);
+char *jobs_input(const struct jobs *jobs, const struct job_row *row, bool is_clean,
+                 struct sr_err *err);
 SR_MUST_USE bool jobs_ask_start(struct jobs *jobs, const struct job_row *row, bool is_clean,
                                 struct sr_err *err);
 SR_MUST_USE bool jobs_ask_stop(struct jobs *jobs, const struct job_row *row, int64_t settle_us,

@@ -17,11 +17,11 @@ SR_MUST_USE bool jobs_outcome_read(const struct store *reader, const char *arn,
                                    struct jobs_outcome *ret, struct sr_err *err);
 
 struct jobs_progress {
-    char engine[16];  // "": not planned
-    int64_t count;    // of segments; -1: not planned
-    int64_t done, running, failed;
-    int percent;
-    int64_t eta_us;    // -1: nobody knows
+    char engine[16];                // "": not planned
+    int64_t count;                  // of segments; -1: not planned
+    int64_t done, running, failed;  // of these, each by all of its tasks
+    int percent;                    // of the tasks' work
+    int64_t eta_us;                 // -1: nobody knows
     json_t *segments;  // of each its state, in the title's order; NULL: not asked for, not planned
 };
 void jobs_progress_done(struct jobs_progress *progress);
@@ -29,6 +29,14 @@ SR_DEFINE_AUTO_VALUE(jobs_progress, struct jobs_progress, jobs_progress_done);
 // Of one that is not there: nothing is known.
 SR_MUST_USE bool jobs_progress_read(const struct store *reader, const char *arn, bool segments,
                                     int64_t now_us, struct jobs_progress *ret, struct sr_err *err);
+// Whether workers have to do with it.
+struct jobs_attendance {
+    bool has_begun;         // some worker has taken some task of it
+    int64_t waiting_since;  // for a worker, microseconds since 1970; INT64_MAX: nothing waits
+};
+// Of one that is not there: nobody has.
+SR_MUST_USE bool jobs_attendance_read(const struct store *reader, const char *arn,
+                                      struct jobs_attendance *ret, struct sr_err *err);
 // Whether some task of it may write at the outputs' places: then who stops it must wait until the
 // worker has heard.
 SR_MUST_USE bool jobs_is_late(const struct store *reader, const char *arn, bool *ret_late,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "pipeline/activity_job.h"
 #include "service/jobs_priv.h"
 #include "service/jobs_progress.h"
 
@@ -61,6 +62,17 @@ static bool due(struct jobs *jobs, struct job_row *row, int64_t due_us, struct s
     return job_store_set_job(jobs->work.store, row, err);
 }
 
+const struct sr_log *jobs_row_log(const struct jobs *jobs, const struct job_row *row,
+                                  struct jobs_row_log *room)
+{
+    sr_log_with(&room->logs[0], jobs->params.log, SR_TEXT("job", row->id));
+    sr_log_with(&room->logs[1], &room->logs[0], SR_TEXT("correlation", row->correlation));
+    if (!row->traceparent || !traceparent_trace(row->traceparent, room->trace_id))
+        return &room->logs[1];
+    sr_log_with(&room->logs[2], &room->logs[1], SR_TEXT("trace_id", room->trace_id));
+    return &room->logs[2];
+}
+
 static bool put_off(struct jobs *jobs, struct job_row *row, const struct sr_err *why,
                     struct sr_err *err)
 {
@@ -71,8 +83,9 @@ static bool put_off(struct jobs *jobs, struct job_row *row, const struct sr_err 
         pause_us = JOBS_RETRY_US_MAX;
     row->due_us = now(jobs) + pause_us;
     row->tries++;
-    sr_warn(jobs->params.log, "a job's next step is tried again", SR_TEXT("job", row->id),
-            SR_TEXT("correlation", row->correlation), SR_ERR(why), SR_I64("pause_us", pause_us));
+    struct jobs_row_log room;
+    sr_warn(jobs_row_log(jobs, row, &room), "a job's next step is tried again", SR_ERR(why),
+            SR_I64("pause_us", pause_us));
     return job_store_set_job(jobs->work.store, row, err);
 }
 
@@ -101,14 +114,14 @@ static bool finish(struct jobs *jobs, struct job_row *row, enum job_row_state st
     if (!note_progress(jobs, row, err) || !due(jobs, row, INT64_MAX, err))
         return false;
     const char *const name = job_row_state_name(state);
+    struct jobs_row_log room;
+    const struct sr_log *const log = jobs_row_log(jobs, row, &room);
     if (state == JOB_ROW_FAILED)
-        sr_error(jobs->params.log, "a job ends", SR_TEXT("job", row->id),
-                 SR_TEXT("correlation", row->correlation), SR_TEXT("state", name),
+        sr_error(log, "a job ends", SR_TEXT("state", name),
                  SR_TEXT("error", row->error ? row->error : ""),
                  SR_TEXT("cause", row->cause ? row->cause : ""));
     else
-        sr_info(jobs->params.log, "a job ends", SR_TEXT("job", row->id),
-                SR_TEXT("correlation", row->correlation), SR_TEXT("state", name));
+        sr_info(log, "a job ends", SR_TEXT("state", name));
     return true;
 }
 
@@ -131,14 +144,32 @@ static void outcome_done(struct jobs_outcome *outcome)
 }
 SR_DEFINE_AUTO_VALUE(outcome, struct jobs_outcome, outcome_done);
 
+static bool look_at(struct jobs *jobs, const struct job_row *row, int64_t attempt, bool is_clean,
+                    struct jobs_outcome *ret, struct sr_err *err)
+{
+    sr_auto(char) char *arn = jobs_execution(jobs, row->id, attempt, is_clean, err);
+    if (!arn)
+        return false;
+    sr_lock(&jobs->reading);
+    const bool read = jobs_outcome_read(&jobs->read.engine, arn, ret, err);
+    sr_unlock(&jobs->reading);
+    return read;
+}
+
 static bool look(struct jobs *jobs, const struct job_row *row, bool is_clean,
                  struct jobs_outcome *ret, struct sr_err *err)
+{
+    return look_at(jobs, row, row->attempt, is_clean, ret, err);
+}
+
+static bool attend(struct jobs *jobs, const struct job_row *row, bool is_clean,
+                   struct jobs_attendance *ret, struct sr_err *err)
 {
     sr_auto(char) char *arn = jobs_execution(jobs, row->id, row->attempt, is_clean, err);
     if (!arn)
         return false;
     sr_lock(&jobs->reading);
-    const bool read = jobs_outcome_read(&jobs->read.engine, arn, ret, err);
+    const bool read = jobs_attendance_read(&jobs->read.engine, arn, ret, err);
     sr_unlock(&jobs->reading);
     return read;
 }
@@ -161,6 +192,37 @@ static bool take_outcome(struct jobs *jobs, struct job_row *row, const struct jo
                     !set_text(&row->cause, outcome->cause ? outcome->cause : "", err))))
         return false;
     return finish(jobs, row, failed ? JOB_ROW_FAILED : JOB_ROW_SUCCEEDED, outcome->stopped_us, err);
+}
+
+// How many slots there are for it ----------------------------------------------------------------
+
+static bool count_row(void *self, const struct job_row *row, struct sr_err *err)
+{
+    size_t *const count = self;
+    (void)row;
+    (void)err;
+    ++*count;
+    return true;
+}
+
+// Its share of what all workers have, as long as there are fewer jobs than slots. Found once for an
+// attempt: its execution is started with the same words each time.
+static bool look_for_slots(struct jobs *jobs, struct job_row *row, struct sr_err *err)
+{
+    static const enum job_row_state busy[] = { JOB_ROW_QUEUED, JOB_ROW_RUNNING };
+    size_t jobs_count = 0;
+    size_t slots = jobs->params.slots ? jobs->params.slots(jobs->params.slots_self) : 0;
+    if (row->slots >= 0)
+        return true;
+    if (slots > ACTIVITY_SLOTS_MAX)
+        slots = ACTIVITY_SLOTS_MAX;
+    for (size_t i = 0; slots > 1 && i < sizeof busy / sizeof *busy; i++) {
+        const struct job_query query = { .state = busy[i], .count_max = (int64_t)slots };
+        if (!job_store_list_jobs(jobs->work.store, &query, count_row, &jobs_count, err))
+            return false;
+    }
+    row->slots = (int64_t)(jobs_count > 1 ? slots / jobs_count : slots);
+    return job_store_set_job(jobs->work.store, row, err);
 }
 
 // The next step ----------------------------------------------------------------------------------
@@ -218,6 +280,33 @@ static bool begin_stop(struct jobs *jobs, struct job_row *row, struct sr_err *er
     return true;
 }
 
+// What an attempt that was cancelled has left for the next worker comes before another attempt: it
+// removes what that one would make.
+static bool begin_queued(struct jobs *jobs, struct job_row *row, struct sr_err *err)
+{
+    for (int64_t attempt = 1; attempt < row->attempt; attempt++) {
+        sr_auto(outcome) struct jobs_outcome outcome = { 0 };
+        if (!look_at(jobs, row, attempt, true, &outcome, err))
+            return false;
+        if (outcome.is_there && outcome.status == ASL_RUNNING)
+            return due(jobs, row, now(jobs) + LOOK_AGAIN_US, err);
+    }
+    return look_for_slots(jobs, row, err) && ask_write(jobs, row, false, err);
+}
+
+// Whether who waits for the end of a cancelled job need not wait for what cleans up after it: it
+// finds nothing to do, or nobody to do it.
+static bool is_unattended(struct jobs *jobs, const struct job_row *row, bool *ret_is,
+                          struct sr_err *err)
+{
+    struct jobs_attendance job, rest;
+    if (!attend(jobs, row, false, &job, err) || !attend(jobs, row, true, &rest, err))
+        return false;
+    *ret_is = !job.has_begun || (rest.waiting_since != INT64_MAX &&
+                                 now(jobs) - rest.waiting_since >= JOBS_UNATTENDED_US);
+    return true;
+}
+
 static bool begin_clean(struct jobs *jobs, struct job_row *row, struct sr_err *err)
 {
     sr_auto(outcome) struct jobs_outcome outcome = { 0 };
@@ -225,15 +314,20 @@ static bool begin_clean(struct jobs *jobs, struct job_row *row, struct sr_err *e
         return false;
     if (!outcome.is_there)
         return ask_write(jobs, row, true, err);
-    if (outcome.status == ASL_RUNNING)
-        return ask_start(jobs, row, true, err);
+    bool is_left = false;
+    if (outcome.status == ASL_RUNNING && !is_unattended(jobs, row, &is_left, err))
+        return false;
+    if (outcome.status == ASL_RUNNING && !is_left)
+        return ask_start(jobs, row, true, err);  // to hear of its end
+    if (is_left)
+        outcome.stopped_us = now(jobs);
     return finish(jobs, row, JOB_ROW_CANCELLED, outcome.stopped_us, err);
 }
 
 bool jobs_begin(struct jobs *jobs, struct job_row *row, struct sr_err *err)
 {
     switch (row->state) {
-    case JOB_ROW_QUEUED: return ask_write(jobs, row, false, err);
+    case JOB_ROW_QUEUED: return begin_queued(jobs, row, err);
     case JOB_ROW_RUNNING: return begin_running(jobs, row, err);
     case JOB_ROW_CANCELLING:
         return row->is_stopped ? begin_clean(jobs, row, err) : begin_stop(jobs, row, err);
@@ -275,9 +369,19 @@ static bool note_running(struct jobs *jobs, struct job_row *row, int64_t due_us,
         return false;
     row->state = JOB_ROW_RUNNING;
     row->started_us = now(jobs);
-    sr_info(jobs->params.log, "a job starts", SR_TEXT("job", row->id),
-            SR_TEXT("correlation", row->correlation), SR_TEXT("execution", arn));
+    struct jobs_row_log room;
+    sr_info(jobs_row_log(jobs, row, &room), "a job starts", SR_TEXT("execution", arn));
     return due(jobs, row, due_us, err);
+}
+
+// It goes on by itself; whether anybody does it is looked at now and then.
+static bool note_cleaning(struct jobs *jobs, struct job_row *row, struct sr_err *err)
+{
+    bool is_left;
+    if (!is_unattended(jobs, row, &is_left, err))
+        return false;
+    return is_left ? finish(jobs, row, JOB_ROW_CANCELLED, now(jobs), err)
+                   : due(jobs, row, now(jobs) + JOBS_UNATTENDED_US, err);
 }
 
 static bool note_started(struct jobs *jobs, const struct jobs_message *message, struct job_row *row,
@@ -286,7 +390,7 @@ static bool note_started(struct jobs *jobs, const struct jobs_message *message, 
     if (!is_current(row, message->is_clean))
         return true;
     if (message->done)
-        return message->is_clean ? due(jobs, row, INT64_MAX, err)
+        return message->is_clean ? note_cleaning(jobs, row, err)
                                  : note_running(jobs, row, INT64_MAX, err);
     switch (message->err.code) {
     case SR_ERR_CONFLICT:  // it has ended, or was started with other words: looked at, again and

@@ -87,7 +87,7 @@ static bool retry(struct jobs *jobs, struct jobs_message *message, struct job_ro
     row->attempt++;
     row->is_stopped = false;
     row->started_us = row->ended_us = row->tries = 0;
-    row->segments = row->segments_done = -1;
+    row->segments = row->segments_done = row->slots = -1;
     row->due_us = sr_clock_wall_us(jobs->params.clock);
     return job_store_set_job(jobs->work.store, row, err);
 }
@@ -249,6 +249,7 @@ static bool ask_remove(void *self, const struct job_row *row, struct sr_err *err
                               .attempt = row->attempt,
                               .workspace = row->workspace };
     struct sr_err why = { 0 };
+    struct jobs_row_log room;
     (void)err;
     // The next round meets it again.
     if (jobs_flight_find(jobs, row->id) || jobs->work.flight_count == JOBS_FLIGHTS_MAX)
@@ -257,8 +258,7 @@ static bool ask_remove(void *self, const struct job_row *row, struct sr_err *err
     if (jobs_files_ask(jobs, &file, &why))
         jobs_flight_begin(jobs, row->id);  // a retry begins when it is gone
     else
-        sr_warn(jobs->params.log, "a workspace is removed later", SR_TEXT("job", row->id),
-                SR_ERR(&why));
+        sr_warn(jobs_row_log(jobs, row, &room), "a workspace is removed later", SR_ERR(&why));
     return true;
 }
 

@@ -11,6 +11,8 @@ struct jobs_world {
     char *roots[2];
     struct config_jobs config;
     struct jobs *jobs;
+    const struct sr_log *log;  // NULL: silent
+    size_t slots;              // of all workers; 0: nobody knows
     // What the worker does.
     const char *fails;  // this activity fails, "probe";
     const char *error;  // with this
@@ -24,6 +26,12 @@ struct jobs_world {
     char ids[4][SR_ID_TEXT];
 };
 
+static inline size_t jobs_world_slots(void *self)
+{
+    const struct jobs_world *const world = self;
+    return world->slots;
+}
+
 static inline void jobs_world_open_jobs(struct jobs_world *world)
 {
     struct sr_err err = { 0 };
@@ -34,7 +42,10 @@ static inline void jobs_world_open_jobs(struct jobs_world *world)
                                         .region = "eu-west-1",
                                         .account = "123456789012",
                                         .clock = &world->states.clock.clock,
-                                        .engine = world->states.engine };
+                                        .log = world->log,
+                                        .engine = world->states.engine,
+                                        .slots = jobs_world_slots,
+                                        .slots_self = world };
     sr_assert_ok(jobs_new(&params, &world->jobs, &err), err);
 }
 
@@ -169,6 +180,20 @@ static inline void jobs_world_finish(struct jobs_world *world)
         jobs_world_settle(world);
 }
 
+// One thing that happens: a round of the jobs, of the engine, of the worker. False: nothing did.
+static inline bool jobs_world_move(struct jobs_world *world, unsigned number)
+{
+    struct sr_err err = { 0 };
+    bool more;
+    if (number % 3 == 0)
+        jobs_world_step(world);
+    else if (number % 3 == 1)
+        sr_assert_ok(engine_step(world->states.engine, &more, &err), err);
+    else
+        return jobs_world_work(world);
+    return true;
+}
+
 // Asking -----------------------------------------------------------------------------------------
 
 static inline void jobs_world_reply(void *self, const struct jobs_reply *reply)
@@ -250,6 +275,15 @@ static inline const char *jobs_world_text(struct jobs_world *world, const char *
     else
         snprintf(text, 512, "%s", json_is_string(value) ? json_string_value(value) : "");
     return text;
+}
+
+// How many executions a machine has.
+static inline size_t jobs_world_executions(struct jobs_world *world, const char *machine)
+{
+    char arn[128];
+    snprintf(arn, sizeof arn, WORLD_ARN ":stateMachine:%s", machine);
+    world_do(&world->states, "ListExecutions", json_pack("{ss}", "stateMachineArn", arn));
+    return json_array_size(json_object_get(world->states.body, "executions"));
 }
 
 #define assert_job(world, id, key, want)                                                           \

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/auto.h"
 #include "base/str.h"
@@ -39,14 +40,18 @@ bool map_places_resolve(const char *path, char **ret_path, struct sr_err *err)
     if (!there)
         return false;
     for (;;) {
+        struct stat status;
         sr_auto(char) char *real = realpath(there, NULL);
         if (real) {
             *ret_path = sr_strf(err, "%s%s", real, path + strlen(there));
             return *ret_path != NULL;
         }
+        const int number = errno;
         char *const slash = strrchr(there, '/');
-        if (errno != ENOENT || !slash || slash == there)
-            return sr_fail_errno(err, errno, "%s", path);
+        if (number == ENOENT && lstat(there, &status) == 0 && S_ISLNK(status.st_mode))
+            return sr_fail(err, SR_ERR_DENIED, "%s: is or has a link that leads nowhere", path);
+        if (number != ENOENT || !slash || slash == there)
+            return sr_fail_errno(err, number, "%s", path);
         *slash = '\0';
     }
 }

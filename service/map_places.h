@@ -17,5 +17,5 @@ bool map_places_has_object(const char *const *places, const char *bucket, const 
 SR_MUST_USE bool map_places_check_file(const char *const *places, const char *folder,
                                        const char *name, struct sr_err *err);
 // The path without links in what there is of it; the rest stands behind that as it is. The caller
-// frees it.
+// frees it. Errors: DENIED: a link in it leads nowhere now, and anywhere later.
 SR_MUST_USE bool map_places_resolve(const char *path, char **ret_path, struct sr_err *err);

@@ -54,6 +54,8 @@ static const struct file_row {
     { "no file", "jobs/1", "", SR_ERR_DENIED },
     { "a link that leads out", "jobs/out", "x", SR_ERR_DENIED },
     { "a file's link that leads out", "jobs/1", "leads-out", SR_ERR_DENIED },
+    { "a link that leads nowhere yet", "jobs/1", "leads-nowhere", SR_ERR_DENIED },
+    { "a folder's that does", "jobs/nowhere", "x", SR_ERR_DENIED },
     { "a file as a folder", "jobs/1", "segments.json/x", SR_ERR_STORAGE },
 };
 
@@ -89,6 +91,8 @@ static void each_file(void **state)
     link_to(folder, "jobs", "to-jobs");
     link_to(folder, "other", "jobs/out");
     link_to(folder, "other/x", "jobs/1/leads-out");
+    link_to(folder, "other/new", "jobs/1/leads-nowhere");
+    link_to(folder, "none", "jobs/nowhere");
     snprintf(place, sizeof place, "%s/to-jobs/", folder);
     const char *const allowed[] = { "s3://jobs", "/no/such/folder", place, NULL };
     snprintf(path, sizeof path, "%s/%s", folder, row->folder);

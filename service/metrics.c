@@ -132,12 +132,6 @@ bool metrics_add_engine(struct engine *engine, int64_t now_us, struct sr_str *te
            add_latency(&now.commit, text, err) && add_queues(engine, now_us, text, err);
 }
 
-bool metrics_add_counter(struct sr_str *text, const char *name, const char *help, uint64_t value,
-                         struct sr_err *err)
-{
-    return add(text, COUNTER, name, help, value, err);
-}
-
 bool metrics_add_gauge(struct sr_str *text, const char *name, const char *help, uint64_t value,
                        struct sr_err *err)
 {

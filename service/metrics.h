@@ -15,8 +15,6 @@ SR_MUST_USE bool metrics_add_engine(struct engine *engine, int64_t now_us, struc
                                     struct sr_err *err);
 // A family of one number; `help` is a sentence.
 // Threads: any, also of what follows.
-SR_MUST_USE bool metrics_add_counter(struct sr_str *text, const char *name, const char *help,
-                                     uint64_t value, struct sr_err *err);
 SR_MUST_USE bool metrics_add_gauge(struct sr_str *text, const char *name, const char *help,
                                    uint64_t value, struct sr_err *err);
 SR_MUST_USE bool metrics_add_stores(struct http_totals *totals, struct sr_str *text,

@@ -170,8 +170,7 @@ static void stores(void **state)
     totals.sent_bytes = 1 << 20;
     totals.received_bytes = 7;
     sr_assert_ok(sr_str_add(&text, "\n", &err) && metrics_add_stores(&totals, &text, &err) &&
-                     metrics_add_gauge(&text, "workers", "Workers.", 3, &err) &&
-                     metrics_add_counter(&text, "done_total", "Done.", 4, &err),
+                     metrics_add_gauge(&text, "workers", "Workers.", 3, &err),
                  err);
     assert_int_equal(value_of(&text, "store_requests_total"), 5);
     assert_int_equal(value_of(&text, "store_retries_total"), 2);
@@ -179,7 +178,7 @@ static void stores(void **state)
     assert_int_equal(value_of(&text, "store_received_bytes_total"), 7);
     assert_int_equal(value_of(&text, "workers"), 3);
     sr_assert_contains(sr_str_text(&text), "# TYPE splitreel_workers gauge");
-    sr_assert_contains(sr_str_text(&text), "# TYPE splitreel_done_total counter");
+    sr_assert_contains(sr_str_text(&text), "# TYPE splitreel_store_requests_total counter");
 }
 
 int main(void)

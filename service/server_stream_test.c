@@ -1,27 +1,14 @@
+#include "service/server.h"
+
 #include <sys/resource.h>
 
-#include "base/test.h"
-#include "base/thread.h"
-#include "service/http_client_fake.h"
-#include "service/server.h"
+#include "service/server_world.h"
 
 enum { STREAMS_MAX = 600 };
 
-// A service whose every answer but that of "/" is a stream, fed by the test.
-struct world {
-    struct server *server;
-    struct sr_clock_fake clock;
-    struct sr_mutex lock;
-    struct sr_cond changed;
-    struct {
-        struct server_call *streams[STREAMS_MAX];
-        size_t stream_count, done_count, sent_count;
-    } synced;  // under `lock`
-};
-
+// Every answer but that of "/" is a stream, fed by the test.
 static void *handle(void *self, struct server_call *call, const struct server_request *request)
 {
-    struct world *world = self;
     if (strcmp(request->path, "/") == 0) {
         sr_ignore(server_answer(
             call, &(struct server_answer){
@@ -34,69 +21,32 @@ static void *handle(void *self, struct server_call *call, const struct server_re
         assert_true(server_stream(
             call, &(struct server_answer){
                       .status = 200, .content_type = "text/plain", .body = "first,", .size = 6 }));
-    sr_lock(&world->lock);
-    assert_true(world->synced.stream_count < STREAMS_MAX);
-    world->synced.streams[world->synced.stream_count++] = call;
-    sr_cond_broadcast(&world->changed);
-    sr_unlock(&world->lock);
-    return world;
+    server_world_keep(self, call);
+    return self;
 }
 
-static void done(void *self, void *from_handle, bool sent)
+static void begin(struct server_world *world, unsigned thread_count)
 {
-    struct world *world = self;
-    sr_lock(&world->lock);
-    world->synced.done_count += from_handle != NULL;
-    world->synced.sent_count += from_handle != NULL && sent;
-    sr_cond_broadcast(&world->changed);
-    sr_unlock(&world->lock);
+    server_world_open(world, handle, &(struct server_limits){ .thread_count = thread_count });
 }
 
-static void begin(struct world *world, unsigned thread_count)
-{
-    struct sr_err err = { 0 };
-    struct sockaddr_storage address;
-    struct server_params params = { .clock = &world->clock.clock,
-                                    .handle = handle,
-                                    .done = done,
-                                    .self = world,
-                                    .limits = { .thread_count = thread_count } };
-    memset(world, 0, sizeof *world);
-    sr_clock_fake_init(&world->clock, 1000000000);
-    sr_assert_ok(sr_mutex_init(&world->lock, &err), err);
-    sr_assert_ok(sr_cond_init(&world->changed, &err), err);
-    sr_assert_ok(server_address("127.0.0.1:0", &address, &params.address_bytes, &err), err);
-    params.address = (const struct sockaddr *)&address;
-    sr_assert_ok(server_open(&params, &world->server, &err), err);
-}
-
-static void end(struct world *world)
+static void end(struct server_world *world)
 {
     assert_true(server_wait(world->server, false, 30000000));
-    server_close(world->server);
-    sr_cond_done(&world->changed);
-    sr_mutex_done(&world->lock);
-}
-
-static void wait_for(struct world *world, const size_t *count, size_t want)
-{
-    sr_lock(&world->lock);
-    while (*count < want)
-        sr_cond_wait(&world->changed, &world->lock);
-    sr_unlock(&world->lock);
+    server_world_close(world);
 }
 
 // Asks for a stream; gives the call that feeds it.
-static struct server_call *ask(struct world *world, struct fake_client *client, const char *method,
-                               const char *path)
+static struct server_call *ask(struct server_world *world, struct fake_client *client,
+                               const char *method, const char *path)
 {
     char head[128];
-    const size_t before = world->synced.stream_count;  // nobody else adds one now
+    const size_t before = world->synced.kept_count;  // nobody else adds one now
     fake_connect(client, server_port(world->server));
     snprintf(head, sizeof head, "%s %s HTTP/1.1\r\nHost: x\r\n\r\n", method, path);
     assert_true(fake_say(client, head));
-    wait_for(world, &world->synced.stream_count, before + 1);
-    return world->synced.streams[before];
+    server_world_wait(world, &world->synced.kept_count, before + 1);
+    return world->synced.kept[before];
 }
 
 static enum server_stream_state add(struct server_call *call, const char *text)
@@ -114,7 +64,7 @@ static void read_until(struct fake_client *client, const char *text)
 static void pieces(void **state)
 {
     (void)state;
-    struct world world;
+    struct server_world world;
     struct fake_client client;
     char text[32];
     begin(&world, 1);
@@ -130,7 +80,7 @@ static void pieces(void **state)
     server_stream_end(call);
     read_until(&client, "last");
     read_until(&client, "\r\n0\r\n\r\n");  // of the chunked coding
-    wait_for(&world, &world.synced.done_count, 1);
+    server_world_wait(&world, &world.synced.done_count, 1);
     assert_int_equal(world.synced.sent_count, 1);
     assert_int_equal(fake_ask(&client, "GET", "/", "", ""), 200);
     fake_close(&client);
@@ -140,7 +90,7 @@ static void pieces(void **state)
 static void begins_late(void **state)
 {
     (void)state;
-    struct world world;
+    struct server_world world;
     struct fake_client client;
     begin(&world, 1);
     struct server_call *const call = ask(&world, &client, "GET", "/late");
@@ -157,7 +107,7 @@ static void begins_late(void **state)
 static void begins_too_late(void **state)
 {
     (void)state;
-    struct world world;
+    struct server_world world;
     struct fake_client client;
     begin(&world, 1);
     struct server_call *const call = ask(&world, &client, "GET", "/late");
@@ -166,7 +116,7 @@ static void begins_too_late(void **state)
         server_sweep(world.server);
     assert_false(server_stream(
         call, &(struct server_answer){ .status = 200, .content_type = "text/plain" }));
-    wait_for(&world, &world.synced.done_count, 1);
+    server_world_wait(&world, &world.synced.done_count, 1);
     assert_int_equal(world.synced.sent_count, 0);
     end(&world);
 }
@@ -176,7 +126,7 @@ static void full(void **state)
 {
     (void)state;
     static char piece[4000];
-    struct world world;
+    struct server_world world;
     struct fake_client client;
     size_t added = 0;
     begin(&world, 1);
@@ -212,7 +162,7 @@ static void long_piece(void **state)
 {
     (void)state;
     static char piece[2 * SERVER_STREAM_BYTES_MAX];
-    struct world world;
+    struct server_world world;
     struct fake_client client;
     size_t seen = 0;
     begin(&world, 1);
@@ -235,7 +185,7 @@ static void long_piece(void **state)
 static void client_leaves(void **state)
 {
     (void)state;
-    struct world world;
+    struct server_world world;
     struct fake_client client;
     begin(&world, 1);
     for (size_t i = 0; i < 2; i++) {
@@ -250,7 +200,7 @@ static void client_leaves(void **state)
         }
         assert_int_equal(add(call, "more"), SERVER_STREAM_GONE);
         server_stream_end(call);
-        wait_for(&world, &world.synced.done_count, i + 1);
+        server_world_wait(&world, &world.synced.done_count, i + 1);
     }
     assert_int_equal(world.synced.sent_count, 0);
     assert_int_equal(server_counts(world.server).gone, 2);
@@ -261,7 +211,7 @@ static void stalled_client_is_cut(void **state)
 {
     (void)state;
     static char piece[4000];
-    struct world world;
+    struct server_world world;
     struct fake_client client;
     begin(&world, 1);
     struct server_call *const call = ask(&world, &client, "GET", "/stream");
@@ -285,7 +235,7 @@ static void stalled_client_is_cut(void **state)
 static void quiet_stream_stays(void **state)
 {
     (void)state;
-    struct world world;
+    struct server_world world;
     struct fake_client client;
     begin(&world, 1);
     struct server_call *const call = ask(&world, &client, "GET", "/stream");
@@ -306,7 +256,7 @@ static void quiet_stream_stays(void **state)
 static void head_has_no_body(void **state)
 {
     (void)state;
-    struct world world;
+    struct server_world world;
     struct fake_client client;
     begin(&world, 1);
     struct server_call *const call = ask(&world, &client, "HEAD", "/stream");
@@ -322,7 +272,7 @@ static void head_has_no_body(void **state)
 static void drain(void **state)
 {
     (void)state;
-    struct world world;
+    struct server_world world;
     struct fake_client client;
     begin(&world, 2);
     struct server_call *const call = ask(&world, &client, "GET", "/stream");
@@ -349,7 +299,7 @@ static void many(void **state)
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &files), 0);
     if (files.rlim_cur < 2 * STREAMS_MAX + 64)
         skip();
-    struct world world;
+    struct server_world world;
     begin(&world, 2);
     for (size_t i = 0; i < STREAMS_MAX; i++)
         calls[i] = ask(&world, &clients[i], "GET", "/stream");

@@ -1,43 +1,26 @@
-#include <arpa/inet.h>
-#include <sys/resource.h>
-
-#include "base/test.h"
-#include "base/thread.h"
-#include "service/http_client_fake.h"
 #include "service/server.h"
 
-enum { WAITING_MAX = 1200, BODY_MAX = 64 << 10 };
+#include <sys/resource.h>
 
-// A service that answers what was sent to it, at once, or for "/late" when the test says so.
-struct world {
-    struct server *server;
-    struct sr_clock_fake clock;
-    struct sr_mutex lock;
-    struct sr_cond changed;
-    struct {
-        struct server_call *waiting[WAITING_MAX];
-        size_t waiting_count, done_count, sent_count;
-        char query[64], remote[64];
-        int refused_status;
-    } synced;  // under `lock`
-};
+#include "service/server_world.h"
 
+enum { BODY_MAX = 64 << 10 };
+
+// Of the last request, under the world's lock.
+static struct {
+    char query[64], remote[64];
+} seen;
+
+// Answers what was sent to it, at once, or for "/late" when the test says so.
 static void *handle(void *self, struct server_call *call, const struct server_request *request)
 {
-    struct world *world = self;
+    struct server_world *const world = self;
     sr_lock(&world->lock);
-    world->synced.refused_status = request->refused_status;
-    (void)snprintf(world->synced.query, sizeof world->synced.query, "%s",
-                   request->query ? request->query : "none");
-    (void)snprintf(world->synced.remote, sizeof world->synced.remote, "%s", request->remote);
-    const bool late = strcmp(request->path, "/late") == 0 && !request->refused_status;
-    if (late) {
-        assert_true(world->synced.waiting_count < WAITING_MAX);
-        world->synced.waiting[world->synced.waiting_count++] = call;
-    }
-    sr_cond_broadcast(&world->changed);
+    (void)snprintf(seen.query, sizeof seen.query, "%s", request->query ? request->query : "none");
+    (void)snprintf(seen.remote, sizeof seen.remote, "%s", request->remote);
     sr_unlock(&world->lock);
-    if (late) {
+    if (strcmp(request->path, "/late") == 0 && !request->refused_status) {
+        server_world_keep(world, call);
         server_call_is_long(call);
         return world;
     }
@@ -47,69 +30,31 @@ static void *handle(void *self, struct server_call *call, const struct server_re
         .body = request->refused_status ? request->refused.message : request->body,
         .size = request->refused_status ? strlen(request->refused.message) : request->size,
     };
-    sr_ignore(server_answer(call, &answer));  // whether it arrives is counted by done()
+    sr_ignore(server_answer(call, &answer));  // whether it arrives is counted
     return world;
 }
 
-static void done(void *self, void *from_handle, bool sent)
+static void begin(struct server_world *world, unsigned thread_count)
 {
-    struct world *world = self;
-    assert_ptr_equal(from_handle, world);
-    sr_lock(&world->lock);
-    world->synced.done_count++;
-    world->synced.sent_count += sent;
-    sr_cond_broadcast(&world->changed);
-    sr_unlock(&world->lock);
+    server_world_open(
+        world, handle,
+        &(struct server_limits){ .body_bytes_max = BODY_MAX, .thread_count = thread_count });
 }
 
-static void begin(struct world *world, unsigned thread_count)
+static bool answer_late(struct server_world *world, size_t i, const char *body)
 {
-    struct sr_err err = { 0 };
-    struct sockaddr_storage address;
-    struct server_params params = { .clock = &world->clock.clock,
-                                    .handle = handle,
-                                    .done = done,
-                                    .self = world,
-                                    .limits = { .body_bytes_max = BODY_MAX,
-                                                .thread_count = thread_count } };
-    memset(world, 0, sizeof *world);
-    sr_clock_fake_init(&world->clock, 1000000000);
-    sr_assert_ok(sr_mutex_init(&world->lock, &err), err);
-    sr_assert_ok(sr_cond_init(&world->changed, &err), err);
-    sr_assert_ok(server_address("127.0.0.1:0", &address, &params.address_bytes, &err), err);
-    params.address = (const struct sockaddr *)&address;
-    sr_assert_ok(server_open(&params, &world->server, &err), err);
-}
-
-static void end(struct world *world)
-{
-    server_close(world->server);
-    sr_cond_done(&world->changed);
-    sr_mutex_done(&world->lock);
-}
-
-static void wait_for(struct world *world, const size_t *count, size_t want)
-{
-    sr_lock(&world->lock);
-    while (*count < want)
-        sr_cond_wait(&world->changed, &world->lock);
-    sr_unlock(&world->lock);
-}
-
-static bool answer_late(struct world *world, size_t i, const char *body)
-{
-    return server_answer(world->synced.waiting[i], &(struct server_answer){
-                                                       .status = 200,
-                                                       .content_type = "text/plain",
-                                                       .body = body,
-                                                       .size = strlen(body),
-                                                   });
+    return server_answer(world->synced.kept[i], &(struct server_answer){
+                                                    .status = 200,
+                                                    .content_type = "text/plain",
+                                                    .body = body,
+                                                    .size = strlen(body),
+                                                });
 }
 
 static void answers(void **state)
 {
     (void)state;
-    struct world world;
+    struct server_world world;
     struct fake_client client;
     char value[256];
     begin(&world, 1);
@@ -119,14 +64,14 @@ static void answers(void **state)
         assert_string_equal(client.body, "hello");
         assert_int_equal(strlen(fake_header(&client, "x-amzn-RequestId", value)), SR_ID_TEXT - 1);
     }
-    assert_string_equal(world.synced.query, "x=%2F");
-    assert_memory_equal(world.synced.remote, "127.0.0.1:", 10);
+    assert_string_equal(seen.query, "x=%2F");
+    assert_memory_equal(seen.remote, "127.0.0.1:", 10);
     assert_int_equal(fake_ask(&client, "GET", "/", "", ""), 200);
-    assert_string_equal(world.synced.query, "none");
+    assert_string_equal(seen.query, "none");
     fake_close(&client);
     assert_true(server_wait(world.server, false, 30000000));
     assert_int_equal(world.synced.sent_count, 4);
-    end(&world);
+    server_world_close(&world);
 }
 
 static const struct rude_row {
@@ -153,7 +98,7 @@ static const struct rude_row {
 static void rude(void **state)
 {
     const struct rude_row *row = *state;
-    struct world world;
+    struct server_world world;
     struct fake_client client;
     begin(&world, 1);
     fake_connect(&client, server_port(world.server));
@@ -172,13 +117,13 @@ static void rude(void **state)
     fake_close(&client);
     assert_true(server_wait(world.server, false, 30000000));
     assert_int_equal(server_counts(world.server).body_bytes, 0);
-    end(&world);
+    server_world_close(&world);
 }
 
 static void endless_body_is_cut(void **state)
 {
     (void)state;
-    struct world world;
+    struct server_world world;
     struct fake_client client;
     static char chunk[8 + 4096 + 2];
     begin(&world, 1);
@@ -193,13 +138,13 @@ static void endless_body_is_cut(void **state)
         sent += sizeof chunk;
     assert_true(sent < (64u << 20));  // the server did not read for ever
     fake_close(&client);
-    end(&world);
+    server_world_close(&world);
 }
 
 static void too_many_headers(void **state)
 {
     (void)state;
-    struct world world;
+    struct server_world world;
     struct fake_client client;
     char line[32];
     begin(&world, 1);
@@ -222,7 +167,7 @@ static void too_many_headers(void **state)
     const int status = fake_read(&client);  // the library's own, or a reset behind it
     assert_true(status == 431 || status == 413 || status == 0);
     fake_close(&client);
-    end(&world);
+    server_world_close(&world);
 }
 
 static void slow_requests_are_ended(void **state)
@@ -232,7 +177,7 @@ static void slow_requests_are_ended(void **state)
         "", "POST / HT", "POST / HTTP/1.1\r\nHost: x\r\nContent-Le",
         "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n12345"
     };
-    struct world world;
+    struct server_world world;
     struct fake_client clients[SR_TEST_COUNT(pieces)];
     begin(&world, 1);
     for (size_t i = 0; i < SR_TEST_COUNT(pieces); i++) {
@@ -253,43 +198,43 @@ static void slow_requests_are_ended(void **state)
     }
     assert_int_equal(fake_ask(&good, "POST", "/", "", "ok"), 200);
     fake_close(&good);
-    end(&world);
+    server_world_close(&world);
 }
 
 static void late_answers(void **state)
 {
     (void)state;
-    struct world world;
+    struct server_world world;
     struct fake_client client;
     begin(&world, 1);
     fake_connect(&client, server_port(world.server));
     for (size_t i = 0; i < 3; i++) {
         assert_true(
             fake_say(&client, "POST /late HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"));
-        wait_for(&world, &world.synced.waiting_count, i + 1);
+        server_world_wait(&world, &world.synced.kept_count, i + 1);
         assert_int_equal(server_counts(world.server).waiting, 1);
         assert_true(answer_late(&world, i, "late"));
         assert_int_equal(fake_read(&client), 200);
         assert_string_equal(client.body, "late");
     }
     fake_close(&client);
-    wait_for(&world, &world.synced.done_count, 3);
+    server_world_wait(&world, &world.synced.done_count, 3);
     assert_int_equal(world.synced.sent_count, 3);
-    end(&world);
+    server_world_close(&world);
 }
 
 // Spec: a task whose long-poll answer could not be delivered goes back: the answer says so.
 static void gone_client(void **state)
 {
     (void)state;
-    struct world world;
+    struct server_world world;
     struct fake_client client;
     begin(&world, 1);
     for (size_t i = 0; i < 2; i++) {
         fake_connect(&client, server_port(world.server));
         assert_true(
             fake_say(&client, "POST /late HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"));
-        wait_for(&world, &world.synced.waiting_count, i + 1);
+        server_world_wait(&world, &world.synced.kept_count, i + 1);
         fake_close(&client);
         if (i == 1) {  // found before there is an answer: the connection ends at once
             while (server_counts(world.server).connections > 0)
@@ -297,12 +242,12 @@ static void gone_client(void **state)
             assert_int_equal(server_counts(world.server).waiting, 1);
         }
         assert_false(answer_late(&world, i, "a task"));
-        wait_for(&world, &world.synced.done_count, i + 1);
+        server_world_wait(&world, &world.synced.done_count, i + 1);
     }
     assert_int_equal(world.synced.sent_count, 0);
     assert_true(server_wait(world.server, false, 30000000));
     assert_int_equal(server_counts(world.server).gone, 2);
-    end(&world);
+    server_world_close(&world);
 }
 
 static void many_polls(void **state)
@@ -316,14 +261,14 @@ static void many_polls(void **state)
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &files), 0);
     if (files.rlim_cur < 2 * POLLS + 64)
         skip();
-    struct world world;
+    struct server_world world;
     begin(&world, 2);
     for (size_t i = 0; i < POLLS; i++) {
         fake_connect(&clients[i], server_port(world.server));
         assert_true(
             fake_say(&clients[i], "POST /late HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"));
     }
-    wait_for(&world, &world.synced.waiting_count, POLLS);
+    server_world_wait(&world, &world.synced.kept_count, POLLS);
     struct fake_client other;
     fake_connect(&other, server_port(world.server));  // none of them holds a thread
     assert_int_equal(fake_ask(&other, "POST", "/", "", "ok"), 200);
@@ -336,22 +281,22 @@ static void many_polls(void **state)
         assert_int_equal(fake_read(&clients[i]), 200);
         fake_close(&clients[i]);
     }
-    wait_for(&world, &world.synced.done_count, POLLS + 1);
+    server_world_wait(&world, &world.synced.done_count, POLLS + 1);
     assert_int_equal(world.synced.sent_count, POLLS + 1);
-    end(&world);
+    server_world_close(&world);
 }
 
 static void drain(void **state)
 {
     (void)state;
-    struct world world;
+    struct server_world world;
     struct fake_client waits, asks, new;
     char value[256];
     begin(&world, 2);
     const unsigned port = server_port(world.server);
     fake_connect(&waits, port);
     assert_true(fake_say(&waits, "POST /late HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"));
-    wait_for(&world, &world.synced.waiting_count, 1);
+    server_world_wait(&world, &world.synced.kept_count, 1);
     fake_connect(&asks, port);
     assert_int_equal(fake_ask(&asks, "POST", "/", "", "ok"), 200);
     server_drain(world.server);
@@ -369,7 +314,7 @@ static void drain(void **state)
     assert_false(server_wait(world.server, false, 0));
     assert_true(answer_late(&world, 0, "bye"));
     assert_true(server_wait(world.server, false, 30000000));
-    end(&world);
+    server_world_close(&world);
     assert_int_equal(fake_read(&waits), 200);
     assert_string_equal(waits.body, "bye");
     fake_close(&waits);
@@ -379,10 +324,12 @@ static void drain(void **state)
 static void taken_address(void **state)
 {
     (void)state;
-    struct world world;
+    struct server_world world;
     struct sr_err err = { 0 };
     struct sockaddr_storage address;
-    struct server_params params = { .clock = sr_clock_system(), .handle = handle, .done = done };
+    struct server_params params = { .clock = sr_clock_system(),
+                                    .handle = handle,
+                                    .done = server_world_done };
     struct server *second = NULL;
     char text[32];
     begin(&world, 1);
@@ -391,7 +338,7 @@ static void taken_address(void **state)
     params.address = (const struct sockaddr *)&address;
     sr_assert_fails(server_open(&params, &second, &err), SR_ERR_CONFLICT, err);
     assert_null(second);
-    end(&world);
+    server_world_close(&world);
 }
 
 static const struct address_row {
@@ -431,6 +378,15 @@ static void address(void **state)
         assert_int_equal(server_is_loopback((const struct sockaddr *)&got), row->loopback);
 }
 
+static void status_texts(void **state)
+{
+    (void)state;
+    assert_string_equal(server_status_text(404), "Not Found");
+    assert_string_equal(server_status_text(413), "Content Too Large");
+    assert_null(server_status_text(599));
+    assert_null(server_status_text(-1));
+}
+
 int main(void)
 {
     static struct CMUnitTest tests[SR_TEST_COUNT(rude_rows) + SR_TEST_COUNT(address_rows) + 16];
@@ -445,5 +401,6 @@ int main(void)
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(many_polls);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(drain);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(taken_address);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(status_texts);
     return sr_test_run(__FILE__, tests, count);
 }

@@ -2,108 +2,29 @@
 // JSON in and out.
 #include "service/states_api.h"
 
-#include "base/jx.h"
-#include "base/str.h"
-#include "base/test.h"
-#include "statemachine/engine.h"
-#include "statemachine/store_sqlite.h"
+#include "service/states_world.h"
 
-#define WALL_US 1767225600000000
-#define PREFIX "arn:aws:states:eu-west-1:000000000000:"
+#define PREFIX WORLD_ARN ":"
 #define MACHINE PREFIX "stateMachine:m"
 #define ACTIVITY PREFIX "activity:a"
 
-struct world {
-    char folder[64], path[96];
-    struct sr_clock_fake clock;
-    struct store store;
-    struct engine *engine;
-    struct states_api *api;
-    size_t answers;
-    int status;
-    char error[64];
-    json_t *body;
-    char arn[256];
-};
-
-static void open_world(struct world *world)
-{
-    struct sr_err err = { 0 };
-    *world = (struct world){ 0 };
-    sr_test_folder(world->folder);
-    snprintf(world->path, sizeof world->path, "%s/engine.db", world->folder);
-    sr_clock_fake_init(&world->clock, WALL_US);
-    sr_assert_ok(store_sqlite_open(world->path, &world->store, &err), err);
-    const struct engine_params engine = { .store = &world->store,
-                                          .clock = &world->clock.clock,
-                                          .arn_prefix = "arn:aws:states:eu-west-1:000000000000",
-                                          .token_key = "k",
-                                          .seed = 5,
-                                          .step_max = 50 };
-    sr_assert_ok(engine_new(&engine, &world->engine, &err), err);
-    const struct states_api_params api = { .engine = world->engine,
-                                           .database = world->path,
-                                           .clock = &world->clock.clock,
-                                           .region = "eu-west-1",
-                                           .account = "000000000000" };
-    sr_assert_ok(states_api_new(&api, &world->api, &err), err);
-}
-
-static void close_world(struct world *world)
-{
-    engine_free(world->engine);
-    states_api_free(world->api);
-    store_close(&world->store);
-    json_decref(world->body);
-    sr_test_folder_done(world->folder);
-}
-
-static bool on_answer(void *self, const struct states_answer *answer)
-{
-    struct world *world = self;
-    json_error_t error;
-    world->answers++;
-    world->status = answer->status;
-    snprintf(world->error, sizeof world->error, "%s", answer->error ? answer->error : "");
-    snprintf(world->arn, sizeof world->arn, "%s", answer->arn ? answer->arn : "");
-    json_decref(world->body);
-    world->body = json_loadb(answer->body, answer->size, 0, &error);
-    assert_non_null(world->body);
-    return true;
-}
-
-static void settle(struct world *world)
-{
-    struct sr_err err = { 0 };
-    for (bool more = true; more;)
-        sr_assert_ok(engine_step(world->engine, &more, &err), err);
-}
-
-static void pass(struct world *world, int64_t us)
-{
-    sr_clock_fake_advance(&world->clock, us);
-    settle(world);
-}
-
 // Sends without waiting: what is quoted with ' becomes JSON.
-static void send(struct world *world, const char *op, const char *text)
+static void send(struct states_world *world, const char *op, const char *text)
 {
     char body[4096];
     snprintf(body, sizeof body, "%s", text);
-    for (char *c = body; *c; c++)
-        *c = *c == '\'' ? '"' : *c;
-    states_api_call(world->api, op, body, strlen(body), on_answer, world);
-    settle(world);
+    sr_test_quotes(body);
+    world_ask_text(world, op, body);
 }
 
-static void call(struct world *world, const char *op, const char *text)
+static void call(struct states_world *world, const char *op, const char *text)
 {
     const size_t before = world->answers;
     send(world, op, text);
     assert_int_equal(world->answers, before + 1);
 }
 
-static void call_ok(struct world *world, const char *op, const char *text)
+static void call_ok(struct states_world *world, const char *op, const char *text)
 {
     call(world, op, text);
     if (world->status != 200)
@@ -111,44 +32,29 @@ static void call_ok(struct world *world, const char *op, const char *text)
                  json_string_value(json_object_get(world->body, "message")));
 }
 
-static void call_refused(struct world *world, const char *op, const char *text, const char *error)
+static void call_refused(struct states_world *world, const char *op, const char *text,
+                         const char *error)
 {
     call(world, op, text);
     assert_int_equal(world->status, 400);
     assert_string_equal(world->error, error);
 }
 
-static const char *text_of(const struct world *world, const char *key)
-{
-    const char *text = json_string_value(json_object_get(world->body, key));
-    if (!text)
-        fail_msg("the answer has no %s", key);
-    return text;
-}
-
-static size_t count_of(const struct world *world, const char *key)
+static size_t count_of(const struct states_world *world, const char *key)
 {
     return json_array_size(json_object_get(world->body, key));
 }
 
-// `definition` has no quotes but '.
-static void create(struct world *world, const char *name, const char *type, const char *definition)
+// `definition` is quoted so, too.
+static void create(struct states_world *world, const char *name, const char *type,
+                   const char *definition)
 {
-    char body[4096], *quoted;
-    snprintf(body, sizeof body, "%s", definition);
-    for (char *c = body; *c; c++)
-        *c = *c == '\'' ? '"' : *c;
-    sr_auto(json) json_t *request =
-        json_pack("{s:s, s:s, s:s, s:s}", "name", name, "definition", body, "roleArn",
-                  "arn:aws:iam::000000000000:role/r", "type", type);
-    quoted = json_dumps(request, JSON_COMPACT);
-    const size_t before = world->answers;
-    states_api_call(world->api, "CreateStateMachine", quoted, strlen(quoted), on_answer, world);
-    free(quoted);
-    settle(world);
-    assert_int_equal(world->answers, before + 1);
-    if (world->status != 200)
-        fail_msg("%s", json_string_value(json_object_get(world->body, "message")));
+    char text[4096];
+    snprintf(text, sizeof text, "%s", definition);
+    sr_test_quotes(text);
+    world_do(world, "CreateStateMachine",
+             json_pack("{s:s, s:s, s:s, s:s}", "name", name, "definition", text, "roleArn",
+                       WORLD_ROLE, "type", type));
 }
 
 #define PASSES                                                                                     \
@@ -159,23 +65,23 @@ static void create(struct world *world, const char *name, const char *type, cons
 static void starting(void **state)
 {
     (void)state;
-    struct world world;
-    open_world(&world);
+    struct states_world world;
+    world_open(&world);
     create(&world, "m", "STANDARD", WAITS);
     call_ok(&world, "StartExecution", "{'stateMachineArn':'" MACHINE "','name':'e','input':'{}'}");
-    assert_string_equal(text_of(&world, "executionArn"), PREFIX "execution:m:e");
+    assert_string_equal(world_get(&world, "executionArn"), PREFIX "execution:m:e");
     assert_string_equal(world.arn, PREFIX "execution:m:e");
     // the same again is the same one; another input is not
     call_ok(&world, "StartExecution", "{'stateMachineArn':'" MACHINE "','name':'e','input':'{}'}");
     call_refused(&world, "StartExecution",
                  "{'stateMachineArn':'" MACHINE "','name':'e','input':'1'}",
                  "ExecutionAlreadyExists");
-    pass(&world, 60000000);
+    world_pass(&world, 60000000);
     call_refused(&world, "StartExecution",
                  "{'stateMachineArn':'" MACHINE "','name':'e','input':'{}'}",
                  "ExecutionAlreadyExists");
     call_ok(&world, "StartExecution", "{'stateMachineArn':'" MACHINE "'}");
-    assert_int_equal(strlen(strrchr(text_of(&world, "executionArn"), ':')), 37);
+    assert_int_equal(strlen(strrchr(world_get(&world, "executionArn"), ':')), 37);
     // 80 characters of four bytes each
     char longest[512] = "{'stateMachineArn':'" MACHINE "','name':'";
     for (size_t i = 0; i < 80; i++)
@@ -196,15 +102,15 @@ static void starting(void **state)
     };
     for (size_t i = 0; i < SR_TEST_COUNT(bad); i++)
         call_refused(&world, "StartExecution", bad[i].request, bad[i].error);
-    close_world(&world);
+    world_close(&world);
 }
 
 static void large_inputs(void **state)
 {
     (void)state;
     enum { MOST = 262144 };
-    struct world world;
-    open_world(&world);
+    struct states_world world;
+    world_open(&world);
     create(&world, "m", "STANDARD", PASSES);
     for (size_t extra = 0; extra < 2; extra++) {
         sr_auto(char) char *input = malloc(MOST + 2);
@@ -214,53 +120,53 @@ static void large_inputs(void **state)
         sr_auto(json) json_t *request =
             json_pack("{s:s, s:s}", "stateMachineArn", MACHINE, "input", input);
         char *body = json_dumps(request, JSON_COMPACT);
-        states_api_call(world.api, "StartExecution", body, strlen(body), on_answer, &world);
+        states_api_call(world.api, "StartExecution", body, strlen(body), world_answer, &world);
         free(body);
-        settle(&world);
+        world_settle(&world);
         assert_int_equal(world.status, extra ? 400 : 200);
     }
-    close_world(&world);
+    world_close(&world);
 }
 
 static void describing(void **state)
 {
     (void)state;
-    struct world world;
-    open_world(&world);
+    struct states_world world;
+    world_open(&world);
     create(&world, "m", "STANDARD", WAITS);
     call_ok(&world, "StartExecution", "{'stateMachineArn':'" MACHINE "','name':'e','input':'[1]'}");
     call_ok(&world, "DescribeExecution", "{'executionArn':'" PREFIX "execution:m:e'}");
-    assert_string_equal(text_of(&world, "status"), "RUNNING");
-    assert_string_equal(text_of(&world, "stateMachineArn"), MACHINE);
-    assert_string_equal(text_of(&world, "redriveStatus"), "NOT_REDRIVABLE");
+    assert_string_equal(world_get(&world, "status"), "RUNNING");
+    assert_string_equal(world_get(&world, "stateMachineArn"), MACHINE);
+    assert_string_equal(world_get(&world, "redriveStatus"), "NOT_REDRIVABLE");
     assert_null(json_object_get(world.body, "stopDate"));
     assert_true(json_number_value(json_object_get(world.body, "startDate")) == 1767225600.0);
-    pass(&world, 60000000);
+    world_pass(&world, 60000000);
     call_ok(&world, "DescribeExecution", "{'executionArn':'" PREFIX "execution:m:e'}");
-    assert_string_equal(text_of(&world, "status"), "SUCCEEDED");
+    assert_string_equal(world_get(&world, "status"), "SUCCEEDED");
     assert_true(json_number_value(json_object_get(world.body, "stopDate")) == 1767225660.0);
-    assert_string_equal(text_of(&world, "redriveStatusReason"),
+    assert_string_equal(world_get(&world, "redriveStatusReason"),
                         "Execution is SUCCEEDED and cannot be redriven");
     call_ok(&world, "DescribeExecution",
             "{'executionArn':'" PREFIX "execution:m:e','includedData':'METADATA_ONLY'}");
     assert_null(json_object_get(world.body, "input"));
     call_ok(&world, "DescribeStateMachineForExecution",
             "{'executionArn':'" PREFIX "execution:m:e'}");
-    assert_string_equal(text_of(&world, "name"), "m");
-    sr_assert_contains(text_of(&world, "definition"), "\"Seconds\":60");
+    assert_string_equal(world_get(&world, "name"), "m");
+    sr_assert_contains(world_get(&world, "definition"), "\"Seconds\":60");
     call_refused(&world, "DescribeExecution", "{'executionArn':'" PREFIX "execution:m:none'}",
                  "ExecutionDoesNotExist");
     call_refused(&world, "DescribeExecution", "{'executionArn':'" MACHINE "'}", "InvalidArn");
     call_refused(&world, "GetExecutionHistory", "{'executionArn':'" PREFIX "execution:m:none'}",
                  "ExecutionDoesNotExist");
-    close_world(&world);
+    world_close(&world);
 }
 
 static void stopping_and_redriving(void **state)
 {
     (void)state;
-    struct world world;
-    open_world(&world);
+    struct states_world world;
+    world_open(&world);
     create(&world, "m", "STANDARD", WAITS);
     call_ok(&world, "StartExecution", "{'stateMachineArn':'" MACHINE "','name':'e'}");
     call_refused(&world, "RedriveExecution", "{'executionArn':'" PREFIX "execution:m:e'}",
@@ -269,14 +175,14 @@ static void stopping_and_redriving(void **state)
             "{'executionArn':'" PREFIX "execution:m:e','error':'E','cause':'enough'}");
     assert_non_null(json_object_get(world.body, "stopDate"));
     call_ok(&world, "DescribeExecution", "{'executionArn':'" PREFIX "execution:m:e'}");
-    assert_string_equal(text_of(&world, "status"), "ABORTED");
-    assert_string_equal(text_of(&world, "cause"), "enough");
-    assert_string_equal(text_of(&world, "redriveStatus"), "REDRIVABLE");
-    pass(&world, 5000000);
+    assert_string_equal(world_get(&world, "status"), "ABORTED");
+    assert_string_equal(world_get(&world, "cause"), "enough");
+    assert_string_equal(world_get(&world, "redriveStatus"), "REDRIVABLE");
+    world_pass(&world, 5000000);
     call_ok(&world, "RedriveExecution", "{'executionArn':'" PREFIX "execution:m:e'}");
-    pass(&world, 60000000);
+    world_pass(&world, 60000000);
     call_ok(&world, "DescribeExecution", "{'executionArn':'" PREFIX "execution:m:e'}");
-    assert_string_equal(text_of(&world, "status"), "SUCCEEDED");
+    assert_string_equal(world_get(&world, "status"), "SUCCEEDED");
     assert_int_equal(json_integer_value(json_object_get(world.body, "redriveCount")), 1);
     assert_true(json_number_value(json_object_get(world.body, "redriveDate")) == 1767225605.0);
     assert_null(json_object_get(world.body, "error"));
@@ -290,22 +196,22 @@ static void stopping_and_redriving(void **state)
                  "ExecutionDoesNotExist");
     call_refused(&world, "RedriveExecution", "{'executionArn':'" PREFIX "execution:m:none'}",
                  "ExecutionDoesNotExist");
-    close_world(&world);
+    world_close(&world);
 }
 
 static void listing(void **state)
 {
     (void)state;
-    struct world world;
+    struct states_world world;
     char request[1024];
     size_t seen = 0, pages = 0;
-    open_world(&world);
+    world_open(&world);
     create(&world, "m", "STANDARD", PASSES);
     create(&world, "f", "STANDARD", FAILS);
     for (size_t i = 0; i < 5; i++) {
         snprintf(request, sizeof request, "{'stateMachineArn':'" MACHINE "','name':'e%zu'}", i);
         call_ok(&world, "StartExecution", request);
-        pass(&world, i % 2);  // two may have begun at the same time
+        world_pass(&world, i % 2);  // two may have begun at the same time
     }
     call_ok(&world, "StartExecution", "{'stateMachineArn':'" PREFIX "stateMachine:f'}");
     snprintf(request, sizeof request, "{'stateMachineArn':'" MACHINE "','maxResults':2}");
@@ -343,16 +249,16 @@ static void listing(void **state)
     };
     for (size_t i = 0; i < SR_TEST_COUNT(bad); i++)
         call_refused(&world, "ListExecutions", bad[i].request, bad[i].error);
-    close_world(&world);
+    world_close(&world);
 }
 
 // All events by pages, in either order, are the same as at once.
 static void histories(void **state)
 {
     (void)state;
-    struct world world;
+    struct states_world world;
     char request[1024];
-    open_world(&world);
+    world_open(&world);
     create(&world, "m", "STANDARD", PASSES);
     call_ok(&world, "StartExecution", "{'stateMachineArn':'" MACHINE "','name':'e','input':'7'}");
     call_ok(&world, "GetExecutionHistory", "{'executionArn':'" PREFIX "execution:m:e'}");
@@ -390,45 +296,45 @@ static void histories(void **state)
             "{'executionArn':'" PREFIX "execution:m:e','includeExecutionData':false}");
     first = json_array_get(json_object_get(world.body, "events"), 0);
     assert_null(json_object_get(json_object_get(first, "executionStartedEventDetails"), "input"));
-    close_world(&world);
+    world_close(&world);
 }
 
 static void express(void **state)
 {
     (void)state;
-    struct world world;
-    open_world(&world);
+    struct states_world world;
+    world_open(&world);
     create(&world, "x", "EXPRESS", PASSES);
     create(&world, "w", "EXPRESS", WAITS);
     create(&world, "f", "EXPRESS", FAILS);
     create(&world, "m", "STANDARD", PASSES);
     call_ok(&world, "StartSyncExecution",
             "{'stateMachineArn':'" PREFIX "stateMachine:x','name':'n','input':'[1]'}");
-    assert_string_equal(text_of(&world, "status"), "SUCCEEDED");
-    assert_string_equal(text_of(&world, "output"), "[1]");
-    assert_string_equal(text_of(&world, "name"), "n");
-    sr_assert_contains(text_of(&world, "executionArn"), PREFIX "express:x:n:");
+    assert_string_equal(world_get(&world, "status"), "SUCCEEDED");
+    assert_string_equal(world_get(&world, "output"), "[1]");
+    assert_string_equal(world_get(&world, "name"), "n");
+    sr_assert_contains(world_get(&world, "executionArn"), PREFIX "express:x:n:");
     // a name may be used again
     call_ok(&world, "StartSyncExecution",
             "{'stateMachineArn':'" PREFIX "stateMachine:x','name':'n','input':'[2]'}");
-    assert_string_equal(text_of(&world, "output"), "[2]");
+    assert_string_equal(world_get(&world, "output"), "[2]");
     // one that waits is answered when it ends
     const size_t before = world.answers;
     send(&world, "StartSyncExecution", "{'stateMachineArn':'" PREFIX "stateMachine:w'}");
     assert_int_equal(world.answers, before);
-    pass(&world, 60000000);
+    world_pass(&world, 60000000);
     assert_int_equal(world.answers, before + 1);
-    assert_string_equal(text_of(&world, "status"), "SUCCEEDED");
+    assert_string_equal(world_get(&world, "status"), "SUCCEEDED");
     assert_int_equal(
         json_integer_value(json_object_get(json_object_get(world.body, "billingDetails"),
                                            "billedDurationInMilliseconds")),
         60000);
     call_ok(&world, "StartSyncExecution", "{'stateMachineArn':'" PREFIX "stateMachine:f'}");
-    assert_string_equal(text_of(&world, "status"), "FAILED");
-    assert_string_equal(text_of(&world, "cause"), "why");
+    assert_string_equal(world_get(&world, "status"), "FAILED");
+    assert_string_equal(world_get(&world, "cause"), "why");
     call_ok(&world, "StartExecution", "{'stateMachineArn':'" PREFIX "stateMachine:x'}");
     char request[512];
-    snprintf(request, sizeof request, "{'executionArn':'%s'}", text_of(&world, "executionArn"));
+    snprintf(request, sizeof request, "{'executionArn':'%s'}", world_get(&world, "executionArn"));
     call_refused(&world, "DescribeExecution", request, "StateMachineTypeNotSupported");
     call_refused(&world, "StopExecution", request, "StateMachineTypeNotSupported");
     call_refused(&world, "ListExecutions", "{'stateMachineArn':'" PREFIX "stateMachine:x'}",
@@ -437,15 +343,15 @@ static void express(void **state)
                  "StateMachineTypeNotSupported");
     call_refused(&world, "StartSyncExecution", "{'stateMachineArn':'" PREFIX "stateMachine:none'}",
                  "StateMachineDoesNotExist");
-    close_world(&world);
+    world_close(&world);
 }
 
 // A client that waits for an execution hears that the service ends.
 static void the_service_ends_meanwhile(void **state)
 {
     (void)state;
-    struct world world;
-    open_world(&world);
+    struct states_world world;
+    world_open(&world);
     create(&world, "w", "EXPRESS", WAITS);
     const size_t before = world.answers;
     send(&world, "StartSyncExecution", "{'stateMachineArn':'" PREFIX "stateMachine:w'}");
@@ -453,14 +359,14 @@ static void the_service_ends_meanwhile(void **state)
     world.engine = NULL;
     assert_int_equal(world.answers, before + 1);
     assert_string_equal(world.error, "ServiceUnavailable");
-    close_world(&world);
+    world_close(&world);
 }
 
 static void through_versions_and_aliases(void **state)
 {
     (void)state;
-    struct world world;
-    open_world(&world);
+    struct states_world world;
+    world_open(&world);
     create(&world, "m", "STANDARD", PASSES);
     call_ok(&world, "PublishStateMachineVersion", "{'stateMachineArn':'" MACHINE "'}");
     call_ok(&world, "CreateStateMachineAlias",
@@ -470,8 +376,8 @@ static void through_versions_and_aliases(void **state)
     call_ok(&world, "StartExecution", "{'stateMachineArn':'" MACHINE ":live','name':'a'}");
     call_ok(&world, "StartExecution", "{'stateMachineArn':'" MACHINE "','name':'n'}");
     call_ok(&world, "DescribeExecution", "{'executionArn':'" PREFIX "execution:m:a'}");
-    assert_string_equal(text_of(&world, "stateMachineVersionArn"), MACHINE ":1");
-    assert_string_equal(text_of(&world, "stateMachineAliasArn"), MACHINE ":live");
+    assert_string_equal(world_get(&world, "stateMachineVersionArn"), MACHINE ":1");
+    assert_string_equal(world_get(&world, "stateMachineAliasArn"), MACHINE ":live");
     static const struct {
         const char *arn;
         size_t count;
@@ -482,7 +388,7 @@ static void through_versions_and_aliases(void **state)
         call_ok(&world, "ListExecutions", request);
         assert_int_equal(count_of(&world, "executions"), lists[i].count);
     }
-    close_world(&world);
+    world_close(&world);
 }
 
 #define RUN                                                                                        \
@@ -491,13 +397,13 @@ static void through_versions_and_aliases(void **state)
     "'ProcessorConfig':{'Mode':'DISTRIBUTED','ExecutionType':'STANDARD'},'StartAt':'A','States':{" \
     "'A':{'Type':'Task','Resource':'" ACTIVITY "','End':true}}}}}}"
 
-static void take_task(struct world *world, char token[512])
+static void take_task(struct states_world *world, char token[512])
 {
     call_ok(world, "GetActivityTask", "{'activityArn':'" ACTIVITY "'}");
-    snprintf(token, 512, "%s", text_of(world, "taskToken"));
+    snprintf(token, 512, "%s", world_get(world, "taskToken"));
 }
 
-static json_int_t number_of(const struct world *world, const char *object, const char *key)
+static json_int_t number_of(const struct states_world *world, const char *object, const char *key)
 {
     return json_integer_value(json_object_get(json_object_get(world->body, object), key));
 }
@@ -505,9 +411,9 @@ static json_int_t number_of(const struct world *world, const char *object, const
 static void map_runs(void **state)
 {
     (void)state;
-    struct world world;
+    struct states_world world;
     char run[256], request[1024], token[512], child[256];
-    open_world(&world);
+    world_open(&world);
     call_ok(&world, "CreateActivity", "{'name':'a'}");
     create(&world, "m", "STANDARD", RUN);
     call_ok(&world, "StartExecution",
@@ -519,8 +425,8 @@ static void map_runs(void **state)
     sr_assert_contains(run, PREFIX "mapRun:m/L:");
     snprintf(request, sizeof request, "{'mapRunArn':'%s'}", run);
     call_ok(&world, "DescribeMapRun", request);
-    assert_string_equal(text_of(&world, "status"), "RUNNING");
-    assert_string_equal(text_of(&world, "executionArn"), PREFIX "execution:m:e");
+    assert_string_equal(world_get(&world, "status"), "RUNNING");
+    assert_string_equal(world_get(&world, "executionArn"), PREFIX "execution:m:e");
     assert_int_equal(number_of(&world, "executionCounts", "running"), 1);
     assert_int_equal(number_of(&world, "executionCounts", "pending"), 2);
     assert_int_equal(number_of(&world, "itemCounts", "total"), 3);
@@ -544,7 +450,7 @@ static void map_runs(void **state)
     }
     snprintf(request, sizeof request, "{'mapRunArn':'%s'}", run);
     call_ok(&world, "DescribeMapRun", request);
-    assert_string_equal(text_of(&world, "status"), "SUCCEEDED");
+    assert_string_equal(world_get(&world, "status"), "SUCCEEDED");
     assert_int_equal(number_of(&world, "executionCounts", "failed"), 1);
     assert_int_equal(number_of(&world, "executionCounts", "succeeded"), 2);
     call_ok(&world, "ListExecutions", request);
@@ -558,15 +464,15 @@ static void map_runs(void **state)
     // the child has a history and a description of its own
     snprintf(request, sizeof request, "{'executionArn':'%s'}", child);
     call_ok(&world, "DescribeExecution", request);
-    assert_string_equal(text_of(&world, "status"), "FAILED");
-    assert_string_equal(text_of(&world, "error"), "E");
-    assert_string_equal(text_of(&world, "mapRunArn"), run);
-    assert_string_equal(text_of(&world, "stateMachineArn"), MACHINE);
-    assert_string_equal(text_of(&world, "redriveStatus"), "REDRIVABLE_BY_MAP_RUN");
+    assert_string_equal(world_get(&world, "status"), "FAILED");
+    assert_string_equal(world_get(&world, "error"), "E");
+    assert_string_equal(world_get(&world, "mapRunArn"), run);
+    assert_string_equal(world_get(&world, "stateMachineArn"), MACHINE);
+    assert_string_equal(world_get(&world, "redriveStatus"), "REDRIVABLE_BY_MAP_RUN");
     call_ok(&world, "GetExecutionHistory", request);
     assert_int_equal(count_of(&world, "events"), 6);
     call_ok(&world, "DescribeStateMachineForExecution", request);
-    assert_string_equal(text_of(&world, "mapRunArn"), run);
+    assert_string_equal(world_get(&world, "mapRunArn"), run);
     // an ended run does not change
     snprintf(request, sizeof request, "{'mapRunArn':'%s','maxConcurrency':1}", run);
     call_refused(&world, "UpdateMapRun", request, "ValidationException");
@@ -576,7 +482,7 @@ static void map_runs(void **state)
                  "ResourceNotFound");
     call_refused(&world, "ListMapRuns", "{'executionArn':'" PREFIX "execution:m:none'}",
                  "ExecutionDoesNotExist");
-    close_world(&world);
+    world_close(&world);
 }
 
 int main(void)

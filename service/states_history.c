@@ -4,11 +4,19 @@
 
 #include "service/states_priv.h"
 
-void states_execution_done(struct states_execution *execution)
+// What is known of an execution, also of a map run's child execution, by its ARN.
+struct execution {
+    int64_t id, revision;         // of a child: its parent's
+    uint64_t child;               // 0: none
+    int64_t first_seq, last_seq;  // of the log; last_seq INT64_MAX: not yet known
+    json_t *json;                 // what DescribeExecution says
+};
+static void execution_done(struct execution *execution)
 {
     json_decref(execution->json);
-    *execution = (struct states_execution){ 0 };
+    *execution = (struct execution){ 0 };
 }
+SR_DEFINE_AUTO_VALUE(execution, struct execution, execution_done);
 
 // --- finding one ---
 
@@ -45,7 +53,7 @@ static bool whole_data(const struct states_call *call)
 
 struct finding {
     const struct states_call *call;
-    struct states_execution *found;
+    struct execution *found;
     bool describe;
 };
 
@@ -54,9 +62,9 @@ static bool found_execution(void *self, const struct store_execution *execution,
     struct finding *finding = self;
     const enum asl_status status = (enum asl_status)execution->status;
     const bool data = whole_data(finding->call);
-    *finding->found = (struct states_execution){ .id = execution->id,
-                                                 .revision = execution->revision,
-                                                 .last_seq = INT64_MAX };
+    *finding->found = (struct execution){ .id = execution->id,
+                                          .revision = execution->revision,
+                                          .last_seq = INT64_MAX };
     if (!finding->describe)
         return true;
     sr_auto(json) json_t *json = json_pack(
@@ -87,10 +95,10 @@ static bool found_child(void *self, const struct store_child *child, struct sr_e
     const enum asl_status status = (enum asl_status)child->status;
     const char *name = strrchr(child->arn, ':');
     *finding->found =
-        (struct states_execution){ .id = child->execution,
-                                   .child = child->op,
-                                   .first_seq = child->first_seq,
-                                   .last_seq = child->last_seq ? child->last_seq : INT64_MAX };
+        (struct execution){ .id = child->execution,
+                            .child = child->op,
+                            .first_seq = child->first_seq,
+                            .last_seq = child->last_seq ? child->last_seq : INT64_MAX };
     if (!finding->describe)
         return true;
     sr_auto(json) json_t *json =
@@ -110,7 +118,7 @@ static bool found_child(void *self, const struct store_child *child, struct sr_e
 typedef bool (*event_fn)(void *self, int64_t seq, size_t index, const struct asl_event *event,
                          struct sr_err *err);
 struct reading {
-    const struct states_execution *of;
+    const struct execution *of;
     bool backwards;
     event_fn fn;
     void *self;
@@ -203,7 +211,7 @@ static bool note_run(void *self, const struct store_child *child, struct sr_err 
 static bool describe_child(struct finding *finding, const struct store *store, const char *arn,
                            struct sr_err *err)
 {
-    struct states_execution *found = finding->found;
+    struct execution *found = finding->found;
     struct reading reading = { .of = found, .fn = put_outcome, .self = finding };
     uint64_t run = 0;
     return store->ops->child_get(store->self, arn, note_run, &run, err) &&
@@ -226,8 +234,9 @@ static bool note_revision(void *self, const struct store_execution *execution, s
     return true;
 }
 
-bool states_execution_get(struct states_call *call, const struct store *store, const char *arn,
-                          bool describe, struct states_execution *ret_execution, struct sr_err *err)
+// Refused with ExecutionDoesNotExist. `describe`: also fills `json`.
+static bool get_execution(struct states_call *call, const struct store *store, const char *arn,
+                          bool describe, struct execution *ret_execution, struct sr_err *err)
 {
     struct finding finding = { call, ret_execution, describe };
     if (store->ops->execution_get(store->self, arn, found_execution, &finding, err))
@@ -261,12 +270,12 @@ static bool check_arn(struct states_call *call)
 static enum states_next describe_execution(struct states_call *call)
 {
     struct sr_err err = { 0 };
-    sr_auto(states_execution) struct states_execution found = { 0 };
+    sr_auto(execution) struct execution found = { 0 };
     if (!check_arn(call))
         return STATES_ANSWER;
     const struct store *reader = states_reader_lock(call->api);
     const bool got =
-        states_execution_get(call, reader, states_text(call, "executionArn"), true, &found, &err);
+        get_execution(call, reader, states_text(call, "executionArn"), true, &found, &err);
     states_reader_unlock(call->api);
     if (got)
         return states_result(call, json_incref(found.json));
@@ -305,7 +314,7 @@ static bool history_read(const struct store *reader, struct states_list *list, c
 {
     struct states_call *call = list->call;
     const json_t *payloads = json_object_get(call->request, "includeExecutionData");
-    sr_auto(states_execution) struct states_execution found = { 0 };
+    sr_auto(execution) struct execution found = { 0 };
     struct page page = { .list = list,
                          .payloads = !json_is_false(payloads),
                          .backwards = states_bool(call, "reverseOrder"),
@@ -313,7 +322,7 @@ static bool history_read(const struct store *reader, struct states_list *list, c
     struct reading reading = {
         .of = &found, .backwards = page.backwards, .fn = add_event, .self = &page
     };
-    if (!states_execution_get(call, reader, states_text(call, "executionArn"), false, &found, err))
+    if (!get_execution(call, reader, states_text(call, "executionArn"), false, &found, err))
         return false;
     if (*start && sscanf(start, "%" SCNd64 ".%zu", &page.seq, &page.index) != 2)
         return sr_fail(err, SR_ERR_INTERNAL, "a position");
@@ -344,14 +353,13 @@ static bool describe_machine(void *self, const struct store_machine *machine, st
 static enum states_next describe_for_execution(struct states_call *call)
 {
     struct sr_err err = { 0 };
-    sr_auto(states_execution) struct states_execution found = { 0 };
+    sr_auto(execution) struct execution found = { 0 };
     struct describing to = { .metadata_only = !whole_data(call) };
     if (!check_arn(call))
         return STATES_ANSWER;
     const struct store *reader = states_reader_lock(call->api);
-    bool got =
-        states_execution_get(call, reader, states_text(call, "executionArn"), true, &found, &err) &&
-        reader->ops->revision_get(reader->self, found.revision, describe_machine, &to, &err);
+    bool got = get_execution(call, reader, states_text(call, "executionArn"), true, &found, &err) &&
+               reader->ops->revision_get(reader->self, found.revision, describe_machine, &to, &err);
     states_reader_unlock(call->api);
     json_t *run = json_object_get(found.json, "mapRunArn");
     if (got && run)

@@ -179,7 +179,8 @@ static bool scan_flow(const json_t *flow, json_t *found, size_t depth, struct sr
     return true;
 }
 
-bool states_variables(const char *definition, json_t **ret_json, struct sr_err *err)
+// {"STATE": ["variable", ...]} of the states that refer to variables; NULL: none do.
+static bool variables_of(const char *definition, json_t **ret_json, struct sr_err *err)
 {
     sr_auto(json) json_t *flow = NULL;
     sr_auto(json) json_t *found = json_object();
@@ -220,7 +221,7 @@ bool states_machine_json(const struct store_machine *machine, bool metadata_only
         (machine->uuid && !jx_put(json, "revisionId", json_string(machine->uuid), err)) ||
         !put_settings(machine->settings, json, err))
         return false;
-    if (!metadata_only && !states_variables(machine->definition, &variables, err))
+    if (!metadata_only && !variables_of(machine->definition, &variables, err))
         return false;
     if (variables && !jx_put(json, "variableReferences", variables, err))
         return false;

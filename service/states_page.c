@@ -7,7 +7,7 @@
 
 enum { PAGE_SIZE = 100, MARK_HEX = 2 * SR_SHA256_BYTES };
 
-size_t states_page_size(const struct states_call *call)
+static size_t page_size(const struct states_call *call)
 {
     const int64_t asked = states_int(call, "maxResults", 0);
     return asked > 0 ? (size_t)asked : PAGE_SIZE;
@@ -36,8 +36,9 @@ static bool mark(const struct states_call *call, const char *position, char hex[
     return true;
 }
 
-// "MARK POSITION" in base 64.
-char *states_page_start(struct states_call *call)
+// The position that nextToken holds ("": there is none), on the heap; else NULL, and it is refused.
+// A token is "MARK POSITION" in base 64.
+static char *page_start(struct states_call *call)
 {
     struct sr_err err = { 0 };
     const char *token = states_text(call, "nextToken");
@@ -61,8 +62,8 @@ char *states_page_start(struct states_call *call)
     return position;
 }
 
-bool states_page_next(struct states_call *call, json_t *result, const char *position,
-                      struct sr_err *err)
+static bool put_next(struct states_call *call, json_t *result, const char *position,
+                     struct sr_err *err)
 {
     char hex[MARK_HEX + 1];
     if (!mark(call, position, hex, err))
@@ -102,8 +103,8 @@ enum states_next states_list(struct states_call *call, const char *member, state
     struct sr_err err = { 0 };
     sr_auto(states_list) struct states_list list = { .call = call,
                                                      .items = json_array(),
-                                                     .size = states_page_size(call) };
-    sr_auto(char) char *start = states_page_start(call);
+                                                     .size = page_size(call) };
+    sr_auto(char) char *start = page_start(call);
     if (!start)
         return STATES_ANSWER;
     const struct store *reader = states_reader_lock(call->api);
@@ -112,7 +113,7 @@ enum states_next states_list(struct states_call *call, const char *member, state
     json_t *result = json_object();
     const bool done = (read_all || list.more) &&
                       jx_put(result, member, json_incref(list.items), &err) &&
-                      (!list.more || states_page_next(call, result, list.last, &err));
+                      (!list.more || put_next(call, result, list.last, &err));
     if (done)
         return states_result(call, result);
     json_decref(result);

@@ -132,15 +132,6 @@ bool states_name_check(struct states_call *call, const char *name);
 void states_audit(struct states_call *call, const char *arn);  // copies; out of memory: nothing
 
 // --- pages ---
-// A page's size: maxResults, or 100.
-size_t states_page_size(const struct states_call *call);
-// The position that nextToken holds ("": there is none), on the heap; else NULL and InvalidToken. A
-// token is good for the operation and the request that it was given for, nextToken and maxResults
-// apart.
-char *states_page_start(struct states_call *call);
-// Puts nextToken into `result`.
-bool states_page_next(struct states_call *call, json_t *result, const char *position,
-                      struct sr_err *err);
 // Entries of a page, and the position of the last one.
 struct states_list {
     struct states_call *call;
@@ -157,7 +148,8 @@ bool states_list_add(struct states_list *list, json_t *entry, const char *positi
 // Adds what stands behind `start` ("": all). It may refuse the call.
 typedef bool (*states_list_fn)(const struct store *reader, struct states_list *list,
                                const char *start, struct sr_err *err);
-// {MEMBER: [...], "nextToken"}
+// {MEMBER: [...], "nextToken"}: maxResults of them, or 100. A token is good for the operation and
+// the request that it was given for, nextToken and maxResults apart; any other is InvalidToken.
 enum states_next states_list(struct states_call *call, const char *member, states_list_fn read);
 #define STATES_PAGE_FIELDS                                                                         \
     { .name = "maxResults", .type = STATES_INT, .max = 1000 },                                     \
@@ -184,8 +176,6 @@ bool states_machine_get(struct states_call *call, const struct store *store, con
 // (not when `metadata_only`), name, roleArn, revisionId, the configurations, variableReferences.
 SR_MUST_USE bool states_machine_json(const struct store_machine *machine, bool metadata_only,
                                      json_t **ret_json, struct sr_err *err);
-// {"STATE": ["variable", ...]} of a definition's states that refer to variables; NULL: none do.
-SR_MUST_USE bool states_variables(const char *definition, json_t **ret_json, struct sr_err *err);
 bool states_no_machine(struct states_call *call, const char *arn);  // refuses
 // Finds the version of a revision that is there, or makes one. `description` NULL: none.
 bool states_publish(struct states_call *call, const struct store *store, const char *machine,
@@ -198,19 +188,6 @@ bool states_tags_put(struct states_call *call, const struct store *store, const 
 
 // --- executions (states_execution.c) ---
 bool states_no_execution(struct states_call *call, const char *arn);  // refuses
-// What is known of an execution, also of a map run's child execution, by its ARN.
-struct states_execution {
-    int64_t id, revision;         // of a child: its parent's
-    uint64_t child;               // 0: none
-    int64_t first_seq, last_seq;  // of the log; last_seq INT64_MAX: not yet known
-    json_t *json;                 // what DescribeExecution says
-};
-void states_execution_done(struct states_execution *execution);
-SR_DEFINE_AUTO_VALUE(states_execution, struct states_execution, states_execution_done);
-// Refused with ExecutionDoesNotExist. `describe`: also fills `json`.
-bool states_execution_get(struct states_call *call, const struct store *store, const char *arn,
-                          bool describe, struct states_execution *ret_execution,
-                          struct sr_err *err);
 // states_map_run.c: the children of a map run, for ListExecutions.
 bool states_children_read(const struct store *reader, struct states_list *list, const char *start,
                           struct sr_err *err);

@@ -21,7 +21,7 @@ void upload_sns_free(struct upload_sns *sns)
 }
 SR_DEFINE_AUTO(upload_sns, struct upload_sns, upload_sns_free);
 
-bool uploads_open_http(struct uploads *uploads, struct sr_err *err)
+static bool open_http(struct uploads *uploads, struct sr_err *err)
 {
     const struct config_texts *const hosts = &uploads->params.config->hosts;
     struct http_params params = http_params_default();
@@ -41,7 +41,7 @@ static bool fetch(struct uploads *uploads, const char *url, char **ret_body, str
     const struct http_request request = { .method = "GET",
                                           .url = url,
                                           .reply_bytes_max = SR_CERTIFICATE_BYTES_MAX };
-    if ((!uploads->http && !uploads_open_http(uploads, err)) ||
+    if ((!uploads->http && !open_http(uploads, err)) ||
         !http_run(uploads->http, &request, &response, err))
         return false;
     *ret_body = response.body ? sr_take(response.body) : sr_str_dup("", err);

@@ -17,7 +17,7 @@ enum {
 };
 
 struct upload_record {
-    uint8_t identity[SR_SHA256_BYTES];
+    uint8_t identity[SR_SHA256_BYTES], before[SR_SHA256_BYTES];  // as a job_event's
     char uuid[SR_ID_TEXT];
     char *document;
     char *place;  // of the file or object: "s3://bucket/key", a path; NULL: it has none
@@ -113,7 +113,6 @@ void uploads_say_why(struct upload_flight *flight, const char *rule, const struc
 // uploads_check.c: takes the message.
 void uploads_check_sns(struct uploads *uploads, struct upload_sns *sns);
 void upload_sns_free(struct upload_sns *sns);
-SR_MUST_USE bool uploads_open_http(struct uploads *uploads, struct sr_err *err);
 
 // uploads_schedule.c
 SR_MUST_USE bool uploads_load_schedules(struct uploads *uploads, int64_t now_us,

@@ -2,6 +2,7 @@
 
 #include "base/str.h"
 #include "base/test.h"
+#include "base/test_certificate.h"
 #include "service/sns_messages.h"
 
 static json_t *parse(const char *text)
@@ -25,7 +26,7 @@ static void signed_by_amazon(void **state)
         const struct jx root = jx_root(json);
         assert_true(sns_is_message(json));
         sr_assert_ok(sns_check(&root, &config, &err), err);
-        sr_assert_ok(sns_verify(&root, sns_certificate, &err), err);
+        sr_assert_ok(sns_verify(&root, sr_test_certificate, &err), err);
     }
 }
 
@@ -54,7 +55,7 @@ static void changed(void **state)
                 if (strcmp(key, "SigningCertURL") == 0 && how == 0)
                     continue;  // another certificate of the same host; it is not signed
                 if (sns_is_message(json) && sns_check(&root, &config, &err) &&
-                    sns_verify(&root, sns_certificate, &err))
+                    sns_verify(&root, sr_test_certificate, &err))
                     fail_msg("message %zu without its own %s passes", i, key);
             }
         }

@@ -1,6 +1,7 @@
 // Uploads on their own threads, the engine on its own, clients over HTTP: for TSan.
 #include <sys/stat.h>
 
+#include "base/test_certificate.h"
 #include "base/thread.h"
 #include "pipeline/job_store.h"
 #include "service/http_client_fake.h"
@@ -45,7 +46,7 @@ static bool fetch(void *self, const char *url, char **ret_body, struct sr_err *e
 {
     (void)self;
     (void)url;
-    *ret_body = sr_str_dup(sns_certificate, err);
+    *ret_body = sr_str_dup(sr_test_certificate, err);
     return *ret_body != NULL;
 }
 

@@ -355,11 +355,6 @@ bool watch_step(struct watch *watch, int64_t *ret_wait_us, struct sr_err *err)
     return true;
 }
 
-int watch_fd(const struct watch *watch)
-{
-    return watch->fd;
-}
-
 bool watch_new(const struct watch_params *params, struct watch **ret_watch, struct sr_err *err)
 {
     struct stat status;

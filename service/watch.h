@@ -39,12 +39,12 @@ SR_MUST_USE bool watch_new(const struct watch_params *params, struct watch **ret
 void watch_free(struct watch *watch);
 SR_DEFINE_AUTO(watch, struct watch, watch_free);
 
-// Takes what the kernel says, and tells of what has settled. Never waits. *ret_wait_us: until the
-// next call has something to do by itself; -1: not before watch_fd() can be read.
-// Errors: NO_MEMORY, STORAGE. The next call goes on.
-SR_MUST_USE bool watch_step(struct watch *watch, int64_t *ret_wait_us, struct sr_err *err);
-int watch_fd(const struct watch *watch);  // readable when the kernel says something
-
-// The same on a thread of its own, until watch_stop().
+// Works on a thread of its own, until watch_stop().
 SR_MUST_USE bool watch_start(struct watch *watch, struct sr_err *err);
 void watch_stop(struct watch *watch);
+
+// One round: takes what the kernel says, and tells of what has settled, without waiting. Only for
+// who has not called watch_start(). *ret_wait_us: until there is something to do by itself; -1: not
+// before the kernel says something.
+// Errors: NO_MEMORY, STORAGE. The next call goes on.
+SR_MUST_USE bool watch_step(struct watch *watch, int64_t *ret_wait_us, struct sr_err *err);

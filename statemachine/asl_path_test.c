@@ -66,8 +66,7 @@ static json_t *value_of(const char *text)
 {
     char copy[1024];
     snprintf(copy, sizeof copy, "%s", text);
-    for (char *c = copy; *c; c++)
-        *c = *c == '\'' ? '"' : *c;
+    sr_test_quotes(copy);
     json_error_t error;
     json_t *value = json_loads(copy, JSON_DECODE_ANY, &error);
     if (!value)

@@ -50,8 +50,7 @@ static json_t *read_text(const char *text)
 {
     char copy[2048];
     snprintf(copy, sizeof copy, "%s", text);
-    for (char *c = copy; *c; c++)
-        *c = *c == '\'' ? '"' : *c;
+    sr_test_quotes(copy);
     json_error_t error;
     json_t *json = json_loads(copy, 0, &error);
     if (!json)

@@ -93,8 +93,7 @@ static void run(struct world *world, const char *reader, const char *writer)
         "{'StartAt':'M','States':{'M':{'Type':'Map','End':true,'ItemReader':%s,%s'ItemProcessor':{'ProcessorConfig':{'Mode':"
         "'DISTRIBUTED'},'StartAt':'P','States':{'P':{'Type':'Pass','End':true}}}}}}",
         reader, writer);
-    for (char *c = text; *c; c++)
-        *c = *c == '\'' ? '"' : *c;
+    sr_test_quotes(text);
     sr_assert_ok(engine_ask(world->engine,
                             &(struct engine_request){
                                 .kind = ENGINE_PUT_MACHINE, .name = "m", .text = text },

@@ -134,8 +134,7 @@ static void put(struct world *world, const char *name, const char *text)
 {
     char copy[2048];
     snprintf(copy, sizeof copy, "%s", text);
-    for (char *c = copy; *c; c++)
-        *c = *c == '\'' ? '"' : *c;
+    sr_test_quotes(copy);
     assert_int_equal(
         ask(world,
             (struct engine_request){ .kind = ENGINE_PUT_MACHINE, .name = name, .text = copy }),

@@ -56,8 +56,8 @@ static const struct row {
 static char *quoted(const char *text)
 {
     char *copy = text ? strdup(text) : NULL;
-    for (char *c = copy; c && *c; c++)
-        *c = *c == '\'' ? '"' : *c;
+    if (copy)
+        sr_test_quotes(copy);
     return copy;
 }
 

@@ -215,8 +215,7 @@ static inline void world_put(struct engine_world *world, const char *name, const
 {
     char copy[2048];
     snprintf(copy, sizeof copy, "%s", text);
-    for (char *c = copy; *c; c++)
-        *c = *c == '\'' ? '"' : *c;
+    sr_test_quotes(copy);
     world_ask(world,
               (struct engine_request){ .kind = ENGINE_PUT_MACHINE, .name = name, .text = copy });
     world_settle(world);
@@ -229,8 +228,7 @@ static inline void world_begin(struct engine_world *world, const char *start_at,
 {
     char text[4096];
     snprintf(text, sizeof text, "{'StartAt':'%s','States':{%s}}", start_at, states);
-    for (char *c = text; *c; c++)
-        *c = *c == '\'' ? '"' : *c;
+    sr_test_quotes(text);
     world_ask(world,
               (struct engine_request){ .kind = ENGINE_PUT_MACHINE, .name = "m", .text = text });
     world_settle(world);

@@ -11,7 +11,8 @@
 
 enum { COPY_BYTES = 1 << 20, TRIES = 5 };
 
-bool blob_dir_fail(struct sr_err *err, int number, const char *key)
+// errno in terms of keys.
+static bool fail_with(struct sr_err *err, int number, const char *key)
 {
     if (number == ENOTDIR || number == EISDIR || number == ENOTEMPTY)
         return sr_fail_native(err, SR_ERR_UNSUPPORTED, number,
@@ -34,7 +35,7 @@ void blob_dir_random_name(char ret_name[33])
     sr_hex(bytes, sizeof(bytes), ret_name);
 }
 
-bool blob_dir_sync_parent(const char *path, struct sr_err *err)
+static bool sync_parent(const char *path, struct sr_err *err)
 {
     sr_auto(char) char *parent = sr_str_dup(path, err);
     if (!parent)
@@ -59,10 +60,10 @@ bool blob_dir_make_parents(const char *path, struct sr_err *err)
     for (char *slash = strchr(parent + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
         if (mkdir(parent, 0777) == 0) {
-            if (!blob_dir_sync_parent(parent, err))
+            if (!sync_parent(parent, err))
                 return false;
         } else if (errno != EEXIST) {
-            return blob_dir_fail(err, errno, parent);
+            return fail_with(err, errno, parent);
         }
         *slash = '/';
     }
@@ -104,7 +105,7 @@ bool blob_dir_file_new(const struct blob_dir *dir, const char *key, struct blob_
             break;
     }
     if (fd < 0)
-        return blob_dir_fail(err, errno, key);
+        return fail_with(err, errno, key);
     *ret_file =
         (struct blob_dir_file){ .target = sr_take(target), .path = sr_take(path), .fd = fd };
     return true;
@@ -133,16 +134,16 @@ bool blob_dir_file_publish(struct blob_dir_file *file, const struct blob_attrs *
         if (link(file->path, file->target) != 0)
             return errno == EEXIST
                        ? sr_fail(err, SR_ERR_EXISTS, "%s is there already", file->target)
-                       : blob_dir_fail(err, errno, file->target);
+                       : fail_with(err, errno, file->target);
         (void)unlink(file->path);  // at worst a leftover
     } else if (rename(file->path, file->target) != 0) {
-        return blob_dir_fail(err, errno, file->target);
+        return fail_with(err, errno, file->target);
     }
     free(file->path);
     file->path = NULL;
     close(file->fd);
     blob_dir_etag(&info, ret_etag);
-    return blob_dir_sync_parent(file->target, err);
+    return sync_parent(file->target, err);
 }
 
 bool blob_dir_open_object(const struct blob_dir *dir, const char *key, const char *if_match,

@@ -36,10 +36,7 @@ SR_MUST_USE bool blob_dir_write(int fd, const void *data, size_t bytes, struct s
 // EXISTS.
 SR_MUST_USE bool blob_dir_file_publish(struct blob_dir_file *file, const struct blob_attrs *attrs,
                                        char ret_etag[BLOB_ETAG_BYTES], struct sr_err *err);
-SR_MUST_USE bool blob_dir_sync_parent(const char *path, struct sr_err *err);
 SR_MUST_USE bool blob_dir_make_parents(const char *path, struct sr_err *err);
-SR_MUST_USE bool blob_dir_fail(struct sr_err *err, int number,
-                               const char *key);  // errno in terms of keys
 // Copies `bytes` (or to the end) from `offset` of one file to the end of another.
 SR_MUST_USE bool blob_dir_copy_range(int from, uint64_t offset, uint64_t bytes, int to,
                                      uint64_t *ret_copied, struct sr_err *err);

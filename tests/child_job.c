@@ -10,8 +10,9 @@ enum { TASK_CPU_S = 60 };
 static bool act(struct child_job *job, const char *activity, const char *member, size_t number,
                 json_t **ret_result)
 {
-    sr_auto(json) json_t *result = NULL, *params = json_pack("{s:{s:s, s:s}}", "job", "id", job->id,
-                                                             "workspace", job->workspace);
+    sr_auto(json) json_t *result = NULL, *params = json_pack("{s:{s:s, s:s, s:b}}", "job", "id",
+                                                             job->id, "workspace", job->workspace,
+                                                             "own_parts", job->owns_parts);
     if (member)
         json_object_set_new(params, member, json_integer((json_int_t)number));
     if (job->error)

@@ -8,6 +8,7 @@ struct child_job {
     struct child *child;
     char id[64];
     const char *workspace;  // a folder or URL, with the manifest in it
+    bool owns_parts;        // no other job meets them
     const char *error;      // NULL: it succeeded; else the first one
     struct sr_err err;      // its cause
 };

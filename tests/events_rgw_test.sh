@@ -4,13 +4,12 @@
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 # shellcheck source=tests/lib.sh
 . tests/lib.sh
-for tool in curl jq aws; do
-    command -v "$tool" >/dev/null || { echo "skip events of RGW: $tool is not there"; exit 0; }
-done
+# shellcheck source=tests/serve.sh
+. tests/serve.sh
+needs 'events of RGW' curl jq aws
 root=$PWD
 machine=arn:aws:states:us-east-1:123456789012:stateMachine:m
 secret=a-secret-for-the-gateway
-server= url=
 export AWS_ACCESS_KEY_ID=splitreelaccess AWS_SECRET_ACCESS_KEY=splitreelsecretkey AWS_DEFAULT_REGION=us-east-1 AWS_EC2_METADATA_DISABLED=true
 
 tests/servers/ceph-rgw.sh start "$work/rgw" >"$work/start.log" 2>&1
@@ -25,11 +24,6 @@ rgw() { aws --endpoint-url "$endpoint" --no-cli-pager "$@"; }
 # aws-cli of version 1 has no such option and no pager.
 aws --version 2>&1 | grep -q '^aws-cli/1' && rgw() { aws --endpoint-url "$endpoint" "$@"; }
 
-op()
-{
-    curl -sS --max-time 60 -H 'Content-Type: application/x-amz-json-1.0' -H "X-Amz-Target: AWSStepFunctions.$1" \
-        --data-binary "$2" "$url/"
-}
 inputs()
 {
     op ListExecutions "{\"stateMachineArn\":\"$machine\"}" | jq -r '.executions[].executionArn' | while read -r arn; do
@@ -55,18 +49,17 @@ begin()
   "target": {"state_machine": "m"}, "input_path": "$.detail.object.key" }
 END
     echo "{\"events\": {\"secrets\": [\"$secret\"], \"outputs\": [\"incoming/out/\"]}}" >config.json && chmod 600 config.json
-    mkfifo said.txt
-    "$SPLITREEL" serve --listen 127.0.0.1:0 --state state --rules rules --config config.json >said.txt 2>>log.txt &
-    server=$!
-    read -r -t 60 said <said.txt || { cat log.txt; complain 'it does not say that it listens'; return 1; }
-    url=${said##*listening on }
+    start --rules rules --config config.json || return
     op CreateStateMachine "$(jq -cn '{name: "m", roleArn: "arn:aws:iam::123456789012:role/r",
         definition: ({StartAt: "P", States: {P: {Type: "Pass", End: true}}} | tojson)}')" >/dev/null &&
         rgw s3api create-bucket --bucket incoming >/dev/null || return
-    local topic
+    # Each upload is told by two topics: it is one event all the same.
+    local topic again
     topic=$(rgw sns create-topic --name uploads --attributes "{\"push-endpoint\": \"$url/events/s3/$secret\"}" | jq -r .TopicArn) &&
+        again=$(rgw sns create-topic --name again --attributes "{\"push-endpoint\": \"$url/events/s3/$secret\"}" | jq -r .TopicArn) &&
         rgw s3api put-bucket-notification-configuration --bucket incoming --notification-configuration \
-            "{\"TopicConfigurations\": [{\"Id\": \"n\", \"TopicArn\": \"$topic\", \"Events\": [\"s3:ObjectCreated:*\"]}]}"
+            "{\"TopicConfigurations\": [{\"Id\": \"n\", \"TopicArn\": \"$topic\", \"Events\": [\"s3:ObjectCreated:*\"]},
+                {\"Id\": \"m\", \"TopicArn\": \"$again\", \"Events\": [\"s3:ObjectCreated:*\"]}]}"
 }
 
 plus='a b/ü+&= %41.mp4'

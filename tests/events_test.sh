@@ -4,28 +4,12 @@
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 # shellcheck source=tests/lib.sh
 . tests/lib.sh
-for tool in curl jq; do
-    command -v "$tool" >/dev/null || { echo "skip events $tool is not there"; exit 0; }
-done
+# shellcheck source=tests/serve.sh
+. tests/serve.sh
+needs events curl jq
 events=$(realpath tests/fuzz/corpus/event)
 machine=arn:aws:states:us-east-1:123456789012:stateMachine:m
-server= url=
 
-start()
-{
-    rm -f said.txt
-    mkfifo said.txt
-    "$SPLITREEL" serve --listen 127.0.0.1:0 --state state --rules rules "$@" >said.txt 2>>log.txt &
-    server=$!
-    read -r -t 60 said <said.txt || { cat log.txt; complain 'it does not say that it listens'; return 1; }
-    url=${said##*listening on }
-}
-stop() { kill -"${1:-TERM}" "$server"; wait "$server"; }
-op()
-{
-    curl -sS --max-time 60 -H 'Content-Type: application/x-amz-json-1.0' -H "X-Amz-Target: AWSStepFunctions.$1" \
-        --data-binary "$2" "$url/"
-}
 tell() { curl -sS --max-time 60 -H 'Content-Type: application/json' --data-binary "@$1" "$url/events/s3"; }
 executions() { op ListExecutions "{\"stateMachineArn\":\"$machine\"}" | jq '.executions|length'; }
 # until WANT: waits, with a limit, for so many executions, and sees that no more come than that.
@@ -43,7 +27,7 @@ begin()
 { "event_pattern": {"detail-type": ["Object Created"], "detail": {"object": {"key": [{"suffix": ".mp4"}]}}},
   "target": {"state_machine": "m"}, "input_path": "$.detail.object.key" }
 END
-    start "$@" && op CreateStateMachine "$(jq -cn '{name: "m", roleArn: "arn:aws:iam::123456789012:role/r",
+    start --rules rules "$@" && op CreateStateMachine "$(jq -cn '{name: "m", roleArn: "arn:aws:iam::123456789012:role/r",
         definition: ({StartAt: "P", States: {P: {Type: "Pass", End: true}}} | tojson)}')" >/dev/null
 }
 
@@ -53,9 +37,9 @@ twice_and_killed()
     [ "$(tell "$events/ceph-object-created.json" | jq -c .)" = '{"recorded":1,"known":0,"ignored":0}' ] &&
         [ "$(tell "$events/ceph-object-created.json" | jq -c .known)" = 1 ] || { complain 'recorded otherwise'; return 1; }
     stop KILL
-    start && until_are 1 || return
+    start --rules rules && until_are 1 || return
     tell "$events/minio-object-created.json" | grep -q '"recorded":1' && stop KILL
-    start && until_are 2 && tell "$events/ceph-object-created.json" | grep -q '"known":1' && until_are 2 || return
+    start --rules rules && until_are 2 && tell "$events/ceph-object-created.json" | grep -q '"known":1' && until_are 2 || return
     op ListExecutions "{\"stateMachineArn\":\"$machine\"}" | jq -r '.executions[].executionArn' >arns.txt
     op DescribeExecution "{\"executionArn\":\"$(head -1 arns.txt)\"}" | jq -e '.output == "\"a b/ü+&= %41.mp4\""' >/dev/null ||
         complain 'the output is another'
@@ -74,7 +58,7 @@ watched()
 {
     begin --watch in || return
     echo data >in/.hidden.mp4 && echo data >in/a.mp4 && echo data >in/b.txt && until_are 1 && stop || return
-    start --watch in && echo data >in/c.mp4 && until_are 2 && stop
+    start --rules rules --watch in && echo data >in/c.mp4 && until_are 2 && stop
 }
 bad_rules()
 {

@@ -78,8 +78,7 @@ static char *quoted(const char *text)
 {
     char *copy = strdup(text);
     assert_non_null(copy);
-    for (char *c = copy; *c; c++)
-        *c = *c == '\'' ? '"' : *c;
+    sr_test_quotes(copy);
     return copy;
 }
 

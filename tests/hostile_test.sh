@@ -11,9 +11,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 # shellcheck source=tests/hostile-files.sh
 . tests/hostile-files.sh
 
-for tool in curl jq; do
-    command -v "$tool" >/dev/null || { echo "skip hostile $tool is not there"; exit 0; }
-done
+needs hostile curl jq
 here=$PWD
 arns=arn:aws:states:us-east-1:123456789012
 secret=$FIXTURES/main-60s.mp4  # what no job may read

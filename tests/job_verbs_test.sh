@@ -7,9 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 # shellcheck source=tests/serve.sh
 . tests/serve.sh
 
-for tool in curl jq; do
-    command -v "$tool" >/dev/null || { echo "skip job_verbs $tool is not there"; exit 0; }
-done
+needs job_verbs curl jq
 unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_PROFILE SPLITREEL_TOKEN
 export AWS_EC2_METADATA_DISABLED=true AWS_CONFIG_FILE=$work/none AWS_SHARED_CREDENTIALS_FILE=$work/none
 
@@ -74,9 +72,9 @@ refuses()
     echo '{"version": 1, "input": "/x", "output": "/y", "colour": 1}' >bad.json
     status 2 "$SPLITREEL" submit bad.json && says colour || return
     printf '{"version": 1\n' >bad.json
-    status 2 "$SPLITREEL" submit bad.json && says 'bad.json: line 2' || return
+    status 2 "$SPLITREEL" submit bad.json && says 'bad.json as a manifest: line 2' || return
     printf '{"version": 1}\n{"version": \n' >bad.json
-    status 2 "$SPLITREEL" submit bad.json && says 'bad.json: line 2' || return
+    status 2 "$SPLITREEL" submit bad.json && says 'bad.json as a manifest: line 2' || return
     printf '{"jobs": [{}, 7]}' >bad.json
     status 2 "$SPLITREEL" submit bad.json && says '$.jobs[1]' || return
     status 3 "$SPLITREEL" submit absent.json && status 2 "$SPLITREEL" submit && status 2 "$SPLITREEL" submit a -o b --keep || return

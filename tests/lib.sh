@@ -13,6 +13,16 @@ failures=0
 
 fast=(-preset ultrafast --progress none)
 
+# needs TEST TOOL...: skips the whole script when one is not there.
+needs()
+{
+    local name=$1 tool
+    shift
+    for tool in "$@"; do
+        command -v "$tool" >/dev/null || { echo "skip $name: $tool is not there"; exit 0; }
+    done
+}
+
 # What a test says before it fails.
 complain() { printf '  %s\n' "$*"; return 1; }
 
@@ -44,6 +54,17 @@ says() { grep -qF -- "$1" "${2:-err.txt}" || { cat "${2:-err.txt}"; complain "do
 is_absent() { [ ! -e "$1" ] || complain "$1 is there"; }
 is_there() { [ -s "$1" ] || complain "$1 is not there"; }
 same() { cmp -- "$1" "$2" || complain "$1 and $2 differ"; }
+# await COMMAND...: until it succeeds, two minutes at the most.
+await()
+{
+    local end=$((SECONDS + 120))
+    while [ $SECONDS -lt $end ]; do
+        ! "$@" >/dev/null 2>&1 || return 0
+        sleep 0.05
+    done
+    tail -n 5 ./*.log log.txt 2>/dev/null
+    complain "never: $*"
+}
 # Nothing half-made beside what was asked for.
 is_clean() { [ -z "$(find . -name '*.part' -o -name '.splitreel*')" ] || { find .; complain 'left something'; }; }
 

@@ -2,9 +2,7 @@
 # What /metrics of the service and of a worker say while a job goes from its manifest to its output.
 . tests/lib.sh
 . tests/serve.sh
-for tool in curl jq; do
-    command -v "$tool" >/dev/null || { echo "skip metrics $tool is not there"; exit 0; }
-done
+needs metrics curl jq
 workers=()
 
 number() { curl -sSf --max-time 20 "$1" | awk -v name="$2" '$1 == name { print $2 }'; }
@@ -43,9 +41,9 @@ a_job()
     # One that only plans: the segments wait.
     worker planner --activities probe,plan
     until_is "$all" 'splitreel_segments{state="WAITING"}' '[1-9][0-9]*' && until_is "$all" splitreel_workers 1 &&
-        until_is "$all" 'splitreel_jobs{state="RUNNING"}' 1 || return
+        until_is "$all" 'splitreel_jobs{state="RUNNING"}' 1 && until_is "$all" splitreel_slots 0 || return
     worker doer --activities all --metrics 127.0.0.1:0
-    until_is "$all" 'splitreel_jobs{state="SUCCEEDED"}' 1 && until_is "$all" splitreel_workers 2 &&
+    until_is "$all" 'splitreel_jobs{state="SUCCEEDED"}' 1 && until_is "$all" splitreel_workers 2 && until_is "$all" splitreel_slots 2 &&
         [ "$(number "$all" 'splitreel_segments{state="WAITING"}')" = 0 ] || complain 'segments are left' || return
     local own
     own=$(jq -r 'select(.message == "a worker begins") | .metrics' doer.log)

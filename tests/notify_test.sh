@@ -4,39 +4,23 @@
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 # shellcheck source=tests/lib.sh
 . tests/lib.sh
+# shellcheck source=tests/serve.sh
+. tests/serve.sh
 # shellcheck source=tests/receiver.sh
 . tests/receiver.sh
 
-for tool in curl jq openssl perl; do
-    command -v "$tool" >/dev/null || { echo "skip notify $tool is not there"; exit 0; }
-done
+needs notify curl jq openssl perl
 here=$PWD
-server= worker= url=
+worker=
 trap 'for pid in $server $worker $receiver; do kill -KILL "$pid" 2>/dev/null; done; rm -rf -- "$work"' EXIT
 arns=arn:aws:states:us-east-1:123456789012
 trace=4bf92f3577b34da6a3ce929d0e0e4736
 export HOOK_SECRET=not-a-real-secret
 
-# await COMMAND...: until it succeeds.
-await()
-{
-    for _ in $(seq 2400); do
-        ! "$@" 2>/dev/null || return 0
-        sleep 0.05
-    done
-    tail -n 5 ./*.log
-    complain "never: $*"
-}
-
 # serve [OPTION...]: the service and its worker; $url is its address.
 serve()
 {
-    rm -f said.txt
-    mkfifo said.txt
-    "$SPLITREEL" serve --listen 127.0.0.1:0 --state state "$@" >said.txt 2>>serve.log &
-    server=$!
-    read -r -t 60 said <said.txt || { cat serve.log; complain 'it does not say that it listens'; return 1; }
-    url=${said##*listening on }
+    start "$@" || return
     "$SPLITREEL" worker --server "$url" --unsigned --slots 1 --activities all --allow 127.0.0.1 2>>worker.log &
     worker=$!
 }
@@ -86,7 +70,7 @@ told_later()
     # Each line about the job says whose it is; none has a secret.
     jq -es --arg trace "$trace" 'map(select(.job == "j-1")) | length > 3 and all(.correlation == "order-7" and .trace_id == $trace)' worker.log \
         >/dev/null || { cat worker.log; complain 'a line without its job'; return 1; }
-    ! grep -e "$HOOK_SECRET" -e 'secret=query' worker.log serve.log || complain 'a secret in the log'
+    ! grep -e "$HOOK_SECRET" -e 'secret=query' worker.log log.txt || complain 'a secret in the log'
 }
 
 job_is() { [ "$(curl -sS "$url/v1/jobs/$1" | jq -r .state)" = "$2" ]; }
@@ -111,7 +95,7 @@ from_the_api()
         .data.correlation == "order-9" and .data.metadata == {asset: "42"} and .data.verdict == "PASS" and .data.report == $report' >/dev/null ||
         { body api.1; complain 'what it tells'; return 1; }
     [ "$(jq -r .correlation told.report.json)" = order-9 ] || complain 'the report does not know it' || return
-    jq -es --arg id "$id" 'map(select(.job == $id)) | length > 10 and all(.correlation == "order-9")' worker.log serve.log >/dev/null ||
+    jq -es --arg id "$id" 'map(select(.job == $id)) | length > 10 and all(.correlation == "order-9")' worker.log log.txt >/dev/null ||
         complain 'a line without its correlation'
 }
 

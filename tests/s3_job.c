@@ -101,8 +101,7 @@ bool s3_job_run(const struct s3_job_how *how, struct run_result *result, struct 
                       how->is_composed ? "60s" : "2s",
                       how->is_composed ? "composed" : "progressive", video);
     assert_non_null(text);
-    for (char *c = text; *c; c++)
-        *c = *c == '\'' ? '"' : *c;
+    sr_test_quotes(text);
     sr_auto(manifest) struct manifest *manifest = NULL;
     const struct manifest_params params = {
         .text = text, .bytes = strlen(text), .input = how->input, .output = how->output

@@ -5,6 +5,7 @@
 #include "base/io.h"
 #include "base/str.h"
 #include "base/test.h"
+#include "pipeline/hls_verify.h"
 #include "tests/title.h"
 #include "transcode/media_log.h"
 
@@ -55,6 +56,33 @@ static void assert_head(const char *key, const char *type, const char *cache)
     assert_string_equal(correlation ? correlation : "none", "order-7");
 }
 
+// The output in the store against the source there; what is missing is named.
+static void assert_verified(const char *source, const char *missing)
+{
+    struct sr_err err = { 0 };
+    const struct blob_store_config store = { .endpoint = s3_job()->server.endpoint,
+                                             .region = "us-east-1" };
+    const struct blob_stores_params stores = { .store = &store,
+                                               .store_count = 1,
+                                               .allow_private = true,
+                                               .env = s3_job_env,
+                                               .clock = sr_clock_system() };
+    static struct verify_result result;
+    sr_auto(remote) struct remote *remote = NULL;
+    sr_auto(sr_reader) struct sr_reader reader = { 0 };
+    sr_assert_ok(remote_new(&(struct remote_params){ .stores = &stores }, &remote, &err), err);
+    sr_assert_ok(sr_file_reader_open(source, &reader, &err), err);
+    const struct media_source against = { .reader = reader, .name = "the source" };
+    const struct verify_full_params how = { .source = &against, .decode_all = true };
+    sr_assert_ok(hls_verify(remote, S3_JOB_BUCKET "out/hls/", &how, &result, &err), err);
+    if (missing) {
+        assert_int_equal(result.verdict, VERIFY_FAIL);
+        sr_assert_contains(result.findings[0].message, missing);
+    } else if (result.verdict != VERIFY_PASS) {
+        fail_msg("%s", result.findings[0].message);
+    }
+}
+
 static void hls_into_a_store(void **state)
 {
     (void)state;
@@ -86,6 +114,10 @@ static void hls_into_a_store(void **state)
     assert_false(s3_job_is_there("out/hls/360p/seg_00900.m4s"));
     assert_true(s3_job_is_there("out/hls/360p/notes.txt"));
     assert_true(s3_job_is_there("out/hls/360p/seg_00001.m4s"));
+    assert_verified(path, NULL);
+    const char *const key = "out/hls/aac_2/seg_00002.m4s";
+    sr_assert_ok(blob_remove(&s3_job()->direct.blob, &key, 1, &err), err);
+    assert_verified(path, "aac_2/seg_00002.m4s: it is missing");
 }
 
 static void any_mix(void **state)

@@ -174,6 +174,8 @@ static void stale_uploads(void **state)
     struct sr_err err = { 0 };
     static const char *const names[] = {
         ".splitreel/0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef.m4s",
+        ".splitreel/jobs/7/"
+        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef.m4s",
         ".splitreel/film.mov",
     };
     const struct blob_store_config store = { .endpoint = s3_job()->server.endpoint,
@@ -194,7 +196,7 @@ static void stale_uploads(void **state)
     sr_auto(workspace) struct workspace *young = NULL;
     sr_auto(workspace) struct workspace *old = NULL;
     sr_assert_ok(workspace_open(&params, &young, &err), err);
-    assert_int_equal(s3_job_open_uploads(), 2);
+    assert_int_equal(s3_job_open_uploads(), 3);
     params.upload_us_max = 1;
     sr_assert_ok(workspace_open(&params, &old, &err), err);
     assert_int_equal(s3_job_open_uploads(), 1);

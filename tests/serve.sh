@@ -2,23 +2,34 @@
 # tests/serve.sh - a service for scenario scripts: read by them after tests/lib.sh, not run.
 server= url=
 
-# start [OPTION...]: a server on a free port; $url is its address. It says so when it is ready.
-start()
+# launch COMMAND...: a server, which says where it listens when it is ready: that is $url.
+launch()
 {
     rm -f said.txt
     mkfifo said.txt
-    "$SPLITREEL" serve --listen 127.0.0.1:0 --state state "$@" >said.txt 2>>log.txt &
+    "$@" >said.txt 2>>log.txt &
     server=$!
     read -r -t 60 said <said.txt || { cat log.txt; complain 'it does not say that it listens'; return 1; }
     url=${said##*listening on }
     [[ $url == http://127.0.0.1:* ]] || complain "it says: $said"
 }
+# start [OPTION...]: one on a free port, with its state in state/.
+start() { launch "$SPLITREEL" serve --listen 127.0.0.1:0 --state state "$@"; }
 
 # Ends it and gives its exit status.
 stop()
 {
     kill -"${1:-TERM}" "$server"
     wait "$server"
+}
+
+# op OPERATION BODY [CURL-OPTION...]: asks the Step Functions API, gives the answer's body.
+op()
+{
+    local name=$1 body=$2
+    shift 2
+    curl -sS --max-time 90 -H 'Content-Type: application/x-amz-json-1.0' -H "X-Amz-Target: AWSStepFunctions.$name" \
+        "$@" --data-binary "$body" "$url/"
 }
 
 # keys_config: a configuration in config.json with one key, $key and $secret.

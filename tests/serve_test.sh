@@ -7,9 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 # shellcheck source=tests/serve.sh
 . tests/serve.sh
 
-for tool in curl jq; do
-    command -v "$tool" >/dev/null || { echo "skip serve $tool is not there"; exit 0; }
-done
+needs serve curl jq
 # op OPERATION BODY [CURL-OPTION...]: the body of the answer; fails unless the status is 200.
 op()
 {

@@ -4,14 +4,14 @@
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 # shellcheck source=tests/lib.sh
 . tests/lib.sh
+# shellcheck source=tests/serve.sh
+. tests/serve.sh
 # shellcheck source=tests/receiver.sh
 . tests/receiver.sh
-for tool in curl jq aws perl openssl ffprobe; do
-    command -v "$tool" >/dev/null || { echo "skip story: $tool is not there"; exit 0; }
-done
+needs story curl jq aws perl openssl ffprobe
 root=$PWD
 secret=a-secret-for-the-gateway
-server= url= pid=
+pid=
 export HOOK_SECRET=not-a-real-secret
 export AWS_ACCESS_KEY_ID=splitreelaccess AWS_SECRET_ACCESS_KEY=splitreelsecretkey AWS_DEFAULT_REGION=us-east-1 AWS_EC2_METADATA_DISABLED=true
 export AWS_CONFIG_FILE=$work/aws.ini
@@ -56,11 +56,7 @@ begin()
     chmod 600 config.json
     echo '{"version": 1, "allow": ["127.0.0.1"]}' >stores.json
     rgw s3api create-bucket --bucket incoming >/dev/null || return
-    mkfifo said.txt
-    "$SPLITREEL" serve --listen 127.0.0.1:0 --state state --rules rules --config config.json --workers 1 >said.txt 2>>log.txt &
-    server=$!
-    read -r -t 60 said <said.txt || { cat log.txt; complain 'it does not say that it listens'; return 1; }
-    url=${said##*listening on }
+    start --rules rules --config config.json --workers 1 || return
     # What the gateway says passes the receiver, so that it can be said again.
     echo "${url#http://} /events/s3/$secret" >gateway.to
     local topic
@@ -70,17 +66,6 @@ begin()
 }
 
 jobs() { curl -sS --max-time 60 "$url/v1/jobs"; }
-# await COMMAND...: until it succeeds.
-await()
-{
-    for _ in $(seq 1200); do
-        ! "$@" >/dev/null 2>&1 || return 0
-        sleep 0.05
-    done
-    jobs | jq -c '.jobs[]'
-    grep -v '"info"' log.txt | tail -n 5
-    complain "never: $*"
-}
 # ended KEY STATE
 ended() { jobs | jq -e --arg input "s3://incoming/$1" --arg state "$2" '[.jobs[] | select(.input == $input)] | length == 1 and .[0].state == $state'; }
 # are COUNT: how many jobs there are.

@@ -5,9 +5,7 @@
 . tests/serve.sh
 old=$PWD/tests/upgrade
 event=$PWD/tests/fuzz/corpus/event/ceph-object-created.json
-for tool in curl jq sqlite3; do
-    command -v "$tool" >/dev/null || { echo "skip upgrade $tool is not there"; exit 0; }
-done
+needs upgrade curl jq sqlite3
 
 # op OPERATION BODY: the answer, in answer.json too.
 op()

@@ -1,7 +1,8 @@
 #!/bin/bash
 # Spec: `splitreel verify OUT --against SRC --full` judges any file: a good one passes; one with a
 # frame dropped, doubled or swapped, sound shifted by a codec frame or a byte changed does not, and
-# the segment is named (of sound that is too short, the track).
+# the segment is named (of sound that is too short, the track). Of HLS every rendition is judged, and
+# the playlists and files are held against each other.
 . tests/lib.sh
 in=$FIXTURES/closed-gop.mp4
 verify=("$SPLITREEL" verify --against "$in" --full --segment 2s)
@@ -50,6 +51,81 @@ corrupted()
 }
 another_film() { status 5 "$SPLITREEL" verify good.mp4 --against "$FIXTURES/open-gop.ts" --full; }
 
+# HLS: two renditions and sound, segments of two seconds.
+hls_made()
+{
+    printf '%s' '{"version": 1, "segments": {"mode": "grid"}, "renditions": [
+        {"id": "a", "codec": "h264", "preset": "ultrafast"}, {"id": "b", "codec": "h264", "preset": "ultrafast", "height": 90},
+        {"id": "c", "codec": "aac"}], "outputs": [{"type": "hls", "path": ".", "use": ["a", "b", "c"], "segment": "2s"}]}' >hls.json
+    jq --arg in "$in" --arg out "$PWD/hls/" '.input = $in | .output = $out' hls.json >job.json
+    status 0 "$SPLITREEL" run --manifest job.json --progress none && [ -s hls/b/seg_00005.m4s ] || complain 'no HLS'
+}
+hls_good()
+{
+    hls_made || return
+    for one in hls hls/ hls/master.m3u8; do
+        status 0 "$SPLITREEL" verify "$one" --against "$in" && says 'PASS: 500 frames' out.txt || return
+    done
+    status 0 "$SPLITREEL" verify hls --against "$in" --full && says 'PASS: 500 frames' out.txt && says '500 frames decoded' out.txt || return
+    status 5 "$SPLITREEL" verify hls/b/media.m3u8 --against "$in" && says 'there is no sound' out.txt || return
+    (cd hls && status 0 "$SPLITREEL" verify master.m3u8 --against "$in" --json && jq -e '.verdict == "PASS"' out.txt >/dev/null)
+}
+# hls_caught WORDS COMMAND...: what the command does to the folder bad is caught and named.
+hls_caught()
+{
+    local words=$1
+    shift
+    rm -rf bad && cp -r hls bad && (cd bad && "$@") || complain 'nothing was spoilt' || return
+    status 5 "$SPLITREEL" verify bad --against "$in" "${full[@]}" && says "$words" out.txt && says FAIL out.txt
+}
+full=()
+drop_line() { sed -i "/^#EXTINF/{N;/$2/d}" "$1"; }
+exchange() { mv "$1" x && mv "$2" "$1" && mv x "$2"; }
+spoil() # FILE OFFSET
+{
+    printf '\377\377\377\377\377\377\377\377' | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+hls_files()
+{
+    hls_caught 'b/seg_00003.m4s: it is missing' rm b/seg_00003.m4s || return
+    hls_caught 'c/init.mp4: it is missing' rm c/init.mp4 && hls_caught 'a/media.m3u8: it is missing' rm a/media.m3u8 || return
+    hls_caught 'a/seg_00002.m4s: it ends within a box' truncate -s -100 a/seg_00002.m4s || return
+    hls_caught 'a/seg_00002.m4s: it holds no sample' truncate -s 0 a/seg_00002.m4s || return
+    hls_caught 'b/seg_00002.m4s: it begins 2.000 s after' exchange b/seg_00002.m4s b/seg_00003.m4s || return
+    hls_caught 'c/seg_00003.m4s: it begins 2' exchange c/seg_00004.m4s c/seg_00003.m4s || return
+    rm -rf bad && mkdir bad && status 3 "$SPLITREEL" verify bad --against "$in" && says master.m3u8 &&
+        status 3 "$SPLITREEL" verify absent.m3u8 --against "$in" && status 3 "$SPLITREEL" verify hls --against absent
+}
+hls_lines()
+{
+    hls_caught 'b/seg_00004.m4s: it begins 2.000 s after' drop_line b/media.m3u8 seg_00003 || return
+    hls_caught 'pictures are missing from 8.000 s on' drop_line a/media.m3u8 seg_00005 || return
+    hls_caught 'c/seg_00001.m4s: it lasts' sed -i '0,/EXTINF:[0-9.]*/s//EXTINF:2.500/' c/media.m3u8 || return
+    hls_caught 'a/seg_00001.m4s: it lasts 2.000 s, the playlist says 1.960 s' sed -i '0,/EXTINF:[0-9.]*/s//EXTINF:1.96/' a/media.m3u8 || return
+    hls_caught 'a/seg_00001.m4s: 2.000 s, the target duration is 1 s' sed -i 's/DURATION:2/DURATION:1/' a/media.m3u8 || return
+    hls_caught 'b/media.m3u8: it has no end' sed -i /ENDLIST/d b/media.m3u8 || return
+    hls_caught 'wants the sound "audio"' sed -i /EXT-X-MEDIA/d master.m3u8 && says 'there is no sound' out.txt || return
+    hls_caught 'this is no playlist' spoil b/media.m3u8 0
+}
+# Names that lead elsewhere: nothing of it is opened, though it is there.
+hls_elsewhere()
+{
+    rm -rf other && cp -r hls other || return
+    for name in ../other/b/media.m3u8 "$PWD/other/b/media.m3u8" %2e%2e/other/b/media.m3u8 "file://$PWD/other/b/media.m3u8"; do
+        hls_caught 'leaves the folder' sed -i "s#^b/media.m3u8#$name#" master.m3u8 || return
+    done
+    hls_caught 'b/media.m3u8: line 9: ../../other/b/seg_00001.m4s: leaves the folder' \
+        sed -i 's#^seg_00001#../../other/b/&#' b/media.m3u8 || return
+    hls_caught 'leaves the folder' sed -i 's#init.mp4#../../other/a/&#' a/media.m3u8
+}
+# What only decoding tells, of the rendition that it is in.
+hls_content()
+{
+    full=(--full)
+    hls_caught 'b/media.m3u8: segment 3: ' cp a/seg_00003.m4s b/seg_00003.m4s || return
+    hls_caught 'a/media.m3u8: segment 4: ' spoil a/seg_00004.m4s 4000
+}
+
 try 'verify: a good output' good
 try 'verify: the source itself' the_source_itself
 try 'verify: a frame dropped' dropped
@@ -60,4 +136,9 @@ try 'verify: sound too short' sound_short
 try 'verify: the end is missing' end_missing
 try 'verify: a packet corrupted' corrupted
 try 'verify: another film' another_film
+try 'verify: HLS, all of it' hls_good
+try 'verify: HLS, files that are not right' hls_files
+try 'verify: HLS, playlists that are not right' hls_lines
+try 'verify: HLS, names that lead elsewhere' hls_elsewhere
+try 'verify: HLS, spoilt pictures' hls_content
 finish

@@ -4,29 +4,16 @@
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 # shellcheck source=tests/lib.sh
 . tests/lib.sh
+# shellcheck source=tests/serve.sh
+. tests/serve.sh
 
-for tool in curl jq; do
-    command -v "$tool" >/dev/null || { echo "skip worker $tool is not there"; exit 0; }
-done
+needs worker curl jq
 here=$PWD
-server= url=
 trap '[ -z "$server" ] || kill -KILL "$server" 2>/dev/null; rm -rf -- "$work"' EXIT
 
-# start [OPTION...]: a server on a free port; $url is its address.
-start()
+leave()
 {
-    rm -f said.txt
-    mkfifo said.txt
-    "$SPLITREEL" serve --listen 127.0.0.1:0 --state state "$@" >said.txt 2>>serve.log &
-    server=$!
-    read -r -t 60 said <said.txt || { cat serve.log; complain 'it does not say that it listens'; return 1; }
-    url=${said##*listening on }
-}
-
-stop()
-{
-    kill -TERM "$server"
-    wait "$server" || complain 'the server ends badly'
+    stop || complain 'the server ends badly'
     server=
 }
 
@@ -57,7 +44,7 @@ ends()
         [ "$(jq -r .status "$1.end")" = RUNNING ] || break
         sleep 0.05
     done
-    [ "$(jq -r .status "$1.end")" = "$2" ] || { jq . "$1.end"; tail -n 5 ./*.log; complain "want $2"; }
+    [ "$(jq -r .status "$1.end")" = "$2" ] || { jq . "$1.end"; tail -n 5 ./*.log log.txt; complain "want $2"; }
 }
 
 # create NAME: a state machine, from standard input.
@@ -125,18 +112,18 @@ local_worker()
     [ "$(jq -r .error bad.end)" = Splitreel.BadInput ] || complain "its error is $(jq -r .error bad.end)" || return
     is_absent bad.mp4 || return
     local pid=$server
-    stop || return
+    leave || return
     ! pgrep -f -- "--parent $pid" >/dev/null || complain 'a worker stays' || return
     reference one && same one.run.mp4 one.mp4 || return
     # One search tells its story, over processes.
-    jq -es 'any(.message == "a task ends" and .job == "one" and .correlation == "c-one" and .activity == "segment")' serve.log \
+    jq -es 'any(.message == "a task ends" and .job == "one" and .correlation == "c-one" and .activity == "segment")' log.txt \
         >/dev/null || complain 'no line of the segment'
 }
 
 # One that died is started again; when the server is killed its worker does not stay.
 local_worker_again()
 {
-    start --workers 1 && settled serve.log 'a worker begins' || return
+    start --workers 1 && settled log.txt 'a worker begins' || return
     local first second
     first=$(pgrep -f -- "--parent $server")
     kill -KILL "$first"
@@ -169,7 +156,7 @@ elsewhere_and_killed()
         settled right.events '"segment"'
     done
     ends many SUCCEEDED && retire right || return
-    stop && reference many && same many.run.mp4 many.mp4 || return
+    leave && reference many && same many.run.mp4 many.mp4 || return
     jq -es 'map(select(.event == "ended" and .activity == "segment" and .status == "succeeded")) | length > 3' right.events >/dev/null ||
         complain 'few segments were made here'
 }
@@ -187,7 +174,7 @@ whole_flow()
     flow denied && ends denied FAILED || return
     [ "$(jq -r .error denied.end)" = States.ItemReaderFailed ] && jq -r .cause denied.end | grep -q 'AccessDenied' ||
         { jq . denied.end; complain 'its error is another one'; return 1; }
-    stop && reference flow && same flow.run.mp4 flow.mp4 || return
+    leave && reference flow && same flow.run.mp4 flow.mp4 || return
     [ "$(jq '[.[].segment] | length' flow.ws/results/*/SUCCEEDED_0.json)" -gt 1 ] || complain 'there are no results'
 }
 

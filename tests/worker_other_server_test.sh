@@ -5,9 +5,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 # shellcheck source=tests/lib.sh
 . tests/lib.sh
 
-for tool in curl jq node; do
-    command -v "$tool" >/dev/null || { echo "skip worker_other_server $tool is not there"; exit 0; }
-done
+needs worker_other_server curl jq node
 here=$PWD
 tests/servers/stepfunctions-local.sh install >/dev/null 2>"$work/install.log" ||
     { echo 'skip worker_other_server stepfunctions-local is not there, and npm does not get it'; exit 0; }

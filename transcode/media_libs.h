@@ -3,9 +3,8 @@
 
 #include "base/err.h"
 
-// Once, before any call of libav, also those in media_log.h. The program's file does not name these
-// libraries (see Makefile), because some 140 others come with them: 35 MB and 50 ms that a copy of
-// an object does not need. Where it does name them (tests), this changes nothing.
+// Once, before any call of libav, also those in media_log.h: the program's file does not name these
+// libraries (docs/dependencies.md says why). Where it does (tests), this changes nothing.
 // Errors: UNSUPPORTED (a library is not installed).
 SR_MUST_USE bool media_libs_load(struct sr_err *err);
 

@@ -23,9 +23,12 @@ void verify_find(struct verify_result *result, int64_t segment_number, const cha
     struct verify_finding *const finding = &result->findings[result->finding_count++];
     finding->segment_number = segment_number;
     int length = 0;
+    if (result->track)
+        length = snprintf(finding->message, sizeof(finding->message), "%.100s: ",
+                          result->track);  // fits
     if (segment_number > 0)
-        length = snprintf(finding->message, sizeof(finding->message), "segment %" PRId64 ": ",
-                          segment_number);  // fits
+        length += snprintf(finding->message + length, sizeof(finding->message) - (size_t)length,
+                           "segment %" PRId64 ": ", segment_number);  // fits
     va_list args;
     va_start(args, format);
     (void)vsnprintf(finding->message + length, sizeof(finding->message) - (size_t)length, format,

@@ -18,7 +18,12 @@ struct verify_result {
     uint64_t frames_seen, samples_seen, frames_decoded;
     size_t finding_count;  // in the list; it is cut at VERIFY_FINDINGS_MAX
     struct verify_finding findings[VERIFY_FINDINGS_MAX];
+    const char *track;  // what is looked at, in front of each finding; NULL: there is but one file
 };
+// Adds a finding and makes the verdict FAIL; "segment N: " is put before the message when there is
+// one.
+void verify_find(struct verify_result *result, int64_t segment_number, const char *format, ...)
+    SR_PRINTF(3, 4);
 
 // What was made against its documents: every sample of `output` is, in order, the sample that a
 // part's document lists, at its time, with its CRC; parts meet; tracks keep their offset; pictures
@@ -33,6 +38,8 @@ SR_MUST_USE bool verify_output(const struct media_source *output, const struct m
 
 struct verify_full_params {
     const struct media_source *output, *source;
+    const struct media_source *others;  // of an output that is a file for each track: all but the
+    size_t other_count;                 // first; findings say whose they are
     bool decode_all;  // pictures are compared one by one (32x32 grey), samples counted; else
                       // structure and times only
     struct media_rational fps;  // the job's declared rate; 0/0: the source's times

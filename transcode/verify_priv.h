@@ -7,11 +7,6 @@
 #include "transcode/packet_table.h"
 #include "transcode/verify.h"
 
-// Adds a finding and makes the verdict FAIL; "segment N: " is put before the message when there is
-// one.
-void verify_find(struct verify_result *result, int64_t segment_number, const char *format, ...)
-    SR_PRINTF(3, 4);
-
 // Decodes a video track around its seams while its packets pass by. Threads: one.
 struct verify_seam;
 SR_MUST_USE bool verify_seam_new(const struct mux_track *track, const AVCodecParameters *codec,
