@@ -15,7 +15,7 @@ enum {
     SMALL_BYTES_MAX = 8 << 20,
     PART_BYTES = BLOB_PART_BYTES_MIN,  // stores are slow to finish one: many on their way do best
     OUT_THREADS = 4,                   // each with a piece in memory
-    UP_THREADS = 8,                    // half on their way, half waiting for MD5s (md5_queue.h)
+    UP_THREADS = 8,                    // that send and that wait for MD5s (md5_queue.h)
     PIPE_PART_BYTES = 8 << 20,
     PARTS_MAX = 9000,
     PIPE_BYTES = 1 << 20,

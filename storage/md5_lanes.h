@@ -15,8 +15,8 @@ struct md5_lane {
 };
 
 // The digests of `count` bodies, which may have any lengths; 1 <= count <= MD5_LANES_MAX. Each step
-// of MD5 needs the one before, so that one body leaves most of a core idle: four of one length take
-// little longer than one (bench/README.md). For one alone there is sr_md5().
+// of MD5 needs the one before, so that one body leaves most of a core idle: several of one length
+// take little longer than one. For one alone there is sr_md5().
 // Threads: pure; any thread.
 // Spec:    RFC 1321.
 void md5_lanes(struct md5_lane lane[], size_t count);

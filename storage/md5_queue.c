@@ -30,7 +30,7 @@ void md5_queue_done(struct md5_queue *queue)
 
 static bool is_ready(const struct md5_queue *queue)
 {
-    return queue->synced.waiting >= MD5_LANES_MAX ||
+    return queue->synced.waiting >= MD5_QUEUE_WAITING ||
            (queue->synced.waiting > 0 && queue->synced.sending < MD5_QUEUE_SENDING);
 }
 

@@ -7,8 +7,9 @@
 #include "base/thread.h"
 #include "storage/md5_lanes.h"
 
-// So many on their way keep a store and a network busy: only then a body waits for others.
-enum { MD5_QUEUE_SENDING = 4 };
+// So many on their way keep a store and a network busy: only then a body waits for others, until
+// there are so many. Waiting for a fourth saves less than it takes from what is on its way.
+enum { MD5_QUEUE_SENDING = 5, MD5_QUEUE_WAITING = 3 };
 
 struct md5_queue_entry;
 struct md5_queue {
@@ -25,7 +26,7 @@ SR_MUST_USE bool md5_queue_init(struct md5_queue *queue, struct sr_err *err);
 void md5_queue_done(struct md5_queue *queue);
 
 // The MD5 of a body that will then be sent. While MD5_QUEUE_SENDING others are on their way it
-// waits until MD5_LANES_MAX wait; the last of them to come, or to be sent, makes it go on.
+// waits until MD5_QUEUE_WAITING wait; the last of them to come, or to be sent, makes it go on.
 // Errors:  INTERNAL (libcrypto), of one body alone; such a one does not count as sent.
 // Threads: any; who got a digest says md5_queue_sent() however the sending ends, and waits for no
 //          other caller until then.

@@ -105,7 +105,7 @@ static void the_last_to_come_ends_it(void **state)
     size_t i = 0;
     while (i < MD5_QUEUE_SENDING)
         assert_true(depart(&scene.body[i++]));
-    for (size_t waiting = 1; waiting < MD5_LANES_MAX; waiting++) {
+    for (size_t waiting = 1; waiting < MD5_QUEUE_WAITING; waiting++) {
         add(&scene, i);
         wait_until_waiting(&scene.body[i++], waiting);
     }
