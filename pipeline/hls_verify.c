@@ -80,9 +80,14 @@ static bool load(const struct check *check, const char *name, struct hls_playlis
 }
 
 // A track ----------------------------------------------------------------------------------------
+
+// What lasts longer than a file can be right about counts as 70,000 years: of such times there are
+// sums.
 static int64_t us_of(const struct track *track, int64_t ticks)
 {
-    return (int64_t)((__int128)ticks * 1000000 / track->form.timescale);
+    const int64_t most_us = INT64_MAX / 4;
+    const __int128 us = (__int128)ticks * 1000000 / track->form.timescale;
+    return us > most_us ? most_us : us < -most_us ? -most_us : (int64_t)us;
 }
 
 static void check_lines(struct check *check, const struct track *track)
