@@ -219,23 +219,37 @@ static void check_group(struct check *check, const struct hls_entry *variant)
                 check->name, variant->name, variant->group);
 }
 
+// Whether an entry before it is the same playlist, for another group.
+static bool was_seen(const struct hls_playlist *master, size_t index)
+{
+    for (size_t i = 0; i < index; i++) {
+        if (master->item[i].name && strcmp(master->item[i].name, master->item[index].name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool check_entry(struct check *check, const struct hls_entry *entry, struct sr_err *err)
+{
+    sr_auto(hls_playlist) struct hls_playlist playlist = { 0 };
+    if (!load(check, entry->name, &playlist, err))
+        return find_wrong(check, entry->name, err);
+    if (playlist.is_master) {
+        verify_find(check->result, 0, "%.100s: it is a master playlist, too", entry->name);
+        return true;
+    }
+    return check_track(check, entry->name, &playlist, err);
+}
+
 static bool check_master(struct check *check, struct sr_err *err)
 {
     for (size_t i = 0; i < check->master.count; i++) {
         const struct hls_entry *const entry = &check->master.item[i];
-        sr_auto(hls_playlist) struct hls_playlist playlist = { 0 };
-        if (!load(check, entry->name, &playlist, err)) {
-            if (!find_wrong(check, entry->name, err))
-                return false;
-            continue;
-        }
-        if (playlist.is_master) {
-            verify_find(check->result, 0, "%.100s: it is a master playlist, too", entry->name);
-            continue;
-        }
+        if (!entry->name)
+            continue;  // it is in the variants
         if (*entry->group && !entry->is_sound)
             check_group(check, entry);
-        if (!check_track(check, entry->name, &playlist, err))
+        if (!was_seen(&check->master, i) && !check_entry(check, entry, err))
             return false;
     }
     return true;
