@@ -13,7 +13,8 @@ bool hls_verify_is(const char *url);
 // (each is there and whole, begins where the one before it ends, lasts as long as its line says,
 // and no longer than the target), and all of it agrees with the source as verify_against_source()
 // has it. Findings name the file, or the playlist and the segment. A folder's playlist is its
-// "master.m3u8"; one of media is looked at alone. Nothing outside of its folder is opened.
+// "master.m3u8"; one of media is looked at alone. No name leads out of the folder; links in it are
+// followed.
 // `how`: its `output` and `others` are set here.
 // Errors: only what keeps it from looking (NOT_FOUND: no such playlist; UNSUPPORTED: encrypted, no
 //         fragmented MP4, http(s); STORAGE, NETWORK, NO_MEMORY, CANCELLED, ...); a difference is a

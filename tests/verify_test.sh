@@ -131,7 +131,9 @@ hls_elsewhere()
     done
     hls_caught 'b/media.m3u8: line 9: ../../other/b/seg_00001.m4s: leaves the folder' \
         sed -i 's#^seg_00001#../../other/b/&#' b/media.m3u8 || return
-    hls_caught 'leaves the folder' sed -i 's#init.mp4#../../other/a/&#' a/media.m3u8
+    hls_caught 'leaves the folder' sed -i 's#init.mp4#../../other/a/&#' a/media.m3u8 || return
+    # whoever puts a link into the folder wants it followed
+    rm -rf bad && cp -r hls bad && ln -sf ../../other/b/seg_00003.m4s bad/b/seg_00003.m4s && status 0 "$SPLITREEL" verify bad --against "$in"
 }
 # What only decoding tells, of the rendition that it is in.
 hls_content()
