@@ -209,7 +209,7 @@ static bool count_row(void *self, const struct job_row *row, struct sr_err *err)
 // attempt: its execution is started with the same words each time.
 static bool look_for_slots(struct jobs *jobs, struct job_row *row, struct sr_err *err)
 {
-    static const enum job_row_state busy[] = { JOB_ROW_QUEUED, JOB_ROW_RUNNING };
+    static const int busy[] = { JOB_ROW_QUEUED, JOB_ROW_RUNNING };
     size_t jobs_count = 0;
     size_t slots = jobs->params.slots ? jobs->params.slots(jobs->params.slots_self) : 0;
     if (row->slots >= 0)
