@@ -47,6 +47,21 @@ median_ratio() {
         awk '{ v[NR] = $1 } END { m = NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2; printf "%.3f (%.3f to %.3f)", m, v[1], v[NR] }'
 }
 
+# serve STATE [OPTION...]: a service with its state in $folder/STATE, which listens when this returns; sets server, url and at.
+serve() {
+    local state=$1 said
+    shift
+    rm -f "$folder/said"
+    mkfifo "$folder/said"
+    "$splitreel" serve --listen 127.0.0.1:0 --state "$folder/$state" "$@" >"$folder/said" &
+    server=$!
+    read -r -t 60 said <"$folder/said" || { say 'the service does not say where it listens'; return 1; }
+    url=${said##*listening on } at=${said##*http://}
+}
+
+# op OPERATION BODY: asks the Step Functions API of the service.
+op() { curl -sSf -H 'Content-Type: application/x-amz-json-1.0' -H "X-Amz-Target: AWSStepFunctions.$1" -d "$2" "$url/"; }
+
 machine() {
     printf '%s cores, %s, ffmpeg %s, splitreel %s\n' "$(nproc)" "$(uname -m)" "$(ffmpeg -version | awk 'NR == 1 { print $3 }')" \
         "$(git -C "$root" rev-parse --short HEAD)"

@@ -15,18 +15,7 @@ end() { stop; rm -rf -- "$folder"; }
 trap end EXIT
 unset http_proxy HTTP_PROXY https_proxy HTTPS_PROXY all_proxy ALL_PROXY
 
-# serve STATE: begins the service on that folder and waits until it listens; sets server, url and at.
-serve() {
-    local said
-    rm -f "$folder/said"
-    mkfifo "$folder/said"
-    "$splitreel" serve --listen 127.0.0.1:0 --state "$folder/$1" --log-level error >"$folder/said" &
-    server=$!
-    read -r said <"$folder/said"
-    url=${said##*listening on } at=${said##*http://}
-}
-op() { curl -sSf -H 'Content-Type: application/x-amz-json-1.0' -H "X-Amz-Target: AWSStepFunctions.$1" -d "$2" "$url/" >/dev/null; }
-machine_put() { op CreateStateMachine "$(jq -cn --arg name "$1" --arg definition "$2" '{$name, $definition, roleArn: "arn:aws:iam::123456789012:role/r"}')"; }
+machine_put() { op CreateStateMachine "$(jq -cn --arg name "$1" --arg definition "$2" '{$name, $definition, roleArn: "arn:aws:iam::123456789012:role/r"}')" >/dev/null; }
 metric() { curl -sSf "$url/metrics" | awk -v name="$1" '$1 == name { print $2 }'; }
 # expect NAME NUMBER: else the bench measures something else.
 expect() {
@@ -52,7 +41,7 @@ activity=$arn:activity:work
 
 starts() {
     local before said
-    serve starts
+    serve starts --log-level error
     machine_put m '{"StartAt":"P","States":{"P":{"Type":"Pass","End":true}}}'
     before=$(cpu)
     said=$(load starts "$at" "$arn:stateMachine:m" "$STARTS" 50)
@@ -63,8 +52,8 @@ starts() {
 
 polls() {
     local before pid
-    serve polls
-    op CreateActivity '{"name":"work"}'
+    serve polls --log-level error
+    op CreateActivity '{"name":"work"}' >/dev/null
     before=$(memory)
     mkfifo "$folder/hold" "$folder/open"
     load polls "$at" "$activity" "$POLLS" <"$folder/hold" >"$folder/open" &
@@ -80,7 +69,7 @@ polls() {
 
 waiting() {
     local memory_before before after
-    serve waiting
+    serve waiting --log-level error
     machine_put w '{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":86400,"End":true}}}'
     memory_before=$(memory)
     load starts "$at" "$arn:stateMachine:w" "$WAITING" 50 >/dev/null
@@ -95,19 +84,19 @@ waiting() {
 
 # put_tasks: an activity, and a machine with one task of it.
 put_tasks() {
-    op CreateActivity '{"name":"work"}'
+    op CreateActivity '{"name":"work"}' >/dev/null
     machine_put t "{\"StartAt\":\"T\",\"States\":{\"T\":{\"Type\":\"Task\",\"Resource\":\"$activity\",\"HeartbeatSeconds\":600,\"End\":true}}}"
 }
 
 tasks() {
     local before said
-    serve tasks
-    op CreateActivity '{"name":"work"}'
+    serve tasks --log-level error
+    op CreateActivity '{"name":"work"}' >/dev/null
     machine_put map "{\"StartAt\":\"M\",\"States\":{\"M\":{\"Type\":\"Map\",\"End\":true,\"ItemProcessor\":{\"StartAt\":\"T\",\"States\":{\"T\":
         {\"Type\":\"Task\",\"Resource\":\"$activity\",\"HeartbeatSeconds\":600,\"End\":true}}}}}}"
     before=$(cpu)
     jq -cn --arg arn "$arn:stateMachine:map" --argjson count "$TASKS" '{stateMachineArn: $arn, input: ([range($count)] | tostring)}' >"$folder/start"
-    op StartExecution "@$folder/start"
+    op StartExecution "@$folder/start" >/dev/null
     said=$(load work "$at" "$activity" "$TASKS" 1000)
     row "$TASKS activity tasks by 1,000 workers, CPU s of the service" '< 20' "$(since "$(cpu)" "$before")" 20 '<' "$said; memory $(memory) MB"
     stop
@@ -115,7 +104,7 @@ tasks() {
 
 dispatch() {
     local before said
-    serve dispatch
+    serve dispatch --log-level error
     put_tasks
     before=$(cpu)
     said=$(load work "$at" "$activity" "$DISPATCHED" 1000 "$arn:stateMachine:t" 500)
@@ -125,12 +114,12 @@ dispatch() {
 
 recovery() {
     local began listening ended
-    serve recovery
+    serve recovery --log-level error
     put_tasks
     load starts "$at" "$arn:stateMachine:t" "$OPEN" 50 >/dev/null
     { kill -9 "$server" && wait "$server" || true; } 2>/dev/null
     began=$EPOCHREALTIME
-    serve recovery
+    serve recovery --log-level error
     expect splitreel_executions_open "$OPEN"
     listening=$EPOCHREALTIME
     load work "$at" "$activity" "$OPEN" 100 >/dev/null

@@ -36,15 +36,12 @@ sm() { "$splitreel" sm "$1" --server "$url" --no-sign-request "${@:2}"; }
 
 # fleet ROUND: appends "wall cpu" to w.fleet.
 fleet() {
-    local before i said status=RUNNING
+    local before i status=RUNNING
     children_cpu
     before=$cpu
-    rm -rf "$folder/state" "$folder/said"
-    mkfifo "$folder/said"
-    "$splitreel" serve --listen 127.0.0.1:0 --state "$folder/state" --config "$folder/config.json" >"$folder/said" 2>>"$folder/serve.log" &
-    pids=($!)
-    read -r -t 60 said <"$folder/said"
-    url=${said##*listening on }
+    rm -rf "$folder/state"
+    serve state --config "$folder/config.json" 2>>"$folder/serve.log"
+    pids=("$server")
     for i in 1 2; do
         "$splitreel" worker --server "$url" --unsigned --slots 1 --activities all 2>>"$folder/worker-$i.log" &
         pids+=($!)

@@ -116,7 +116,7 @@ static int check(const struct cli *cli, const struct request *request)
     } else {
         print_faults(&faults);
         if (!faults.count)
-            (void)printf("%zu rules are fine\n", count);
+            (void)printf(count == 1 ? "%zu rule is fine\n" : "%zu rules are fine\n", count);
     }
     return faults.count ? sr_err_row(SR_ERR_INVALID)->exit_status : 0;
 }

@@ -220,7 +220,13 @@ static int run_verb(const struct cli *cli, const struct sm_verb *verb)
         return 0;
     }
     const bool done = check_sent(verb, &words, &err) && verb->run(cli, &words, &status, &err);
-    return done ? status : cli_fail(cli, &err);
+    if (done)
+        return status;
+    status = cli_fail(cli, &err);
+    // neither a file nor what the server says is missing: keys are
+    if (err.code == SR_ERR_NOT_FOUND && err.native == 0 && (verb->words & SM_BIT(SM_UNSIGNED)))
+        (void)fprintf(stderr, "splitreel: --no-sign-request calls a server that asks for none\n");
+    return status;
 }
 
 int cmd_sm(const struct cli *cli)

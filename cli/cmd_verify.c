@@ -95,10 +95,15 @@ static void print_table(const struct request *request, const struct verify_resul
 {
     for (size_t i = 0; i < result->finding_count && i < VERIFY_FINDINGS_MAX; i++)
         (void)printf("%s\n", result->findings[i].message);
-    (void)printf("%s: %s: %llu frames, %llu audio samples, %llu frames decoded\n",
-                 request->output_name, result->verdict == VERIFY_PASS ? "PASS" : "FAIL",
-                 (unsigned long long)result->frames_seen, (unsigned long long)result->samples_seen,
-                 (unsigned long long)result->frames_decoded);
+    (void)printf("%s: %s: %llu frames", request->output_name,
+                 result->verdict == VERIFY_PASS ? "PASS" : "FAIL",
+                 (unsigned long long)result->frames_seen);
+    if (request->full)
+        (void)printf(", %llu audio samples, %llu frames decoded\n",
+                     (unsigned long long)result->samples_seen,
+                     (unsigned long long)result->frames_decoded);
+    else
+        (void)printf(", none decoded: --full decodes all\n");
 }
 
 // One file, or what a playlist names.

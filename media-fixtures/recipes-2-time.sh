@@ -124,6 +124,24 @@ make:no-pts.avi()
         -c:a libmp3lame -b:a 48k "${exact[@]}" "$1"
 }
 
+fixture no-ctts.mp4 transcode 250 - closed-gop.mp4 \
+    "H.264 with B-frames in MP4 without composition offsets: decode times in place of presentation times"
+make:no-ctts.mp4()
+{
+    ff -i "$2" -an -c copy -bsf:v setts=pts=DTS -use_editlist 0 "${exact[@]}" "$1"
+}
+
+fixture no-ctts-edit.mp4 transcode 248 - closed-gop.mp4 \
+    "the same, and an edit list that begins at the third picture, whichever ffmpeg drops"
+make:no-ctts-edit.mp4() { ff -i "$2" -an -c copy -bsf:v setts=pts=DTS "${exact[@]}" "$1"; }
+
+fixture no-ctts-mpeg4.mp4 transcode 100 - - "the same, MPEG-4 ASP"
+make:no-ctts-mpeg4.mp4()
+{
+    ff -f lavfi -i "$(picture 320x192 25 4)" -pix_fmt yuv420p -c:v mpeg4 -q:v 6 -bf 2 -g 25 \
+        -bsf:v setts=pts=DTS -use_editlist 0 "${exact[@]}" "$1"
+}
+
 fixture packed-mpeg4.avi transcode 199 - - \
     "MPEG-4 ASP with packed B-frames: two pictures in one packet, then an empty one"
 make:packed-mpeg4.avi()

@@ -4,8 +4,10 @@
 
 #include "transcode/segment_transcode.h"
 
-// The renditions of one segment that are being made.
+// The renditions of one segment that are wanted, and those that are being made.
 struct making {
+    size_t wanted_count;
+    size_t wanted[MEDIA_RENDITIONS_MAX];
     size_t count;
     size_t videos[MEDIA_RENDITIONS_MAX];
     struct sr_writer writers[MEDIA_RENDITIONS_MAX];
@@ -19,10 +21,20 @@ static void making_done(struct making *making)
 }
 SR_DEFINE_AUTO_VALUE(making, struct making, making_done);
 
+static void list_wanted(const struct job *job, const struct act_segment_params *params,
+                        struct making *making)
+{
+    const bool all = params->rendition_count == 0;
+    making->wanted_count = all ? job->video_count : params->rendition_count;
+    for (size_t i = 0; i < making->wanted_count; i++)
+        making->wanted[i] = all ? i : params->renditions[i];
+}
+
 // Finds what is there, and lists what is not.
 static bool look(struct job *job, size_t segment, struct making *making, struct sr_err *err)
 {
-    for (size_t v = 0; v < job->video_count; v++) {
+    for (size_t i = 0; i < making->wanted_count; i++) {
+        const size_t v = making->wanted[i];
         struct job_part *const part = &job->videos[v].parts[segment];
         if (part->is_there)
             continue;
@@ -116,10 +128,10 @@ static bool make(struct job *job, const struct act_segment_params *params, struc
     return made;
 }
 
-static bool make_result(const struct job *job, size_t segment, json_t **ret_result,
-                        struct sr_err *err)
+static bool make_result(const struct job *job, size_t segment, const struct making *making,
+                        json_t **ret_result, struct sr_err *err)
 {
-    const int64_t frames = job->videos[0].parts[segment].part.frame_count;
+    const int64_t frames = job->videos[making->wanted[0]].parts[segment].part.frame_count;
     sr_auto(json) json_t *result = json_object();
     json_t *const made = json_array(), *const reused = json_array();
     const bool first = jx_put(result, "made", made, err);
@@ -127,7 +139,8 @@ static bool make_result(const struct job *job, size_t segment, json_t **ret_resu
         !jx_put(result, "segment", json_integer((json_int_t)segment), err) ||
         !jx_put(result, "frames", json_integer(frames), err))
         return false;
-    for (size_t v = 0; v < job->video_count; v++) {
+    for (size_t i = 0; i < making->wanted_count; i++) {
+        const size_t v = making->wanted[i];
         json_t *const list = job->videos[v].parts[segment].was_reused ? reused : made;
         if (!jx_append(list, json_string(job_video_id(job, v)), err))
             return false;
@@ -137,10 +150,10 @@ static bool make_result(const struct job *job, size_t segment, json_t **ret_resu
 }
 
 // A task may be tried again: nothing half-made stays in the job.
-static void forget(struct job *job, size_t segment)
+static void forget(struct job *job, size_t segment, const struct making *making)
 {
-    for (size_t v = 0; v < job->video_count; v++) {
-        struct job_part *const part = &job->videos[v].parts[segment];
+    for (size_t i = 0; i < making->wanted_count; i++) {
+        struct job_part *const part = &job->videos[making->wanted[i]].parts[segment];
         if (!part->is_there)
             track_part_done(&part->part);
     }
@@ -150,10 +163,11 @@ bool act_segment(struct job *job, const struct act_segment_params *params, json_
                  struct sr_err *err)
 {
     sr_auto(making) struct making making = { 0 };
+    list_wanted(job, params, &making);
     if (!look(job, params->segment, &making, err) ||
         (making.count > 0 && !make(job, params, &making, err))) {
-        forget(job, params->segment);
+        forget(job, params->segment, &making);
         return sr_err_wrap(err, "segment %zu", params->segment + 1);
     }
-    return make_result(job, params->segment, ret_result, err);
+    return make_result(job, params->segment, &making, ret_result, err);
 }

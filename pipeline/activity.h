@@ -4,9 +4,9 @@
 // Every activity is told its job in the same way, by references only:
 //     {"job": {"id": ..., "workspace": folder or URL, "manifest": name of a document in it,
 //              "manifest_sha256": of its bytes, "overwrite": bool, "strict": bool,
-//              "own_parts": bool}, ...}
-// (all but the first two may be missing: "manifest.json", any, false), and some a "segment" or an
-// "audio" (0-based), or an "error". It opens the job anew from what the workspace
+//              "own_parts": bool, "slots": n}, ...}
+// (all but the first two may be missing: "manifest.json", any, false, nobody knows), and some a
+// "segment" or an "audio" (0-based), or an "error". It opens the job anew from what the workspace
 // holds, or goes on with what its slot has open. docs/flow.md lists parameters and results.
 #pragma once
 

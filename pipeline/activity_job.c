@@ -128,17 +128,20 @@ bool activity_ref_read(const struct jx *at, struct activity_ref *ret, struct sr_
 {
     static const char *const known[] = {
         "id",        "workspace", "manifest",  "correlation",     "traceparent", "priority",
-        "overwrite", "strict",    "own_parts", "manifest_sha256", NULL
+        "overwrite", "strict",    "own_parts", "manifest_sha256", "slots",       NULL
     };
     struct activity_ref ref = { .manifest = "manifest.json" };
+    int64_t slots = 0;
     if (!jx_only(at, known, err) || !jx_text(at, "id", &ref.id, err) ||
         !jx_text(at, "workspace", &ref.workspace, err) ||
         !jx_text_opt(at, "manifest", &ref.manifest, err) ||
         !jx_text_opt(at, "manifest_sha256", &ref.manifest_sha256, err) ||
         !jx_bool_opt(at, "overwrite", &ref.overwrite, err) ||
         !jx_bool_opt(at, "strict", &ref.strict, err) ||
-        !jx_bool_opt(at, "own_parts", &ref.own_parts, err))
+        !jx_bool_opt(at, "own_parts", &ref.own_parts, err) ||
+        !jx_int_opt(at, "slots", 0, ACTIVITY_SLOTS_MAX, &slots, err))
         return false;
+    ref.slots = (size_t)slots;
     if (!is_name(ref.id) || !is_name(ref.manifest))
         return jx_fail(at, err, "want id and manifest of 1..%d letters, digits, - _ and .",
                        ACTIVITY_ID_MAX);
@@ -166,6 +169,7 @@ bool activity_job_open(const struct activity_env *env, const struct jx *at,
         return false;
     open->overwrite = ref.overwrite;
     open->strict = ref.strict;
+    open->slots = ref.slots;
     memcpy(open->id, ref.id, strlen(ref.id) + 1);
     if (!open_own(open, env, &ref, err) || !activity_job_correlate(open, at, err))
         return sr_err_wrap(err, "job %s", ref.id);

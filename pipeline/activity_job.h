@@ -9,7 +9,7 @@
 #include "pipeline/job.h"
 #include "pipeline/report.h"
 
-enum { ACTIVITY_ID_MAX = 64 };
+enum { ACTIVITY_ID_MAX = 64, ACTIVITY_SLOTS_MAX = 10000 };
 
 // What a task's "job" says; the texts are the document's.
 struct activity_ref {
@@ -17,6 +17,7 @@ struct activity_ref {
     const char *manifest_sha256;  // of its bytes; NULL: not said
     bool overwrite, strict;
     bool own_parts;  // in a store: no other job meets them
+    size_t slots;    // that are there for it; 0: nobody knows
 };
 // Errors: INVALID. Threads: pure; any thread.
 SR_MUST_USE bool activity_ref_read(const struct jx *at, struct activity_ref *ret,
@@ -45,6 +46,7 @@ struct activity_job {
     bool is_shared;        // by the slots of a process: nobody else works on the job
     int pipe_fd;           // for an output "-"; -1: there is none
     uint64_t shuffle;      // 0: the list of segments has the heaviest first
+    size_t slots;          // that are there for it; 0: nobody knows
     struct job *job;       // probe; NULL before
     bool is_probed;        // probe
     bool is_planned;       // plan

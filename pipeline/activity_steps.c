@@ -9,7 +9,9 @@
 #include "pipeline/activity_priv.h"
 #include "pipeline/notify.h"
 #include "pipeline/publish_note.h"
+#include "pipeline/rendition_groups.h"
 #include "statemachine/asl_error.h"
+#include "transcode/encode.h"
 
 enum { NOTE_BYTES_MAX = 64 << 10 };
 
@@ -64,7 +66,50 @@ static void shuffle(struct heavy *list, size_t count, uint64_t seed)
     }
 }
 
-static bool note_segments(struct activity_job *open, size_t count, struct sr_err *err)
+// How a segment's renditions are spread over tasks. Where slots are threads of this process an
+// encoder's threads use the same cores.
+static void group_renditions(const struct activity_job *open, struct rendition_groups *ret)
+{
+    const struct job *const job = open->job;
+    struct rendition_groups_params params = { .slot_count = open->slots,
+                                              .segment_count = job->plan->segment_count,
+                                              .core_count = (size_t)job->plan->encoder_threads,
+                                              .rendition_count = job->video_count };
+    for (size_t v = 0; v < job->video_count; v++) {
+        const struct rendition_video *const video = &job->videos[v].video;
+        const size_t threads = (size_t)encode_threads(video, job->plan->encoder_threads);
+        params.weight[v] = (uint64_t)video->width * (uint64_t)video->height;
+        params.core_count = threads < params.core_count ? threads : params.core_count;
+        while (strcmp(job->videos[params.twin[v]].parts[0].key.text,
+                      job->videos[v].parts[0].key.text) != 0)
+            params.twin[v]++;  // ends at `v` itself
+    }
+    if (!open->is_shared)
+        params.core_count = 1;
+    rendition_groups_make(&params, ret);
+}
+
+// One of the list. Without "renditions" it is about all of them.
+static bool append_item(json_t *items, const struct job *job, size_t segment,
+                        const struct rendition_groups *groups, size_t group, struct sr_err *err)
+{
+    json_t *const item = json_pack("{s:I}", "segment", (json_int_t)segment);
+    if (!jx_append(items, item, err))
+        return false;
+    if (groups->count == 1)
+        return true;
+    json_t *const renditions = json_array();
+    if (!jx_put(item, "renditions", renditions, err))
+        return false;
+    for (size_t v = 0; v < job->video_count; v++) {
+        if (groups->group[v] == group && !jx_append(renditions, json_integer((json_int_t)v), err))
+            return false;
+    }
+    return true;
+}
+
+static bool note_segments(struct activity_job *open, size_t count,
+                          const struct rendition_groups *groups, struct sr_err *err)
 {
     sr_auto(json) json_t *items = json_array();
     struct heavy *const list = calloc(count + 1, sizeof(*list));
@@ -75,8 +120,9 @@ static bool note_segments(struct activity_job *open, size_t count, struct sr_err
         shuffle(list, count, open->shuffle);
     else if (done)
         qsort(list, count, sizeof(*list), by_weight);
-    for (size_t s = 0; done && s < count; s++)
-        done = jx_append(items, json_pack("{s:I}", "segment", (json_int_t)list[s].segment), err);
+    for (size_t i = 0; done && i < count * groups->count; i++)
+        done = append_item(items, open->job, list[i / groups->count].segment, groups,
+                           i % groups->count, err);
     free(list);
     return done && workspace_note(open->workspace, "segments.json", items, err);
 }
@@ -114,11 +160,16 @@ bool activity_plan(struct activity_call *call, json_t **ret, struct sr_err *err)
     const struct job *const job = open->job;
     const size_t segments = job->video_count > 0 ? job->plan->segment_count : 0;
     const char *const engine = json_string_value(json_object_get(planned, "engine"));
+    struct rendition_groups groups = { .count = 1 };
+    if (segments > 0)
+        group_renditions(open, &groups);
     result = json_pack("{s:s, s:s}", "document", "plan.json", "engine", engine);
-    if (!jx_made(result, err) || !note_segments(open, segments, err) ||
+    if (!jx_made(result, err) || !note_segments(open, segments, &groups, err) ||
         !put_place(result, open, "segments.json", "segments", "key", err) ||
         !jx_put(json_object_get(result, "segments"), "count", json_integer((json_int_t)segments),
                 err) ||
+        !jx_put(json_object_get(result, "segments"), "tasks",
+                json_integer((json_int_t)(segments * groups.count)), err) ||
         !put_place(result, open, "results", "results", "prefix", err) ||
         !put_numbers(result, "audio", job->audio_count, err) ||
         !put_numbers(result, "outputs", open->manifest->output_count, err))
@@ -161,6 +212,34 @@ static bool number(const struct activity_call *call, const char *key, size_t cou
     return true;
 }
 
+// The renditions that the list's "item" names; without any: all.
+static bool read_renditions(const struct activity_call *call, size_t video_count,
+                            struct act_segment_params *params, struct sr_err *err)
+{
+    struct jx item, list;
+    if (!jx_has(&call->params, "item"))
+        return true;
+    if (!jx_object(&call->params, "item", &item, err))
+        return false;
+    if (!jx_has(&item, "renditions"))
+        return true;
+    if (!jx_array(&item, "renditions", &list, err))
+        return false;
+    const size_t count = json_array_size(list.value);
+    if (count < 1 || count > video_count)
+        return jx_fail(&list, err, "want 1 to %zu renditions", video_count);
+    for (size_t i = 0; i < count; i++) {
+        const struct jx at = jx_at(&list, i);
+        const json_int_t index = json_integer_value(at.value);
+        const json_int_t least = i == 0 ? 0 : (json_int_t)params->renditions[i - 1] + 1;
+        if (!json_is_integer(at.value) || index < least || index >= (json_int_t)video_count)
+            return jx_fail(&at, err, "want a rendition's number, rising, below %zu", video_count);
+        params->renditions[i] = (size_t)index;
+    }
+    params->rendition_count = count;
+    return true;
+}
+
 bool activity_segment(struct activity_call *call, json_t **ret, struct sr_err *err)
 {
     struct act_segment_params params = { .progress = on_frames, .progress_self = call };
@@ -169,6 +248,7 @@ bool activity_segment(struct activity_call *call, json_t **ret, struct sr_err *e
     struct job *const job = call->open->job;
     return number(call, "segment", job->video_count > 0 ? job->plan->segment_count : 0,
                   &params.segment, err) &&
+           read_renditions(call, job->video_count, &params, err) &&
            act_segment(job, &params, ret, err);
 }
 

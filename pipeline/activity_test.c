@@ -152,6 +152,7 @@ static void begin(struct world *world)
     assert_int_equal(json_array_size(json_object_get(planned, "audio")), 1);
     const json_t *const segments = json_object_get(planned, "segments");
     assert_int_equal(number_at(segments, "count"), SEGMENTS);
+    assert_int_equal(number_at(segments, "tasks"), SEGMENTS);
     sr_auto(char) char *text = NULL;
     struct sr_err err = { 0 };
     size_t bytes;
@@ -267,6 +268,13 @@ static void what_is_refused(void **state)
     act_fails(&world, "segment", "'segment':4", SR_ERR_INVALID, "$.segment");
     act_fails(&world, "segment", "'segment':-1", SR_ERR_INVALID, "$.segment");
     act_fails(&world, "segment", "", SR_ERR_INVALID, "$.segment");
+    act_fails(&world, "segment", "'segment':0,'item':0", SR_ERR_INVALID, "$.item");
+    static const char *const lists[] = { "0", "[]", "[1]", "[-1]", "[0,0]", "[0.5]", "['v']" };
+    for (size_t i = 0; i < SR_TEST_COUNT(lists); i++) {
+        char more[64];
+        snprintf(more, sizeof(more), "'segment':0,'item':{'renditions':%s}", lists[i]);
+        act_fails(&world, "segment", more, SR_ERR_INVALID, "$.item.renditions");
+    }
     act_fails(&world, "audio", "'audio':1", SR_ERR_INVALID, "$.audio");
     act_fails(&world, "join", "'output':1", SR_ERR_INVALID, "$.output");
     act_fails(&world, "join", "'output':0", SR_ERR_CONFLICT, "segment 1 is not in the workspace");
@@ -281,6 +289,8 @@ static void what_is_refused(void **state)
         { "{\"job\":{\"id\":\"x\",\"workspace\":\"\"}}", "$.job" },
         { "{\"job\":{\"id\":\"x\",\"workspace\":\"/tmp\",\"manifest\":\"a/b\"}}", "$.job" },
         { "{\"job\":{\"id\":\"x\",\"workspace\":\"/tmp\",\"colour\":1}}", "colour" },
+        { "{\"job\":{\"id\":\"x\",\"workspace\":\"/tmp\",\"slots\":-1}}", "$.job.slots" },
+        { "{\"job\":{\"id\":\"x\",\"workspace\":\"/tmp\",\"slots\":10001}}", "$.job.slots" },
     };
     for (size_t i = 0; i < SR_TEST_COUNT(bad); i++) {
         sr_auto(json) json_t *params = json_loads(bad[i].params, 0, NULL);

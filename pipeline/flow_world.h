@@ -14,7 +14,7 @@
 #define PREFIX "arn:aws:states:eu-1:000000000000"
 #define ACTIVITIES "test:activity:"
 
-enum { SECOND_US = 1000000, PAYLOAD_BYTES_MAX = 256 << 10, NAMES_MAX = 16 };
+enum { SECOND_US = 1000000, NAMES_MAX = 16 };
 
 struct fault {
     const char *activity, *error, *cause;  // error NULL: it is silent, for ever
@@ -145,6 +145,9 @@ static inline bool on_task(void *self, const struct engine_task *task, struct sr
     ++*calls_of(world, name);
     if (strcmp(name, "notify") == 0)
         snprintf(world->last_notify, sizeof world->last_notify, "%s", task->payload);
+    if (strstr(name, "segment"))
+        assert_true(json_equal(json_object_get(json_object_get(params, "item"), "segment"),
+                               json_object_get(params, "segment")));
     const struct fault *const fault = find_fault(world, name, params);
     if (fault)
         return !fault->error ||

@@ -11,6 +11,7 @@
 SR_EMBED(job_store_0001, "pipeline/migrations/0001_events.sql");
 SR_EMBED(job_store_0002, "pipeline/migrations/0002_jobs.sql");
 SR_EMBED(job_store_0003, "pipeline/migrations/0003_outputs.sql");
+SR_EMBED(job_store_0004, "pipeline/migrations/0004_slots.sql");
 
 enum { BUSY_US_MAX = 10000000 };
 
@@ -20,9 +21,10 @@ bool job_store_open(const char *path, struct job_store **ret_store, struct sr_er
         { "0001_events", job_store_0001, strlen(job_store_0001) },
         { "0002_jobs", job_store_0002, strlen(job_store_0002) },
         { "0003_outputs", job_store_0003, strlen(job_store_0003) },
+        { "0004_slots", job_store_0004, strlen(job_store_0004) },
     };
     const struct sr_db_params params = {
-        .path = path, .migrations = migrations, .migration_count = 3, .busy_us_max = BUSY_US_MAX
+        .path = path, .migrations = migrations, .migration_count = 4, .busy_us_max = BUSY_US_MAX
     };
     sr_auto(job_store) struct job_store *store = calloc(1, sizeof *store);
     if (!store)
@@ -52,7 +54,9 @@ bool job_store_add_event(struct job_store *store, const struct job_event *event,
     sr_auto(sr_db_stmt) struct sr_db_stmt *stmt = NULL;
     if (!sr_db_prepare(store->db,
                        "INSERT INTO event(identity, uuid, document, rule, seen_us, due_us) "
-                       "VALUES(?1, ?2, ?3, ?4, ?5, ?5) ON CONFLICT(identity) DO NOTHING",
+                       "SELECT ?1, ?2, ?3, ?4, ?5, ?5 WHERE NOT EXISTS "
+                       "(SELECT 1 FROM event WHERE identity = ?6) "
+                       "ON CONFLICT(identity) DO NOTHING",
                        &stmt, err))
         return false;
     sr_db_bind_blob(stmt, 1, event->identity, sizeof event->identity);
@@ -60,6 +64,7 @@ bool job_store_add_event(struct job_store *store, const struct job_event *event,
     sr_db_bind_text(stmt, 3, event->document);
     sr_db_bind_text(stmt, 4, event->rule);
     sr_db_bind_i64(stmt, 5, event->seen_us);
+    sr_db_bind_blob(stmt, 6, event->before, sizeof event->before);
     if (!sr_db_run(stmt, err))
         return false;
     *ret_new = sr_db_changes(store->db) > 0;

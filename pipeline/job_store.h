@@ -27,6 +27,7 @@ SR_MUST_USE bool job_store_begin(struct job_store *store, struct sr_db_tx *ret_t
 struct job_event {
     int64_t id;                         // set by reading
     uint8_t identity[SR_SHA256_BYTES];  // what two deliveries of it have in common
+    uint8_t before[SR_SHA256_BYTES];    // what it was known by, too; zeros: nothing. Not read
     const char *uuid, *document;
     const char *rule;  // of a schedule; NULL: every rule that it matches
     int64_t seen_us;
@@ -112,6 +113,7 @@ struct job_row {
     char *execution, *error, *cause, *report, *engine;
     bool is_stopped;                  // CANCELLING: only cleaning up is left
     int64_t segments, segments_done;  // -1: not known
+    int64_t slots;                    // that were there when the attempt began; -1: not known
     int64_t due_us;                   // INT64_MAX: nothing is to be done by itself
     int64_t tries;
 };

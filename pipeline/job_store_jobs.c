@@ -8,7 +8,8 @@
 #define COLUMNS                                                                                     \
     "SELECT id, correlation, traceparent, idempotency_key, manifest, shown, workspace, execution, " \
     "error, cause, report, engine, digest, state, attempt, priority, overwrite, strict, "           \
-    "created_us, started_us, ended_us, stopped, segments, segments_done, due_us, tries FROM job "
+    "created_us, started_us, ended_us, stopped, segments, segments_done, due_us, tries, slots "     \
+    "FROM job "
 
 const char *job_row_state_name(enum job_row_state state)
 {
@@ -78,6 +79,7 @@ static bool read_row(const struct sr_db_stmt *stmt, struct job_row *ret, struct 
     row.segments_done = known(stmt, 23, -1);
     row.due_us = known(stmt, 24, INT64_MAX);
     row.tries = sr_db_i64(stmt, 25);
+    row.slots = known(stmt, 26, -1);
     *ret = row;
     row = (struct job_row){ 0 };
     return true;
@@ -126,7 +128,7 @@ bool job_store_set_job(struct job_store *store, const struct job_row *row, struc
                        "UPDATE job SET state = ?2, attempt = ?3, started_us = ?4, ended_us = ?5, "
                        "execution = ?6, error = ?7, cause = ?8, report = ?9, engine = ?10, "
                        "stopped = ?11, segments = ?12, segments_done = ?13, due_us = ?14, "
-                       "tries = ?15, kept = 1 WHERE id = ?1",
+                       "tries = ?15, slots = ?16, kept = 1 WHERE id = ?1",
                        &stmt, err))
         return false;
     sr_db_bind_text(stmt, 1, row->id);
@@ -144,6 +146,7 @@ bool job_store_set_job(struct job_store *store, const struct job_row *row, struc
     bind_known(stmt, 13, row->segments_done, -1);
     bind_known(stmt, 14, row->due_us, INT64_MAX);
     sr_db_bind_i64(stmt, 15, row->tries);
+    bind_known(stmt, 16, row->slots, -1);
     return sr_db_run(stmt, err);
 }
 

@@ -41,6 +41,17 @@ static bool add(struct world *world, uint8_t identity, int64_t seen_us)
     return is_new;
 }
 
+static bool add_under(struct world *world, uint8_t identity, uint8_t before)
+{
+    struct sr_err err = { 0 };
+    bool is_new;
+    const struct job_event event = {
+        .identity = { identity }, .before = { before }, .uuid = "u", .document = "{\"a\":1}"
+    };
+    sr_assert_ok(job_store_add_event(world->store, &event, &is_new, &err), err);
+    return is_new;
+}
+
 static bool note(void *self, const struct job_event *event, struct sr_err *err)
 {
     struct world *world = self;
@@ -82,6 +93,20 @@ static void the_same_event_twice(void **state)
     sr_assert_ok(job_store_count(world.store, &counts, &err), err);
     assert_int_equal(counts.events, 2);
     assert_int_equal(counts.waiting, 1);
+    world_close(&world);
+}
+
+// What was recorded under another identity is known under both.
+static void the_same_under_another_identity(void **state)
+{
+    (void)state;
+    struct world world = { 0 };
+    world_open(&world);
+    assert_true(add(&world, 1, 10));
+    assert_false(add_under(&world, 2, 1));
+    assert_true(add_under(&world, 3, 4));
+    assert_false(add_under(&world, 3, 5));
+    assert_true(add_under(&world, 4, 0));
     world_close(&world);
 }
 
@@ -324,10 +349,11 @@ static void a_job_as_it_was_written(void **state)
     assert_int_equal(row.state, JOB_ROW_QUEUED);
     assert_true(row.overwrite && !row.strict && !row.is_stopped);
     assert_null(row.execution);
-    assert_true(row.segments == -1 && row.started_us == 0 && row.due_us == 10);
+    assert_true(row.segments == -1 && row.started_us == 0 && row.due_us == 10 && row.slots == -1);
     row.state = JOB_ROW_CANCELLING;
     row.is_stopped = true;
     row.segments = 0;
+    row.slots = 4;
     row.started_us = 20;
     row.due_us = INT64_MAX;
     row.tries = 3;
@@ -337,7 +363,7 @@ static void a_job_as_it_was_written(void **state)
     sr_assert_ok(job_store_get_job_by_key(world.store, "k", &again, &has, &err), err);
     assert_true(has && again.is_stopped && again.state == JOB_ROW_CANCELLING);
     assert_true(again.segments == 0 && again.segments_done == -1 && again.started_us == 20);
-    assert_true(again.due_us == INT64_MAX && again.tries == 3);
+    assert_true(again.due_us == INT64_MAX && again.tries == 3 && again.slots == 4);
     assert_string_equal(again.execution, "arn");
     sr_assert_ok(job_store_get_job_by_key(world.store, "l", &again, &has, &err), err);
     assert_false(has);
@@ -449,6 +475,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(outputs),
         cmocka_unit_test(the_same_event_twice),
+        cmocka_unit_test(the_same_under_another_identity),
         cmocka_unit_test(put_off),
         cmocka_unit_test(whole_or_not),
         cmocka_unit_test(starts),

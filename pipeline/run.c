@@ -190,6 +190,7 @@ static bool work(struct run *run, struct sr_err *err)
     run->open.is_shared = true;
     run->open.pipe_fd = params->pipe_fd;
     run->open.shuffle = params->shuffle;
+    run->open.slots = params->worker_count;
     const bool done = run_flow(params, &run->open, &run->hard, err);
     count_done(run);
     fill_result(run);

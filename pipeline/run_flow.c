@@ -16,6 +16,12 @@
 
 enum { TICK_US = 50000, PAUSE_US = 20000, TRIES_MAX = 50, FAILURES_MAX = 8 };
 
+// A segment: how many of its tasks run and are done, and whether one had something to make.
+struct cell {
+    uint8_t running, done;
+    bool is_made;
+};
+
 struct flow {
     const struct run_params *params;
     struct activity_job *open;
@@ -37,7 +43,9 @@ struct flow {
         bool gives_up, is_encoding, is_published, failed_late;
         struct sr_err why;   // gives_up
         struct sr_err late;  // failed_late: after somebody asked to stop
-    } synced;                // under `lock`
+        size_t group_count;  // tasks for each segment
+        struct cell cells[RUN_CELLS_MAX];
+    } synced;  // under `lock`
 };
 
 // What is shown while it runs
@@ -48,12 +56,38 @@ static void set_stage(const struct flow *flow, enum run_stage stage)
         atomic_store(&flow->params->progress->stage, (int)stage);
 }
 
-static void set_cell(const struct flow *flow, const struct run_task *task, enum run_cell cell)
+enum change { TASK_BEGINS, TASK_FAILS, TASK_MAKES, TASK_REUSES };
+
+// A segment is done when all of its tasks are.
+static void set_cell(struct flow *flow, const struct run_task *task, enum change change)
 {
     const json_t *const segment = json_object_get(task->params, "segment");
     const json_int_t index = json_integer_value(segment);
-    if (flow->params->progress && segment && index >= 0 && index < RUN_CELLS_MAX)
-        atomic_store(&flow->params->progress->cells[index], (uint8_t)cell);
+    if (!flow->params->progress || !segment || index < 0 || index >= RUN_CELLS_MAX)
+        return;
+    sr_lock(&flow->lock);
+    struct cell *const cell = &flow->synced.cells[index];
+    if (change == TASK_BEGINS)
+        cell->running++;
+    else
+        cell->running--;
+    if (change == TASK_MAKES || change == TASK_REUSES)
+        cell->done++;
+    cell->is_made |= change == TASK_MAKES;
+    const enum run_cell shown = cell->done < flow->synced.group_count
+                                    ? (cell->running || cell->done ? RUN_CELL_RUNS : RUN_CELL_WAITS)
+                                : cell->is_made ? RUN_CELL_DONE
+                                                : RUN_CELL_REUSED;
+    atomic_store(&flow->params->progress->cells[index], (uint8_t)shown);
+    sr_unlock(&flow->lock);
+}
+
+// Pictures are counted once, though several tasks may make a segment's renditions: those of the
+// first.
+static bool counts_pictures(const struct run_task *task)
+{
+    const json_t *const some = json_object_get(json_object_get(task->params, "item"), "renditions");
+    return !some || json_integer_value(json_array_get(some, 0)) == 0;
 }
 
 static void on_told(void *self, struct run_task *task, const json_t *event)
@@ -63,11 +97,22 @@ static void on_told(void *self, struct run_task *task, const json_t *event)
     const json_t *const frames = json_object_get(event, "frames");
     const json_t *const us = json_object_get(event, "audio_us");
     const json_int_t now = json_integer_value(frames ? frames : us);
-    if (!progress || now <= 0 || (uint64_t)now <= task->reported)
+    if (!progress || now <= 0 || (uint64_t)now <= task->reported ||
+        (frames && !counts_pictures(task)))
         return;
     atomic_fetch_add(frames ? &progress->frames_done : &progress->audio_us_done,
                      (uint64_t)now - task->reported);
     task->reported = (uint64_t)now;
+}
+
+static void note_groups(struct flow *flow, const json_t *result)
+{
+    const json_t *const segments = json_object_get(result, "segments");
+    const json_int_t count = json_integer_value(json_object_get(segments, "count"));
+    const json_int_t tasks = json_integer_value(json_object_get(segments, "tasks"));
+    sr_lock(&flow->lock);
+    flow->synced.group_count = count > 0 ? (size_t)(tasks / count) : 1;
+    sr_unlock(&flow->lock);
 }
 
 static void show_plan(const struct flow *flow)
@@ -87,24 +132,24 @@ static void show_plan(const struct flow *flow)
                  (uint64_t)atomic_load(&progress->duration_us) * (uint64_t)job->audio_count);
 }
 
-static void show_segment(const struct flow *flow, struct run_task *task, const json_t *result)
+static void show_segment(struct flow *flow, struct run_task *task, const json_t *result)
 {
     const json_t *const frames = json_object_get(result, "frames");
     const bool reused = json_array_size(json_object_get(result, "made")) == 0;
     sr_auto(json) json_t *event = json_pack("{s:O}", "frames", frames);
     if (event)
-        on_told((void *)(uintptr_t)flow, task, event);
-    if (reused && flow->params->progress)
+        on_told(flow, task, event);
+    if (reused && flow->params->progress && counts_pictures(task))
         atomic_fetch_add(&flow->params->progress->frames_reused,
                          (uint64_t)json_integer_value(frames));
-    set_cell(flow, task, reused ? RUN_CELL_REUSED : RUN_CELL_DONE);
+    set_cell(flow, task, reused ? TASK_REUSES : TASK_MAKES);
 }
 
 // A part that failed may be made again: then its pictures count once.
-static void take_back(const struct flow *flow, const struct run_task *task)
+static void take_back(struct flow *flow, const struct run_task *task)
 {
     struct run_progress *const progress = flow->params->progress;
-    set_cell(flow, task, RUN_CELL_WAITS);
+    set_cell(flow, task, TASK_FAILS);
     if (!progress || task->reported == 0)
         return;
     atomic_fetch_sub(json_object_get(task->params, "segment") ? &progress->frames_done
@@ -144,7 +189,7 @@ static void on_began(void *self, struct run_task *task)
     else if (is_named(task, "publish"))
         set_stage(flow, RUN_PUBLISHING);
     else if (json_object_get(task->params, "segment") && !is_named(task, "note"))
-        set_cell(flow, task, RUN_CELL_RUNS);
+        set_cell(flow, task, TASK_BEGINS);
 }
 
 static void give_up(struct flow *flow, const struct sr_err *why)
@@ -193,6 +238,7 @@ static void on_ended(void *self, struct run_task *task, const json_t *result,
         return;
     }
     if (is_named(task, "plan")) {
+        note_groups(flow, result);
         show_plan(flow);
         set_encoding(flow, true);
     } else if (is_named(task, "publish")) {

@@ -325,9 +325,13 @@ static bool poll_once(struct poller *poller, struct worker_lease **ret_lease, st
     sr_auto(json) json_t *request = json_pack("{s:s, s:s}", "activityArn", poller->activity->arn,
                                               "workerName", worker->params.name);
     sr_auto(json) json_t *answer = NULL;
+    const bool tells = poller->activity->is_heavy && sfn_client_takes_back(worker->params.client);
     *ret_lease = NULL;
-    if (!jx_made(request, err) || !sfn_client_call(worker->params.client, "GetActivityTask",
-                                                   request, &poller->poll, &answer, err))
+    if (!jx_made(request, err) ||
+        (tells &&
+         !jx_put(request, "slots", json_integer((json_int_t)worker->params.slot_count), err)) ||
+        !sfn_client_call(worker->params.client, "GetActivityTask", request, &poller->poll, &answer,
+                         err))
         return false;
     const char *const token = json_string_value(json_object_get(answer, "taskToken"));
     const char *const input = json_string_value(json_object_get(answer, "input"));

@@ -46,7 +46,8 @@ struct worker_params {
 // Works until `stop`. At most one job's child is in a slot; a task goes to a slot that has a child
 // of its job, else to one without a child, else to any that is free. While all slots are busy
 // nothing is polled: a poll that is out is ended, when the server takes back what it would have
-// answered (sfn_client_takes_back()); else its task waits here, kept alive.
+// answered (sfn_client_takes_back()); else its task waits here, kept alive. Such a server is also
+// told how many slots encode ("slots" of GetActivityTask).
 // A server that cannot be reached is tried again for ever.
 // Errors:  INVALID (numbers, no activity), NO_MEMORY, those of threads: at the beginning only.
 // Threads: one caller; one more for each activity, slot and task.

@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "net/sfn_client.h"
 
-enum { WORKER_OUTPUT_MAX = 262144, WORKER_CAUSE_MAX = 32768 };
+enum { WORKER_OUTPUT_MAX = 262144 };  // bytes of a result: Step Functions' own limit
 
 struct worker_lease_params {
     struct sfn_client *client;

@@ -169,7 +169,7 @@ static bool take_manifest(const struct jobs *jobs, const struct job_submit *subm
     row->created_us = row->due_us = sr_clock_wall_us(jobs->params.clock);
     row->attempt = 1;
     row->state = JOB_ROW_QUEUED;
-    row->segments = row->segments_done = -1;
+    row->segments = row->segments_done = row->slots = -1;
     return true;
 }
 

@@ -47,6 +47,8 @@ struct jobs_params {
     const struct sr_clock *clock;  // says. Borrowed
     const struct sr_log *log;      // borrowed; NULL: silent
     struct engine *engine;         // borrowed
+    size_t (*slots)(void *self);   // that encode, of workers that ask for tasks; any thread. NULL:
+    void *slots_self;              // nobody knows
 };
 
 // Opens the database and the places.

@@ -203,6 +203,8 @@ char *jobs_input(const struct jobs *jobs, const struct job_row *row, bool is_cle
         (!jobs->params.config->share_parts && !jx_put(job, "own_parts", json_true(), err)) ||
         (row->traceparent && !jx_put(job, "traceparent", jx_string(row->traceparent), err)) ||
         !jx_put(job, "priority", json_integer(row->priority), err) ||
+        (row->slots > 1 && !is_clean &&
+         !jx_put(job, "slots", json_integer((json_int_t)row->slots), err)) ||
         (is_clean && !put_failure(input, err)) || !jx_dump(input, false, &text, err))
         return NULL;
     return text;

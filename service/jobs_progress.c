@@ -75,11 +75,17 @@ bool jobs_outcome_read(const struct store *reader, const char *arn, struct jobs_
 
 enum stage { STAGE_BEGINS, STAGE_ENCODES, STAGE_JOINS, STAGE_VERIFIES, STAGE_PUBLISHES };
 
+// Of a segment: its tasks. There are several where its renditions are spread over slots.
+struct segment_tasks {
+    uint32_t all, done, failed, running;
+};
+
 struct tasks {
     size_t count;
     enum stage stage;  // of those that are out
     int64_t running;
-    json_t *states;  // of segments; NULL: not wanted
+    struct segment_tasks *segments;  // NULL: not wanted
+    size_t segment_count;
 };
 
 static bool is_of(const char *resource, const char *name)
@@ -102,6 +108,7 @@ static int64_t segment_of(const char *payload)
 static bool on_task(void *self, const struct store_task *task, struct sr_err *err)
 {
     struct tasks *const tasks = self;
+    (void)err;
     const enum stage stage = is_of(task->resource, "join")      ? STAGE_JOINS
                              : is_of(task->resource, "verify")  ? STAGE_VERIFIES
                              : is_of(task->resource, "publish") ? STAGE_PUBLISHES
@@ -112,11 +119,10 @@ static bool on_task(void *self, const struct store_task *task, struct sr_err *er
     if (stage != STAGE_ENCODES || !task->taken)
         return true;
     tasks->running++;
-    const int64_t segment = tasks->states ? segment_of(task->payload) : -1;
-    if (segment < 0 || (size_t)segment >= json_array_size(tasks->states))
-        return true;
-    return json_array_set_new(tasks->states, (size_t)segment, json_string("RUNNING")) == 0 ||
-           sr_fail(err, SR_ERR_NO_MEMORY, "segments");
+    const int64_t segment = tasks->segments ? segment_of(task->payload) : -1;
+    if (segment >= 0 && (size_t)segment < tasks->segment_count)
+        tasks->segments[segment].running++;
+    return true;
 }
 
 bool jobs_is_late(const struct store *reader, const char *arn, bool *ret_late, struct sr_err *err)
@@ -138,8 +144,9 @@ bool jobs_is_late(const struct store *reader, const char *arn, bool *ret_late, s
 struct plan {
     char *engine;  // the caller's room
     size_t engine_room;
-    int64_t count;  // -1: not found yet
-    json_t *items;  // the list of segments in the order in which they began; NULL: not found yet
+    int64_t count;  // of segments; -1: not found yet
+    int64_t tasks;  // for all of them
+    json_t *items;  // the list of these tasks in the order in which they began; NULL: not found yet
     bool want_items;
     size_t entries;
 };
@@ -159,7 +166,11 @@ static void take_plan(struct plan *plan, const json_t *value)
     const json_t *const count = json_object_get(json_object_get(value, "segments"), "count");
     if (!engine || !json_is_integer(count))
         return;
+    const json_t *const tasks = json_object_get(json_object_get(value, "segments"), "tasks");
     plan->count = json_integer_value(count);
+    plan->tasks = json_is_integer(tasks) ? json_integer_value(tasks) : plan->count;
+    // Only the list tells which tasks are one segment's.
+    plan->want_items |= plan->tasks > plan->count;
     if (!sr_format(plan->engine, plan->engine_room, "%s", engine))
         plan->engine[0] = '\0';  // none of ours is that long
 }
@@ -260,6 +271,11 @@ static bool on_run(void *self, const struct store_map_run *run, struct sr_err *e
     return true;
 }
 
+static bool is_failure(int status)
+{
+    return status == ASL_FAILED || status == ASL_TIMED_OUT;
+}
+
 static bool on_count(void *self, int status, int64_t children, int64_t items, struct sr_err *err)
 {
     struct jobs_progress *const progress = self;
@@ -267,7 +283,7 @@ static bool on_count(void *self, int status, int64_t children, int64_t items, st
     (void)err;
     if (status == ASL_SUCCEEDED)
         progress->done = children;
-    else if (status == ASL_FAILED || status == ASL_TIMED_OUT)
+    else if (is_failure(status))
         progress->failed = children;
     return true;
 }
@@ -292,56 +308,61 @@ static bool on_child(void *self, const struct store_child *child, struct sr_err 
     return true;
 }
 
-static const char *state_of(uint8_t status)
-{
-    return status == ASL_SUCCEEDED                           ? "SUCCEEDED"
-           : status == ASL_FAILED || status == ASL_TIMED_OUT ? "FAILED"
-                                                             : "WAITING";
-}
-
-// Children begin in the order of the list; each has one segment of it.
-static bool put_states(const struct store *reader, int64_t execution, const struct run *run,
-                       const json_t *items, json_t *states, struct sr_err *err)
+// Children begin in the order of the list; each has one task of it.
+static bool count_tasks(const struct store *reader, int64_t execution, const struct run *run,
+                        const json_t *items, struct tasks *tasks, struct sr_err *err)
 {
     struct children children = { 0 };
-    bool done = reader->ops->child_each(reader->self, execution, run->op, -1, INT64_MAX, on_child,
-                                        &children, err);
-    for (size_t i = 0; done && i < children.count && i < json_array_size(items); i++) {
+    const bool read =
+        !run->is_there || reader->ops->child_each(reader->self, execution, run->op, -1, INT64_MAX,
+                                                  on_child, &children, err);
+    for (size_t i = 0; read && i < json_array_size(items); i++) {
         const json_t *const item = json_array_get(items, i);
         const json_int_t segment = json_integer_value(json_object_get(item, "segment"));
-        const char *const state = state_of(children.status[children.count - 1 - i]);
-        if (segment >= 0 && (size_t)segment < json_array_size(states))
-            done = json_array_set_new(states, (size_t)segment, json_string(state)) == 0 ||
-                   sr_fail(err, SR_ERR_NO_MEMORY, "segments");
+        if (segment < 0 || (size_t)segment >= tasks->segment_count)
+            continue;
+        tasks->segments[segment].all++;
+        if (i >= children.count)
+            continue;
+        const int status = children.status[children.count - 1 - i];
+        tasks->segments[segment].done += status == ASL_SUCCEEDED;
+        tasks->segments[segment].failed += is_failure(status);
     }
     free(children.status);
-    return done;
+    return read;
 }
 
-static bool new_states(int64_t count, json_t **ret_states, struct sr_err *err)
+enum segment_state { SEGMENT_WAITS, SEGMENT_RUNS, SEGMENT_IS_DONE, SEGMENT_HAS_FAILED };
+
+// What is done in part has begun, though none of the rest may run now.
+static enum segment_state state_of(const struct segment_tasks *tasks)
 {
-    sr_auto(json) json_t *states = json_array();
-    if (!jx_made(states, err))
-        return false;
-    for (int64_t i = 0; i < count; i++) {
-        if (!jx_append(states, json_string("WAITING"), err))
-            return false;
-    }
-    *ret_states = sr_take(states);
-    return true;
+    return tasks->failed > 0                             ? SEGMENT_HAS_FAILED
+           : tasks->all > 0 && tasks->done == tasks->all ? SEGMENT_IS_DONE
+           : tasks->running > 0 || tasks->done > 0       ? SEGMENT_RUNS
+                                                         : SEGMENT_WAITS;
 }
 
-static bool name_states(const json_t *states, json_t **ret_list, struct sr_err *err)
+// A segment is done when all of its tasks are.
+static void count_segments(const struct tasks *tasks, struct jobs_progress *progress)
 {
+    int64_t counts[SEGMENT_HAS_FAILED + 1] = { 0 };
+    for (size_t i = 0; i < tasks->segment_count; i++)
+        counts[state_of(&tasks->segments[i])]++;
+    progress->running = counts[SEGMENT_RUNS];
+    progress->done = counts[SEGMENT_IS_DONE];
+    progress->failed = counts[SEGMENT_HAS_FAILED];
+}
+
+static bool name_states(const struct tasks *tasks, json_t **ret_list, struct sr_err *err)
+{
+    static const char *const names[] = { "WAITING", "RUNNING", "SUCCEEDED", "FAILED" };
     sr_auto(json) json_t *list = json_array();
-    size_t i;
-    json_t *state;
     if (!jx_made(list, err))
         return false;
-    json_array_foreach(states, i, state)
-    {
-        if (!jx_append(list, json_pack("{s:I, s:O}", "segment", (json_int_t)i, "state", state),
-                       err))
+    for (size_t i = 0; i < tasks->segment_count; i++) {
+        const char *const name = names[state_of(&tasks->segments[i])];
+        if (!jx_append(list, json_pack("{s:I, s:s}", "segment", (json_int_t)i, "state", name), err))
             return false;
     }
     *ret_list = sr_take(list);
@@ -351,8 +372,8 @@ static bool name_states(const json_t *states, json_t **ret_list, struct sr_err *
 // All of it --------------------------------------------------------------------------------------
 
 // Encoding is most of the work: of a hundred parts, 88.
-static int percent_of(const struct found *found, const struct tasks *tasks,
-                      const struct jobs_progress *progress)
+static int percent_of(const struct found *found, const struct tasks *tasks, const struct plan *plan,
+                      int64_t tasks_done)
 {
     if (found->status == ASL_SUCCEEDED)
         return 100;
@@ -362,18 +383,55 @@ static int percent_of(const struct found *found, const struct tasks *tasks,
     case STAGE_PUBLISHES: return 98;
     default: break;
     }
-    if (progress->count < 0)
+    if (plan->count < 0)
         return 0;
-    return 2 + (progress->count > 0 ? (int)(88 * progress->done / progress->count) : 0);
+    return 2 + (plan->tasks > 0 ? (int)(88 * tasks_done / plan->tasks) : 0);
 }
 
-static int64_t eta_of(const struct run *run, const struct jobs_progress *progress, int64_t now_us)
+static int64_t eta_of(const struct run *run, const struct plan *plan, int64_t tasks_done,
+                      int64_t now_us)
 {
     const int64_t spent_us = now_us - run->started_us;
-    if (!run->is_there || progress->done == 0 || spent_us <= 0)
+    if (!run->is_there || tasks_done == 0 || spent_us <= 0)
         return -1;
-    return (int64_t)((double)spent_us / (double)progress->done *
-                     (double)(progress->count - progress->done));
+    return (int64_t)((double)spent_us / (double)tasks_done * (double)(plan->tasks - tasks_done));
+}
+
+// Segment by segment: when that is asked for, and where one has several tasks.
+static bool look_closely(const struct store *reader, int64_t execution, const struct run *run,
+                         const struct plan *plan, struct tasks *tasks, struct sr_err *err)
+{
+    tasks->segment_count = plan->count < SEGMENTS_MAX ? (size_t)plan->count : SEGMENTS_MAX;
+    tasks->segments = calloc(tasks->segment_count + 1, sizeof *tasks->segments);
+    if (!tasks->segments)
+        return sr_fail(err, SR_ERR_NO_MEMORY, "segments");
+    return count_tasks(reader, execution, run, plan->items, tasks, err);
+}
+
+static bool read_planned(const struct store *reader, const struct found *found, bool segments,
+                         int64_t now_us, struct plan *plan, struct jobs_progress *progress,
+                         struct tasks *tasks, struct sr_err *err)
+{
+    struct run run = { 0 };
+    if (!reader->ops->map_run_each(reader->self, found->id, 0, on_run, &run, err) ||
+        (run.is_there &&
+         !reader->ops->child_count(reader->self, found->id, run.op, on_count, progress, err)))
+        return false;
+    const int64_t tasks_done = progress->done;
+    const bool has_several = plan->tasks > plan->count;
+    progress->count = plan->count < SEGMENTS_MAX ? plan->count : SEGMENTS_MAX;
+    if (plan->count >= 0 && (segments || has_several) &&
+        !look_closely(reader, found->id, &run, plan, tasks, err))
+        return false;
+    if (!reader->ops->task_each_of(reader->self, found->id, on_task, tasks, err))
+        return false;
+    progress->running = tasks->running;
+    if (has_several)
+        count_segments(tasks, progress);
+    progress->percent = percent_of(found, tasks, plan, tasks_done);
+    if (found->status == ASL_RUNNING)
+        progress->eta_us = eta_of(&run, plan, tasks_done, now_us);
+    return !segments || plan->count < 0 || name_states(tasks, &progress->segments, err);
 }
 
 bool jobs_progress_read(const struct store *reader, const char *arn, bool segments, int64_t now_us,
@@ -381,39 +439,22 @@ bool jobs_progress_read(const struct store *reader, const char *arn, bool segmen
 {
     struct jobs_progress progress = { .count = -1, .eta_us = -1 };
     struct found found = { 0 };
-    struct run run = { 0 };
-    sr_auto(json) json_t *states = NULL;
+    struct tasks tasks = { 0 };
     struct plan plan = { .engine = progress.engine,
                          .engine_room = sizeof progress.engine,
                          .count = -1,
+                         .tasks = -1,
                          .want_items = segments };
     if (!find(reader, arn, &found, err))
         return false;
-    if (!found.is_there) {
+    const bool read = !found.is_there || (read_plan(reader, found.id, &plan, err) &&
+                                          read_planned(reader, &found, segments, now_us, &plan,
+                                                       &progress, &tasks, err));
+    json_decref(plan.items);
+    free(tasks.segments);
+    if (read)
         *ret = progress;
-        return true;
-    }
-    const bool planned = read_plan(reader, found.id, &plan, err);
-    sr_auto(json) json_t *items = plan.items;
-    if (!planned || !reader->ops->map_run_each(reader->self, found.id, 0, on_run, &run, err) ||
-        (run.is_there &&
-         !reader->ops->child_count(reader->self, found.id, run.op, on_count, &progress, err)))
-        return false;
-    progress.count = plan.count < SEGMENTS_MAX ? plan.count : SEGMENTS_MAX;
-    const bool lists = segments && progress.count >= 0;
-    if (lists &&
-        (!new_states(progress.count, &states, err) ||
-         (items && run.is_there && !put_states(reader, found.id, &run, items, states, err))))
-        return false;
-    struct tasks tasks = { .states = states };
-    if (!reader->ops->task_each_of(reader->self, found.id, on_task, &tasks, err) ||
-        (lists && !name_states(states, &progress.segments, err)))
-        return false;
-    progress.running = tasks.running;
-    progress.percent = percent_of(&found, &tasks, &progress);
-    progress.eta_us = found.status == ASL_RUNNING ? eta_of(&run, &progress, now_us) : -1;
-    *ret = progress;
-    return true;
+    return read;
 }
 
 void jobs_progress_done(struct jobs_progress *progress)

@@ -17,11 +17,11 @@ SR_MUST_USE bool jobs_outcome_read(const struct store *reader, const char *arn,
                                    struct jobs_outcome *ret, struct sr_err *err);
 
 struct jobs_progress {
-    char engine[16];  // "": not planned
-    int64_t count;    // of segments; -1: not planned
-    int64_t done, running, failed;
-    int percent;
-    int64_t eta_us;    // -1: nobody knows
+    char engine[16];                // "": not planned
+    int64_t count;                  // of segments; -1: not planned
+    int64_t done, running, failed;  // of these, each by all of its tasks
+    int percent;                    // of the tasks' work
+    int64_t eta_us;                 // -1: nobody knows
     json_t *segments;  // of each its state, in the title's order; NULL: not asked for, not planned
 };
 void jobs_progress_done(struct jobs_progress *progress);

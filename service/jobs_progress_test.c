@@ -25,7 +25,16 @@
                                                                                    "\"publish\":{\"report\":\"/o/report.json\"}},\"End\":true}}}"
 #define PLAN "{\"engine\":\"quick\",\"segments\":{\"bucket\":\"b\",\"key\":\"k\",\"count\":3}}"
 
+#define LIST "[{\"segment\":2},{\"segment\":0},{\"segment\":1}]"
+// Two tasks for each of two segments.
+#define SPREAD_PLAN                                                                                \
+    "{\"engine\":\"quick\",\"segments\":{\"bucket\":\"b\",\"key\":\"k\",\"count\":2,\"tasks\":4}}"
+#define SPREAD_LIST                                                                                \
+    "[{\"segment\":1,\"renditions\":[0]},{\"segment\":1,\"renditions\":[1,2]},"                    \
+    "{\"segment\":0,\"renditions\":[0]},{\"segment\":0,\"renditions\":[1,2]}]"
+
 struct world {
+    const char *list;  // of tasks
     char folder[64], path[96];
     struct sr_clock_fake fake;
     struct store store, reader;
@@ -37,8 +46,7 @@ struct world {
 static bool read_list(void *self, const struct engine_task *task, struct sr_err *err)
 {
     const struct world *const world = self;
-    return engine_answer(world->engine, task->ref,
-                         "[{\"segment\":2},{\"segment\":0},{\"segment\":1}]", err);
+    return engine_answer(world->engine, task->ref, world->list, err);
 }
 
 static void settle(struct world *world)
@@ -62,11 +70,11 @@ static void started(void *self, const struct engine_reply *reply)
     snprintf(world->arn, sizeof world->arn, "%s", reply->arn);
 }
 
-static void begin(struct world *world)
+static void begin(struct world *world, const char *list)
 {
     static struct engine_resource resource;
     struct sr_err err = { 0 };
-    *world = (struct world){ 0 };
+    *world = (struct world){ .list = list };
     resource = (struct engine_resource){ "arn:aws:states:::s3:getObject", read_list, NULL, world };
     sr_test_folder(world->folder);
     snprintf(world->path, sizeof world->path, "%s/states.db", world->folder);
@@ -162,7 +170,7 @@ static void from_plan_to_end(void **state)
     static struct world world;
     struct sr_err err = { 0 };
     struct jobs_outcome outcome = { 0 };
-    begin(&world);
+    begin(&world, LIST);
     assert_progress(&world, "none 0% 0/-1 running 0 failed 0:");
     assert_false(is_late(&world));
     poll_for(&world, "plan");
@@ -206,20 +214,76 @@ static void from_plan_to_end(void **state)
     end(&world);
 }
 
+static void end_task(struct world *world, const char *error)
+{
+    poll_for(world, "quick-segment");
+    if (!error)
+        succeed(world, "{}");
+    else
+        ask(world,
+            &(struct engine_request){
+                .kind = ENGINE_FAIL, .token = world->token, .error = error, .cause = "torn" });
+}
+
+// A segment is done when all of its tasks are; percent and pace go by the tasks.
+static void renditions_are_spread(void **state)
+{
+    (void)state;
+    static struct world world;
+    struct sr_err err = { 0 };
+    begin(&world, SPREAD_LIST);
+    poll_for(&world, "plan");
+    succeed(&world, SPREAD_PLAN);
+    assert_progress(&world, "quick 2% 0/2 running 0 failed 0: WAITING WAITING");
+    poll_for(&world, "quick-segment");
+    poll_for(&world, "quick-segment");
+    assert_progress(&world, "quick 2% 0/2 running 1 failed 0: WAITING RUNNING");
+    sr_clock_fake_advance(&world.fake, 10000000);
+    succeed(&world, "{}");
+    assert_progress(&world, "quick 24% 0/2 running 1 failed 0: WAITING RUNNING");
+    {
+        // As they are told without a list of segments.
+        sr_auto(jobs_progress) struct jobs_progress progress = { 0 };
+        sr_assert_ok(jobs_progress_read(&world.reader, world.arn, false,
+                                        sr_clock_wall_us(&world.fake.clock), &progress, &err),
+                     err);
+        assert_true(progress.count == 2 && progress.done == 0 && progress.running == 1);
+        assert_int_equal(progress.eta_us, 30000000);  // three more tasks, ten seconds each
+        assert_null(progress.segments);
+    }
+    poll_for(&world, "quick-segment");
+    assert_progress(&world, "quick 24% 0/2 running 2 failed 0: RUNNING RUNNING");
+    end(&world);
+}
+
+static void spread_renditions_are_done(void **state)
+{
+    (void)state;
+    static struct world world;
+    begin(&world, SPREAD_LIST);
+    poll_for(&world, "plan");
+    succeed(&world, SPREAD_PLAN);
+    end_task(&world, NULL);
+    // One of two is made, and the other waits: it has begun.
+    assert_progress(&world, "quick 24% 0/2 running 1 failed 0: WAITING RUNNING");
+    end_task(&world, NULL);
+    assert_progress(&world, "quick 46% 1/2 running 0 failed 0: WAITING SUCCEEDED");
+    end_task(&world, NULL);
+    end_task(&world, "Splitreel.BadInput");
+    assert_progress(&world, "quick 68% 1/2 running 0 failed 1: FAILED SUCCEEDED");
+    end(&world);
+}
+
 static void a_segment_fails(void **state)
 {
     (void)state;
     static struct world world;
     struct sr_err err = { 0 };
     struct jobs_outcome outcome = { 0 };
-    begin(&world);
+    begin(&world, LIST);
     poll_for(&world, "plan");
     succeed(&world, PLAN);
-    poll_for(&world, "quick-segment");
-    ask(&world, &(struct engine_request){ .kind = ENGINE_FAIL,
-                                          .token = world.token,
-                                          .error = "Splitreel.BadInput",
-                                          .cause = "torn" });
+    end_task(&world, "Splitreel.BadInput");
     assert_progress(&world, "quick 2% 0/3 running 0 failed 1: WAITING WAITING FAILED");
     sr_assert_ok(jobs_outcome_read(&world.reader, world.arn, &outcome, &err), err);
     assert_int_equal(outcome.status, ASL_FAILED);
@@ -235,7 +299,7 @@ static void nothing_is_there(void **state)
     static struct world world;
     struct sr_err err = { 0 };
     struct jobs_outcome outcome = { 0 };
-    begin(&world);
+    begin(&world, LIST);
     snprintf(world.arn, sizeof world.arn, PREFIX ":execution:m:other");
     assert_progress(&world, "none 0% 0/-1 running 0 failed 0:");
     assert_false(is_late(&world));
@@ -247,8 +311,8 @@ static void nothing_is_there(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(from_plan_to_end),
-        cmocka_unit_test(a_segment_fails),
+        cmocka_unit_test(from_plan_to_end),           cmocka_unit_test(renditions_are_spread),
+        cmocka_unit_test(spread_renditions_are_done), cmocka_unit_test(a_segment_fails),
         cmocka_unit_test(nothing_is_there),
     };
     return sr_test_run(__FILE__, tests, SR_TEST_COUNT(tests));

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "pipeline/activity_job.h"
 #include "service/jobs_priv.h"
 #include "service/jobs_progress.h"
 
@@ -193,6 +194,37 @@ static bool take_outcome(struct jobs *jobs, struct job_row *row, const struct jo
     return finish(jobs, row, failed ? JOB_ROW_FAILED : JOB_ROW_SUCCEEDED, outcome->stopped_us, err);
 }
 
+// How many slots there are for it ----------------------------------------------------------------
+
+static bool count_row(void *self, const struct job_row *row, struct sr_err *err)
+{
+    size_t *const count = self;
+    (void)row;
+    (void)err;
+    ++*count;
+    return true;
+}
+
+// Its share of what all workers have, as long as there are fewer jobs than slots. Found once for an
+// attempt: its execution is started with the same words each time.
+static bool look_for_slots(struct jobs *jobs, struct job_row *row, struct sr_err *err)
+{
+    static const enum job_row_state busy[] = { JOB_ROW_QUEUED, JOB_ROW_RUNNING };
+    size_t jobs_count = 0;
+    size_t slots = jobs->params.slots ? jobs->params.slots(jobs->params.slots_self) : 0;
+    if (row->slots >= 0)
+        return true;
+    if (slots > ACTIVITY_SLOTS_MAX)
+        slots = ACTIVITY_SLOTS_MAX;
+    for (size_t i = 0; slots > 1 && i < sizeof busy / sizeof *busy; i++) {
+        const struct job_query query = { .state = busy[i], .count_max = (int64_t)slots };
+        if (!job_store_list_jobs(jobs->work.store, &query, count_row, &jobs_count, err))
+            return false;
+    }
+    row->slots = (int64_t)(jobs_count > 1 ? slots / jobs_count : slots);
+    return job_store_set_job(jobs->work.store, row, err);
+}
+
 // The next step ----------------------------------------------------------------------------------
 
 static bool ask_write(struct jobs *jobs, struct job_row *row, bool is_clean, struct sr_err *err)
@@ -259,7 +291,7 @@ static bool begin_queued(struct jobs *jobs, struct job_row *row, struct sr_err *
         if (outcome.is_there && outcome.status == ASL_RUNNING)
             return due(jobs, row, now(jobs) + LOOK_AGAIN_US, err);
     }
-    return ask_write(jobs, row, false, err);
+    return look_for_slots(jobs, row, err) && ask_write(jobs, row, false, err);
 }
 
 // Whether who waits for the end of a cancelled job need not wait for what cleans up after it: it

@@ -87,7 +87,7 @@ static bool retry(struct jobs *jobs, struct jobs_message *message, struct job_ro
     row->attempt++;
     row->is_stopped = false;
     row->started_us = row->ended_us = row->tries = 0;
-    row->segments = row->segments_done = -1;
+    row->segments = row->segments_done = row->slots = -1;
     row->due_us = sr_clock_wall_us(jobs->params.clock);
     return job_store_set_job(jobs->work.store, row, err);
 }

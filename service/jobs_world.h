@@ -12,6 +12,7 @@ struct jobs_world {
     struct config_jobs config;
     struct jobs *jobs;
     const struct sr_log *log;  // NULL: silent
+    size_t slots;              // of all workers; 0: nobody knows
     // What the worker does.
     const char *fails;  // this activity fails, "probe";
     const char *error;  // with this
@@ -25,6 +26,12 @@ struct jobs_world {
     char ids[4][SR_ID_TEXT];
 };
 
+static inline size_t jobs_world_slots(void *self)
+{
+    const struct jobs_world *const world = self;
+    return world->slots;
+}
+
 static inline void jobs_world_open_jobs(struct jobs_world *world)
 {
     struct sr_err err = { 0 };
@@ -36,7 +43,9 @@ static inline void jobs_world_open_jobs(struct jobs_world *world)
                                         .account = "123456789012",
                                         .clock = &world->states.clock.clock,
                                         .log = world->log,
-                                        .engine = world->states.engine };
+                                        .engine = world->states.engine,
+                                        .slots = jobs_world_slots,
+                                        .slots_self = world };
     sr_assert_ok(jobs_new(&params, &world->jobs, &err), err);
 }
 

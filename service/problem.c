@@ -4,32 +4,10 @@
 
 #include "base/str.h"
 
-static const struct title {
-    int status;
-    const char *text;
-} titles[] = {
-    { 400, "Bad Request" },
-    { 401, "Unauthorized" },
-    { 403, "Forbidden" },
-    { 404, "Not Found" },
-    { 405, "Method Not Allowed" },
-    { 409, "Conflict" },
-    { 413, "Content Too Large" },
-    { 415, "Unsupported Media Type" },
-    { 422, "Unprocessable Content" },
-    { 429, "Too Many Requests" },
-    { 431, "Request Header Fields Too Large" },
-    { 500, "Internal Server Error" },
-    { 503, "Service Unavailable" },
-};
-
 static const char *title_of(int status)
 {
-    for (size_t i = 0; i < sizeof titles / sizeof *titles; i++) {
-        if (titles[i].status == status)
-            return titles[i].text;
-    }
-    return "Error";
+    const char *const text = server_status_text(status);
+    return text ? text : "Error";
 }
 
 static bool answer(struct server_call *call, int status, const char *content_type,

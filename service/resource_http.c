@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "net/url.h"
 #include "service/resource_priv.h"
+#include "service/server.h"
 
 enum { HEADERS_MAX = 64 };
 
@@ -330,41 +331,8 @@ static bool read_method(const json_t *payload, struct call *call, struct asl_fai
 
 static const char *status_text(int status)
 {
-    static const struct {
-        int status;
-        const char *text;
-    } rows[] = {
-        { 200, "OK" },
-        { 201, "Created" },
-        { 202, "Accepted" },
-        { 204, "No Content" },
-        { 301, "Moved Permanently" },
-        { 302, "Found" },
-        { 304, "Not Modified" },
-        { 307, "Temporary Redirect" },
-        { 308, "Permanent Redirect" },
-        { 400, "Bad Request" },
-        { 401, "Unauthorized" },
-        { 403, "Forbidden" },
-        { 404, "Not Found" },
-        { 405, "Method Not Allowed" },
-        { 409, "Conflict" },
-        { 410, "Gone" },
-        { 413, "Content Too Large" },
-        { 415, "Unsupported Media Type" },
-        { 422, "Unprocessable Content" },
-        { 429, "Too Many Requests" },
-        { 500, "Internal Server Error" },
-        { 501, "Not Implemented" },
-        { 502, "Bad Gateway" },
-        { 503, "Service Unavailable" },
-        { 504, "Gateway Timeout" },
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        if (rows[i].status == status)
-            return rows[i].text;
-    }
-    return "";
+    const char *const text = server_status_text(status);
+    return text ? text : "";
 }
 
 // JSON as a value when the reply says that it is, else text.

@@ -578,6 +578,13 @@ bool server_open(const struct server_params *params, struct server **ret_server,
     return true;
 }
 
+const char *server_status_text(int status)
+{
+    static const char unknown[] = "Unknown";  // the library's word
+    const char *const text = status > 0 ? MHD_get_reason_phrase_for((unsigned)status) : unknown;
+    return strcmp(text, unknown) == 0 ? NULL : text;
+}
+
 unsigned server_port(const struct server *server)
 {
     return server->port;

@@ -130,6 +130,9 @@ struct server_counts {
 };
 struct server_counts server_counts(struct server *server);
 
+// "Not Found"; NULL: it is no status of HTTP.
+const char *server_status_text(int status);
+
 // "127.0.0.1:8083", "[::1]:8083", "localhost:0", ":8083" (loopback): numbers, no names but
 // localhost.
 // Errors: INVALID.

@@ -378,6 +378,15 @@ static void address(void **state)
         assert_int_equal(server_is_loopback((const struct sockaddr *)&got), row->loopback);
 }
 
+static void status_texts(void **state)
+{
+    (void)state;
+    assert_string_equal(server_status_text(404), "Not Found");
+    assert_string_equal(server_status_text(413), "Content Too Large");
+    assert_null(server_status_text(599));
+    assert_null(server_status_text(-1));
+}
+
 int main(void)
 {
     static struct CMUnitTest tests[SR_TEST_COUNT(rude_rows) + SR_TEST_COUNT(address_rows) + 16];
@@ -392,5 +401,6 @@ int main(void)
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(many_polls);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(drain);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(taken_address);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(status_texts);
     return sr_test_run(__FILE__, tests, count);
 }

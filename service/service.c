@@ -85,7 +85,10 @@ static void looked(void *self, const struct engine_reply *reply)
                metrics_add_stores(&service->totals, &visit->text, &err) &&
                metrics_add_gauge(&visit->text, "workers",
                                  "Workers that asked for a task within two minutes.",
-                                 states_api_workers(service->api), &err);
+                                 states_api_workers(service->api), &err) &&
+               metrics_add_gauge(&visit->text, "slots",
+                                 "Slots that encode, of these workers, as far as they tell.",
+                                 states_api_slots(service->api), &err);
     }
     // To whom it matters is gone when it does not arrive.
     if (!done)
@@ -286,6 +289,12 @@ static char *name_execution(void *self, const char *id, int64_t attempt, bool cl
     return jobs_execution(service->jobs, id, attempt, clean, err);
 }
 
+static size_t count_slots(void *self)
+{
+    const struct service *const service = self;
+    return states_api_slots(service->api);
+}
+
 static bool open_jobs(struct service *service, const struct service_params *params,
                       struct sr_err *err)
 {
@@ -318,7 +327,9 @@ static bool open_jobs(struct service *service, const struct service_params *para
                                       .stores = &service->places,
                                       .clock = service->clock,
                                       .log = service->log,
-                                      .engine = service->engine };
+                                      .engine = service->engine,
+                                      .slots = count_slots,
+                                      .slots_self = service };
     if (!jobs_new(&jobs, &service->jobs, err))
         return sr_err_wrap(err, "jobs");
     const struct job_follow_params follow = { .database = database,

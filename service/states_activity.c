@@ -154,7 +154,8 @@ static enum states_next get_activity_task(struct states_call *call)
     states_reader_unlock(call->api);
     const char *const worker = states_text(call, "workerName");
     if (found && worker)
-        worker_names_add(call->api->workers, worker, sr_clock_wall_us(call->api->clock));
+        worker_names_add(call->api->workers, worker, (size_t)states_int(call, "slots", 0),
+                         sr_clock_wall_us(call->api->clock));
     const struct engine_request request = {
         .kind = ENGINE_POLL,
         .arn = arn,
@@ -248,6 +249,9 @@ static const struct states_field list_fields[] = { STATES_PAGE_FIELDS, { .name =
 static const struct states_field poll_fields[] = {
     ARN_FIELD,
     { .name = "workerName", .type = STATES_TEXT, .min = 1, .max = STATES_NAME_MAX },
+    { .name = "slots",
+      .type = STATES_INT,
+      .max = STATES_SLOTS_MAX },  // not AWS's: pipeline/worker.h
     { .name = NULL },
 };
 static const struct states_field success_fields[] = {

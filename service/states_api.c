@@ -34,6 +34,11 @@ size_t states_api_workers(struct states_api *api)
     return worker_names_count(api->workers, sr_clock_wall_us(api->clock) - STATES_WORKER_US);
 }
 
+size_t states_api_slots(struct states_api *api)
+{
+    return worker_names_slots(api->workers, sr_clock_wall_us(api->clock) - STATES_WORKER_US);
+}
+
 void states_api_free(struct states_api *api)
 {
     if (!api)

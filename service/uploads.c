@@ -101,12 +101,17 @@ bool uploads_add_events(struct uploads *uploads, const struct s3_events *events,
             message->ignored_count++;
             continue;
         }
+        sr_auto(sr_str) struct sr_str before = { 0 };
         if (!sr_id_new(uploads->params.clock, uuid, err) ||
             !sr_str_addf(&identity, err, "s3 %d\n", event->kind) ||
+            !sr_str_add(&before, identity.text, err) ||
             !s3_event_add_identity(event, &identity, err) ||
+            !s3_event_add_old_identity(event, &before, err) ||
             !s3_event_json(event, uuid, uploads->params.account, &document, err) ||
             !(place = sr_strf(err, "s3://%s/%s", event->bucket, event->key)) ||
-            !add_record(message, identity.text, document, uuid, sr_take(place), err))
+            !add_record(message, identity.text, document, uuid, sr_take(place), err) ||
+            !sr_sha256(before.text, strlen(before.text),
+                       message->records[message->record_count - 1].before, err))
             return false;
     }
     return true;

@@ -25,7 +25,7 @@ static void a_job(void **state)
     assert_int_equal(world.jobs.asked, 1);
     assert_int_equal(counts(&world).starts, 1);
     assert_int_equal(counts(&world).waiting, 0);
-    tell(&world, BODY("ceph:s3", "a.mp4", "02"), NEW);
+    tell(&world, BODY_AT("ceph:s3", "a.mp4", "02", "10:19:01.456001Z"), NEW);
     settle(&world);
     assert_int_equal(world.jobs.asked, 2);
     assert_string_not_equal(world.jobs.key, want);

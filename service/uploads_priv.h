@@ -17,7 +17,7 @@ enum {
 };
 
 struct upload_record {
-    uint8_t identity[SR_SHA256_BYTES];
+    uint8_t identity[SR_SHA256_BYTES], before[SR_SHA256_BYTES];  // as a job_event's
     char uuid[SR_ID_TEXT];
     char *document;
     char *place;  // of the file or object: "s3://bucket/key", a path; NULL: it has none

@@ -8,7 +8,7 @@
 #include "service/uploads_priv.h"
 #include "statemachine/engine.h"
 
-enum { IDLE_US_MAX = 60000000, BATCH_MAX = 500, AGAIN_US = 1000000 };
+enum { IDLE_US_MAX = 60000000, AGAIN_US = 1000000 };
 
 // Flights ----------------------------------------------------------------------------------------
 
@@ -145,6 +145,7 @@ static bool record(struct uploads *uploads, struct upload_message *message, stru
                                    .seen_us = now_us };
         bool is_new;
         memcpy(event.identity, row->identity, sizeof event.identity);
+        memcpy(event.before, row->before, sizeof event.before);
         if (!job_store_add_event(uploads->work.store, &event, &is_new, err))
             return false;
         message->new_count += is_new;

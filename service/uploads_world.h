@@ -16,9 +16,10 @@
 #define SECRET "a-secret-of-the-path"
 #define TOKEN "a-token-of-some-bytes"
 #define JSON_TYPE "Content-Type: application/json\r\n"
-#define BODY(source, key, sequencer)                                                               \
+#define BODY(source, key, sequencer) BODY_AT(source, key, sequencer, "10:19:01.456000Z")
+#define BODY_AT(source, key, sequencer, time)                                                      \
     "{\"Records\":[{\"eventSource\":\"" source                                                     \
-    "\",\"eventName\":\"ObjectCreated:Put\",\"eventTime\":\"2026-11-22T10:19:01.456Z\",\"s3\":{"   \
+    "\",\"eventName\":\"ObjectCreated:Put\",\"eventTime\":\"2026-11-22T" time "\",\"s3\":{"        \
     "\"bucket\":{\"name\":\"incoming\"},\"object\":{\"key\":\"" key                                \
     "\",\"size\":3000,\"eTag\":\"35\",\"sequencer\":\"" sequencer "\"}}}]}"
 #define MP4_RULE                                                                                   \

@@ -1,4 +1,5 @@
-// service/worker_names.h - which workers have asked for tasks lately, by the names they give.
+// service/worker_names.h - which workers have asked for tasks lately, by the names they give, and
+// how many slots they have said they have.
 #pragma once
 
 #include <stddef.h>
@@ -16,8 +17,11 @@ SR_MUST_USE bool worker_names_new(struct worker_names **ret_names, struct sr_err
 void worker_names_free(struct worker_names *names);
 SR_DEFINE_AUTO(worker_names, struct worker_names, worker_names_free);
 
-// Where there is no room left it takes that of who was silent the longest.
+// `slots`: that encode; 0: it says nothing of them. Where there is no room left it takes that of
+// who was silent the longest.
 // Threads: any.
-void worker_names_add(struct worker_names *names, const char *name, int64_t now_us);
+void worker_names_add(struct worker_names *names, const char *name, size_t slots, int64_t now_us);
 // How many have asked since then. Threads: any.
 size_t worker_names_count(struct worker_names *names, int64_t since_us);
+// How many slots those have that have spoken of them since then. Threads: any.
+size_t worker_names_slots(struct worker_names *names, int64_t since_us);

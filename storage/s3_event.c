@@ -14,7 +14,7 @@ static void event_done(struct s3_event *event)
 {
     char *const texts[] = { event->source,  event->name,      event->bucket, event->key,
                             event->version, event->sequencer, event->etag,   event->region,
-                            event->url,     event->mark };
+                            event->url,     event->mark,      event->time };
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         free(texts[i]);
     *event = (struct s3_event){ 0 };
@@ -34,7 +34,7 @@ static bool add_event(struct s3_events *events, struct s3_event *event, struct s
 {
     char **const texts[] = { &event->source,  &event->name,      &event->bucket, &event->key,
                              &event->version, &event->sequencer, &event->etag,   &event->region,
-                             &event->url,     &event->mark };
+                             &event->url,     &event->mark,      &event->time };
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         if (!*texts[i] && !(*texts[i] = sr_str_dup("", err)))
             return false;
@@ -161,10 +161,9 @@ static bool take_object(const struct jx *object, const char *etag_name, const ch
 static bool take_time(const struct jx *at, const char *key, struct s3_event *event,
                       struct sr_err *err)
 {
-    const char *text = NULL;
-    if (!jx_text_opt(at, key, &text, err))
+    if (!take_text(at, key, &event->time, err))
         return false;
-    event->time_us = text ? s3_xml_time(text) : 0;
+    event->time_us = s3_xml_time(event->time);
     return true;
 }
 
@@ -297,10 +296,10 @@ bool s3_event_parse(const char *text, size_t bytes, struct s3_events *ret_events
     return true;
 }
 
-bool s3_event_add_identity(const struct s3_event *event, struct sr_str *out, struct sr_err *err)
+static bool add_identity(const struct s3_event *event, const char *content, struct sr_str *out,
+                         struct sr_err *err)
 {
-    const char *const parts[] = { event->bucket, event->key, event->version,
-                                  *event->sequencer ? event->sequencer : event->etag };
+    const char *const parts[] = { event->bucket, event->key, event->version, content };
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         // encoded, so that no part can hold the line's end between them
         if ((i && !sr_str_add(out, "\n", err)) ||
@@ -308,6 +307,19 @@ bool s3_event_add_identity(const struct s3_event *event, struct sr_str *out, str
             return false;
     }
     return true;
+}
+
+bool s3_event_add_old_identity(const struct s3_event *event, struct sr_str *out, struct sr_err *err)
+{
+    return add_identity(event, *event->sequencer ? event->sequencer : event->etag, out, err);
+}
+
+bool s3_event_add_identity(const struct s3_event *event, struct sr_str *out, struct sr_err *err)
+{
+    if (strcmp(event->source, "ceph:s3") != 0 || !*event->time)
+        return s3_event_add_old_identity(event, out, err);
+    sr_auto(char) char *content = sr_strf(err, "%s@%s", event->etag, event->time);
+    return content && add_identity(event, content, out, err);
 }
 
 // Spec: Amazon S3 in EventBridge: reason is the API call that made or removed the object.

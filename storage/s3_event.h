@@ -36,8 +36,9 @@ struct s3_event {
     char *region;
     char *url;   // of SUBSCRIPTION
     char *mark;  // the object's metadata S3_EVENT_MARK, where the event tells it (Ceph, MinIO)
+    char *time;  // as it was said
     uint64_t bytes;
-    int64_t time_us;  // 0: not said
+    int64_t time_us;  // in whole seconds; 0: not said
 };
 struct s3_events {
     struct s3_event *item;
@@ -55,10 +56,14 @@ SR_DEFINE_AUTO_VALUE(s3_events, struct s3_events, s3_events_done);
 SR_MUST_USE bool s3_event_parse(const char *text, size_t bytes, struct s3_events *ret_events,
                                 struct sr_err *err);
 
-// What two deliveries of the same event have in common: bucket, key, version, and sequencer or
-// etag.
+// What two deliveries of the same event have in common, also by different ways: bucket, key,
+// version, and sequencer or etag. Ceph makes a sequencer for each topic that it tells; its time is
+// that of the object, to the microsecond, and with the etag takes the sequencer's place.
 SR_MUST_USE bool s3_event_add_identity(const struct s3_event *event, struct sr_str *out,
                                        struct sr_err *err);
+// With Ceph's sequencer, as it was once recorded.
+SR_MUST_USE bool s3_event_add_old_identity(const struct s3_event *event, struct sr_str *out,
+                                           struct sr_err *err);
 
 // The event as EventBridge tells it, whoever sent it, so that one pattern fits all: source
 // "aws.s3", "detail-type" "Object Created" or "Object Deleted", detail with bucket, object and

@@ -154,7 +154,7 @@ static void identities_differ(void **state)
     (void)state;
     struct sr_err err = { 0 };
     static char a[] = "a", b[] = "b", none[] = "", with_line[] = "a\nb", only_line[] = "b";
-    const struct s3_event events[] = {
+    struct s3_event events[] = {
         { .bucket = a, .key = a, .version = none, .sequencer = a, .etag = a },
         { .bucket = b, .key = a, .version = none, .sequencer = a, .etag = a },
         { .bucket = a, .key = b, .version = none, .sequencer = a, .etag = a },
@@ -167,6 +167,7 @@ static void identities_differ(void **state)
     char *texts[SR_TEST_COUNT(events)];
     for (size_t i = 0; i < SR_TEST_COUNT(events); i++) {
         sr_auto(sr_str) struct sr_str text = { 0 };
+        events[i].source = events[i].time = none;
         sr_assert_ok(s3_event_add_identity(&events[i], &text, &err), err);
         texts[i] = sr_str_take(&text);
         for (size_t j = 0; j < i; j++) {
@@ -177,6 +178,45 @@ static void identities_differ(void **state)
     }
     for (size_t i = 0; i < SR_TEST_COUNT(events); i++)
         free(texts[i]);
+}
+
+// Two topics of Ceph tell of one upload: the sequencer is each one's own, the time the object's.
+static void told_by_two_topics(void **state)
+{
+    (void)state;
+    static char ceph[] = "ceph:s3", aws[] = "aws:s3", a[] = "a", b[] = "b", none[] = "",
+                first[] = "2026-11-22T10:19:01.456099Z", later[] = "2026-11-22T10:19:01.456100Z";
+    static const struct {
+        struct s3_event event;
+        bool is_same;
+    } others[] = {
+        { { .source = ceph, .sequencer = b, .etag = a, .time = first }, true },
+        { { .source = ceph, .sequencer = a, .etag = a, .time = later }, false },
+        { { .source = ceph, .sequencer = a, .etag = b, .time = first }, false },
+        { { .source = ceph, .sequencer = a, .etag = a, .time = none }, false },
+        { { .source = aws, .sequencer = b, .etag = a, .time = first }, false },
+    };
+    struct sr_err err = { 0 };
+    const struct s3_event one = { .source = ceph,
+                                  .bucket = a,
+                                  .key = a,
+                                  .version = none,
+                                  .sequencer = a,
+                                  .etag = a,
+                                  .time = first };
+    sr_auto(sr_str) struct sr_str identity = { 0 };
+    sr_assert_ok(s3_event_add_identity(&one, &identity, &err), err);
+    for (size_t i = 0; i < SR_TEST_COUNT(others); i++) {
+        struct s3_event other = others[i].event;
+        sr_auto(sr_str) struct sr_str text = { 0 };
+        other.bucket = other.key = a;
+        other.version = none;
+        sr_assert_ok(s3_event_add_identity(&other, &text, &err), err);
+        assert_int_equal(strcmp(text.text, identity.text) == 0, others[i].is_same);
+    }
+    sr_auto(sr_str) struct sr_str old = { 0 };
+    sr_assert_ok(s3_event_add_old_identity(&one, &old, &err), err);
+    assert_string_equal(old.text, "a\na\n\na");
 }
 
 // Whoever sends it, rules see one shape.
@@ -274,11 +314,12 @@ static void marks(void **state)
 
 int main(void)
 {
-    static struct CMUnitTest tests[SR_TEST_COUNT(rows) + 6];
+    static struct CMUnitTest tests[SR_TEST_COUNT(rows) + 7];
     size_t count = SR_TEST_ADD(tests, rows, each_row);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(without_an_object);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(mistakes);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(identities_differ);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(told_by_two_topics);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(as_eventbridge_has_it);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(recorded_bodies);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(marks);

@@ -130,6 +130,14 @@ links_lead_somewhere()
         done < <(awk '/^```/ { fenced = !fenced } !fenced' "$page" | grep -oE '\]\([^) ]+\)' | sed 's/^](//; s/)$//')
     done | none
 }
+every_page_is_found()
+{
+    local page
+    cd "$root" || return
+    for page in docs/*.md; do
+        grep -qE "\]\(([a-z./]*/)?${page##*/}[)#]" $(printf '%s\n' "${pages[@]}" | grep -vxF "$page") || echo "nothing leads to $page"
+    done | none
+}
 targets_are_there()
 {
     local target
@@ -185,6 +193,7 @@ try 'docs: the help texts as they are' the_help_as_it_is
 try 'docs: every option is there' options_are_there
 try 'docs: every path is there' paths_are_there
 try 'docs: every link leads somewhere' links_lead_somewhere
+try 'docs: every page is found' every_page_is_found
 try 'docs: every make target is there' targets_are_there
 try 'docs: every name is in the code' names_are_there
 try 'docs: every trap has tests' traps_have_tests

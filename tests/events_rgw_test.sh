@@ -53,10 +53,13 @@ END
     op CreateStateMachine "$(jq -cn '{name: "m", roleArn: "arn:aws:iam::123456789012:role/r",
         definition: ({StartAt: "P", States: {P: {Type: "Pass", End: true}}} | tojson)}')" >/dev/null &&
         rgw s3api create-bucket --bucket incoming >/dev/null || return
-    local topic
+    # Each upload is told by two topics: it is one event all the same.
+    local topic again
     topic=$(rgw sns create-topic --name uploads --attributes "{\"push-endpoint\": \"$url/events/s3/$secret\"}" | jq -r .TopicArn) &&
+        again=$(rgw sns create-topic --name again --attributes "{\"push-endpoint\": \"$url/events/s3/$secret\"}" | jq -r .TopicArn) &&
         rgw s3api put-bucket-notification-configuration --bucket incoming --notification-configuration \
-            "{\"TopicConfigurations\": [{\"Id\": \"n\", \"TopicArn\": \"$topic\", \"Events\": [\"s3:ObjectCreated:*\"]}]}"
+            "{\"TopicConfigurations\": [{\"Id\": \"n\", \"TopicArn\": \"$topic\", \"Events\": [\"s3:ObjectCreated:*\"]},
+                {\"Id\": \"m\", \"TopicArn\": \"$again\", \"Events\": [\"s3:ObjectCreated:*\"]}]}"
 }
 
 plus='a b/ü+&= %41.mp4'

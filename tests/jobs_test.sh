@@ -74,6 +74,31 @@ one_job()
         complain 'the correlation id is not in the log'
 }
 
+# One segment and four slots: a task for each rendition, and the bytes of one task for all of them.
+spread_over_slots()
+{
+    local id
+    printf '{"worker": {"slots": 4}}' >config.json
+    begin --workers 1 --config config.json && manifest a "$FIXTURES/closed-gop.mp4" '.output = $ENV.PWD + "/a/" | .segments = {mode: "off"} |
+        .renditions = [180, 90, 48 | {id: "\(.)p", codec: "h264", preset: "ultrafast", height: ., maxrate: "300k"}] |
+        .outputs = [{type: "hls", path: "hls/", use: ["180p", "90p", "48p"]}]' || return
+    for _ in $(seq 1200); do
+        ! curl -sS "$url/metrics" | grep -q '^splitreel_slots 4$' || break
+        sleep 0.05
+    done
+    curl -sS "$url/metrics" | grep -q '^splitreel_slots 4$' || complain 'the worker does not tell its slots' || return
+    submit a && ends a SUCCEEDED || return
+    id=$(cat a.id)
+    jq -e '.progress == {percent: 100, segments: {count: 1, done: 1, running: 0, failed: 0}} and
+        .segments == [{segment: 0, state: "SUCCEEDED"}]' a.end >/dev/null || { cat a.end; complain 'the document is wrong'; } || return
+    [ "$(jq -c 'map([.segment, .renditions])' "state/jobs/$id/segments.json")" = '[[0,[0]],[0,[1]],[0,[2]]]' ] ||
+        { cat "state/jobs/$id/segments.json"; complain 'the list is wrong'; } || return
+    [ "$(jq -c 'select(.message == "a task ends" and .activity == "quick-segment" and .status == "succeeded")' log.txt | wc -l)" = 3 ] ||
+        complain 'not three tasks' || return
+    jq '.output = "run/"' a.json >run.json
+    stop && "$SPLITREEL" run --manifest run.json --workers 1 --progress none && diff -r a/hls run/hls
+}
+
 many_jobs()
 {
     begin --workers 1 && manifest a && manifest b && manifest c "$FIXTURES/text.mp4" || return
@@ -175,6 +200,7 @@ killed()
 }
 
 scenario 'a job, from manifest to output and report' one_job
+scenario 'one segment, four slots' spread_over_slots
 scenario 'many in one request, one of them bad' many_jobs
 scenario 'what is refused' refusals
 scenario 'who may ask' keys

@@ -41,9 +41,9 @@ a_job()
     # One that only plans: the segments wait.
     worker planner --activities probe,plan
     until_is "$all" 'splitreel_segments{state="WAITING"}' '[1-9][0-9]*' && until_is "$all" splitreel_workers 1 &&
-        until_is "$all" 'splitreel_jobs{state="RUNNING"}' 1 || return
+        until_is "$all" 'splitreel_jobs{state="RUNNING"}' 1 && until_is "$all" splitreel_slots 0 || return
     worker doer --activities all --metrics 127.0.0.1:0
-    until_is "$all" 'splitreel_jobs{state="SUCCEEDED"}' 1 && until_is "$all" splitreel_workers 2 &&
+    until_is "$all" 'splitreel_jobs{state="SUCCEEDED"}' 1 && until_is "$all" splitreel_workers 2 && until_is "$all" splitreel_slots 2 &&
         [ "$(number "$all" 'splitreel_segments{state="WAITING"}')" = 0 ] || complain 'segments are left' || return
     local own
     own=$(jq -r 'select(.message == "a worker begins") | .metrics' doer.log)

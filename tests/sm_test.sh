@@ -129,7 +129,8 @@ remote_words()
     status 2 "${sm[@]}" list && says --server && status 2 "${sm[@]}" create d.json --server http://127.0.0.1:1 && says --name &&
         status 2 "${sm[@]}" describe nothing --server http://127.0.0.1:1 && says ARN &&
         status 2 "${sm[@]}" list a --limit 0 --server http://127.0.0.1:1 && says --limit &&
-        status 4 "${sm[@]}" list --server http://127.0.0.1:1 --no-sign-request
+        status 4 "${sm[@]}" list --server http://127.0.0.1:1 --no-sign-request &&
+        status 3 env -u AWS_ACCESS_KEY_ID -u AWS_PROFILE AWS_EC2_METADATA_DISABLED=true "${sm[@]}" list --server http://127.0.0.1:1 && says --no-sign-request
 }
 
 # Against the service itself.

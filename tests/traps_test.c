@@ -199,6 +199,13 @@ static void bridges_restart(const struct seen *seen)
     }
 }
 
+// Two pictures are cut off at the start, as shown and not as stored; no other is missing.
+static void begins_at_third(const struct seen *seen)
+{
+    for (size_t i = 0; i < seen->output.video.count; i++)
+        assert_int_equal(seen->output.video.pictures[i].number, (int)i + 2);
+}
+
 static void is_upright(const struct seen *seen)
 {
     assert_false(seen->output.video.has_matrix);
@@ -370,6 +377,10 @@ static const struct trap traps[] = {
     { "missing times: missing-times.mkv", BOTH, 8, MANY, NULL, SOUND_IS_ROUGH },
     { "missing times: no-timestamps.h264", BOTH, 1, MANY, NULL, 0 },
     { "missing times: no-pts.avi", BOTH, 1, MANY, NULL, SOUND_IS_ROUGH },
+    { "missing times: no-ctts.mp4", BOTH, 4, MANY, NULL, TIMES_ARE_ROUGH },
+    { "missing times: no-ctts-edit.mp4", BOTH, 4, MANY, begins_at_third,
+      TIMES_ARE_ROUGH | PICTURES_ARE_DAMAGED },
+    { "missing times: no-ctts-mpeg4.mp4", BOTH, 1, MANY, NULL, TIMES_ARE_ROUGH },
     // Variable frame rate.
     { "vfr: vfr.mp4", BOTH, 4, MANY, NULL, 0 },
     { "vfr: vfr.mkv", BOTH, 4, MANY, NULL, 0 },

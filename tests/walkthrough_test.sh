@@ -6,13 +6,15 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 # shellcheck source=tests/servers/lib.sh
 . tests/servers/lib.sh
 needs walkthrough aws curl jq python3 radosgw
-trap 'tests/servers/ceph-rgw.sh stop "$work/hour/ceph" >/dev/null 2>&1; rm -rf -- "$work"' EXIT
+port=$(free_port)
+# One of the ports behind it is held, so that no server's script takes them while no service listens.
+python3 -c 'import signal, socket, sys; held = socket.create_server(("127.0.0.1", int(sys.argv[1]))); signal.pause()' $((port + 2)) &
+holder=$!
+trap 'kill "$holder"; tests/servers/ceph-rgw.sh stop "$work/hour/ceph" >/dev/null 2>&1; rm -rf -- "$work"' EXIT
 
 # The lines between ```sh and ```, with this build, these media and ports instead of the document's.
 lines()
 {
-    local port
-    port=$(free_port)
     sed -n '/^```sh$/,/^```$/{/^```/!p}' docs/walkthrough.md |
         sed -e "s|PATH=\$PWD/build:|PATH=${SPLITREEL%/*}:|; s|\$repository/build/fixtures|$FIXTURES|" -e "s/8083/$port/g; s/8084/$((port + 1))/g"
 }

@@ -292,9 +292,9 @@ static struct bitstream_facts inspect_mpeg(const struct bitstream_format *format
         const bool picture = is_mpeg4 ? code == VOP : code == PICTURE;
         if (!picture)
             continue;
-        const bool intra = is_mpeg4 ? at[4] >> 6 == 0 : (at[5] >> 3 & 7) == 1;
-        struct bitstream_facts facts = { 0 };
-        if (intra && has_headers)
+        const int type = is_mpeg4 ? (at[4] >> 6) + 1 : at[5] >> 3 & 7;  // 1 I, 2 P, 3 B
+        struct bitstream_facts facts = { .is_bidirectional = type == 3 };
+        if (type == 1 && has_headers)
             facts.start = closed ? BITSTREAM_START_CLOSED : BITSTREAM_START_OPEN;
         return facts;
     }

@@ -20,6 +20,7 @@ struct bitstream_facts {
     enum bitstream_start start;
     bool shows_nothing;       // altref of VP8 and VP9, not-coded VOP: decoding it gives no picture
     bool is_skipped_leading;  // HEVC RASL: gives no picture after a start at its CRA
+    bool is_bidirectional;    // MPEG-1, -2 and -4: a B picture, shown before the one it follows
 };
 
 // How to read the packets of one stream; a plain value.

@@ -103,6 +103,7 @@ bool packet_scan_fill(const struct media_source *source, AVFormatContext *demuxe
         if (table->count > 0 && av_packet_get_side_data(packet, AV_PKT_DATA_NEW_EXTRADATA, NULL))
             table->changes_headers = true;
         const struct bitstream_facts facts = bitstream_inspect(&format, packet->data, bytes);
+        table->has_bidirectional = table->has_bidirectional || facts.is_bidirectional;
         struct packet entry = { .pts = packet->pts,
                                 .dts = packet->dts,
                                 .pos = packet->pos,

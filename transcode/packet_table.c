@@ -43,8 +43,28 @@ bool packet_table_keep_sei(struct packet_table *table, const struct bitstream_fo
     return true;
 }
 
+// Where a decoder reorders pictures and yet every packet has its decode time as presentation time
+// (MP4 without `ctts`, MXF without temporal offsets, FLV that was copied from AVI), there are no
+// presentation times.
+static bool has_decode_times_alone(const struct packet_table *table)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        if (table->packets[i].pts != table->packets[i].dts)
+            return false;
+    }
+    return table->count > 1;
+}
+
+// H.264 and HEVC say in their headers that pictures are reordered; older codecs only that they can
+// be, and B pictures show it.
+static bool says_its_order(const AVStream *stream)
+{
+    return stream->codecpar->codec_id == AV_CODEC_ID_H264 ||
+           stream->codecpar->codec_id == AV_CODEC_ID_HEVC;
+}
+
 static bool fill(const struct media_source *source, struct packet_table *table,
-                 struct media_rational rate, struct sr_err *err)
+                 struct media_rational rate, bool is_reordered, struct sr_err *err)
 {
     sr_auto(media_demuxer) AVFormatContext *demuxer = NULL;
     if (!media_demuxer_open(source, &demuxer, err))
@@ -58,8 +78,10 @@ static bool fill(const struct media_source *source, struct packet_table *table,
         !packet_index_fill(source, demuxer, demuxer->streams[table->stream_index], table,
                            &last_ticks, &done, err))
         return false;
-    if (!done) {
+    // Where order alone counts, only closed points will do, and only the payload tells them.
+    if (!done || (is_reordered && has_decode_times_alone(table))) {
         table->count = 0;
+        table->from_index = false;
         free(sr_take(table->x264_sei));
         media_demuxer_close(&demuxer);
         if (!media_demuxer_open(source, &demuxer, err) ||
@@ -71,6 +93,11 @@ static bool fill(const struct media_source *source, struct packet_table *table,
         if (!packet_scan_fill(source, demuxer, demuxer->streams[table->stream_index], table,
                               &last_ticks, err))
             return false;
+    }
+    if (is_reordered && has_decode_times_alone(table) &&
+        (table->has_bidirectional || says_its_order(demuxer->streams[table->stream_index]))) {
+        for (size_t i = 0; i < table->count; i++)
+            table->packets[i].pts = AV_NOPTS_VALUE;
     }
     return packet_repair(table, rate, last_ticks, err) || sr_err_wrap(err, "%s", source->name);
 }
@@ -85,13 +112,15 @@ bool packet_table_new(const struct media_source *source, const struct probe *pro
 
     struct media_rational rate = { 0, 1 };
     int reorder_depth = 0;
+    bool is_reordered = false;
     for (size_t i = 0; i < probe->stream_count; i++) {
         if (probe->streams[i].index == stream_index) {
             rate = probe->streams[i].video.rate;
             reorder_depth = probe->streams[i].video.reorder_depth;
+            is_reordered = reorder_depth > 0;
         }
     }
-    if (!fill(source, table, rate, err))
+    if (!fill(source, table, rate, is_reordered, err))
         return false;
     // Order by output: the decoder is given all the room it can use, since the times cannot tell
     // how much it needs.

@@ -48,8 +48,9 @@ struct packet_table {
     bool can_confirm;      // the codec is one whose random access points we can tell from its bytes
     bool changes_headers;  // codec headers change outside the packets: decoding can start at the
                            // first packet only
-    size_t repaired_count;  // packets whose time was missing, repeated or went back
-    size_t damaged_count;   // flagged CORRUPT
+    bool has_bidirectional;  // B pictures of MPEG-1, -2 or -4 were seen; not looked for in an index
+    size_t repaired_count;   // packets whose time was missing, repeated or went back
+    size_t damaged_count;    // flagged CORRUPT
     struct media_restarts restarts;
     uint8_t *x264_sei;  // SEI NAL unit that names the x264 build of the first picture; NULL: none
     size_t x264_sei_bytes;

@@ -28,8 +28,7 @@ struct segment_decoder {
     uint8_t *fates;            // enum packet_fate, of packets first_packet..end_packet
     bool is_draining;
     int drain_errors;     // met in a row
-    size_t output_count;  // ordinal tables: presented packets whose picture came out, or was passed
-                          // over
+    size_t output_count;  // ordinal tables: packets whose picture came out, or was passed over
     int64_t last_pts;     // of the picture given last
     bool has_last;
     struct track_account account;
@@ -283,8 +282,8 @@ static size_t packet_of(struct segment_decoder *decoder, const AVFrame *frame)
         return frame->pts >= 0 && (uint64_t)frame->pts < table->count ? (size_t)frame->pts
                                                                       : SIZE_MAX;
     size_t number = decoder->output_count ? decoder->output_count : decoder->first_packet;
-    while (number < table->count && !packet_presented(&table->packets[number]))
-        number++;
+    while (number < table->count && (table->packets[number].flags & PACKET_HIDDEN))
+        number++;  // what is not to be presented comes out all the same
     if (number >= table->count)
         return SIZE_MAX;
     decoder->output_count = number + 1;

@@ -108,23 +108,61 @@ static int64_t grid_target_us(const struct segment_plan_params *params)
     return sr_div_ceil(GRID_TARGET_US, params->media_segment_us) * params->media_segment_us;
 }
 
+static int compare_i64(const void *a, const void *b)
+{
+    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+// All presented times, rising; to be freed.
+static bool presented_times(const struct packet_table *table, int64_t **ret_times,
+                            struct sr_err *err)
+{
+    int64_t *const times = calloc(table->presented_count + 1, sizeof(*times));
+    if (!times)
+        return sr_fail(err, SR_ERR_NO_MEMORY, "%zu times", table->presented_count);
+    size_t count = 0;
+    for (size_t i = 0; i < table->count && count < table->presented_count; i++) {
+        if (packet_presented(&table->packets[i]))
+            times[count++] = table->packets[i].pts;
+    }
+    qsort(times, count, sizeof(*times), compare_i64);
+    *ret_times = times;
+    return true;
+}
+
+// Of the grid's lines only those that a picture follows: a title that stands still can have far
+// fewer pictures than lines.
 static bool cut_at_grid(const struct segment_plan_params *params, struct cuts *cuts, size_t room,
                         struct sr_err *err)
 {
     const struct packet_table *table = params->table;
     const int64_t target_us = grid_target_us(params);
-    int64_t half;
+    int64_t half, *times = NULL;
     if (!tick_at(table, target_us / 2, &half))
         return true;
     half -= table->start_pts;
-    for (int64_t n = 1;; n++) {
+    if (!presented_times(table, &times, err))
+        return false;
+    bool ok = true;
+    const __int128 divisor = (__int128)target_us * table->time_base.den;
+    int64_t last = 0;
+    for (size_t i = 0; i < table->presented_count && ok; i++) {
+        // In 128 bits: times lie within 2^62, num < 2^31.
+        const __int128 scaled =
+            ((__int128)times[i] - table->start_pts) * table->time_base.num * 1000000;
+        const int64_t line = scaled / divisor > INT64_MAX ? INT64_MAX : (int64_t)(scaled / divisor);
+        if (line == last)
+            continue;
+        last = line;
         int64_t us, pts;
-        if (!sr_mul_i64(n, target_us, &us) || !tick_at(table, us, &pts) ||
+        if (!sr_mul_i64(line, target_us, &us) || !tick_at(table, us, &pts) ||
             table->end_pts - pts < half || pts >= table->end_pts)
-            return true;
-        if (!add_cut(cuts, room, pts, err))
-            return false;
+            break;
+        ok = add_cut(cuts, room, pts, err);
     }
+    free(times);
+    return ok;
 }
 
 static size_t interval_of(const struct cuts *cuts, int64_t pts)
