@@ -126,19 +126,25 @@ static void copy_attribute(const char *list, const char *end, const char *name, 
 }
 
 // Entries ----------------------------------------------------------------------------------------
-static bool add_entry(struct parser *parser, const struct hls_entry *form, const char *uri,
-                      size_t bytes, struct sr_err *err)
+static bool is_same(const struct hls_entry *entry, const struct hls_entry *form, const char *name)
+{
+    return entry->is_sound == form->is_sound && strcmp(entry->group, form->group) == 0 &&
+           (entry->name && name ? strcmp(entry->name, name) == 0 : entry->name == name);
+}
+
+// Takes the name, also when it fails.
+static bool add_entry(struct parser *parser, const struct hls_entry *form, char *taken,
+                      struct sr_err *err)
 {
     struct hls_playlist *const playlist = parser->playlist;
-    sr_auto(char) char *name = NULL;
-    if (!resolve(parser, uri, bytes, &name, err))
-        return false;
+    const size_t most = playlist->is_master ? HLS_PLAYLIST_MASTER_MAX : HLS_PLAYLIST_ENTRIES_MAX;
+    sr_auto(char) char *name = taken;
     for (size_t i = 0; playlist->is_master && i < playlist->count; i++) {
-        if (strcmp(playlist->item[i].name, name) == 0)
+        if (is_same(&playlist->item[i], form, name))
             return true;  // once is enough
     }
-    if (playlist->count == HLS_PLAYLIST_ENTRIES_MAX)
-        return sr_fail(err, SR_ERR_LIMIT, "more than %d entries", HLS_PLAYLIST_ENTRIES_MAX);
+    if (playlist->count >= most)
+        return sr_fail(err, SR_ERR_LIMIT, "more than %zu entries", most);
     if ((playlist->count & (playlist->count - 1)) == 0) {  // full at every power of two
         const size_t capacity = playlist->count ? playlist->count * 2 : 1;
         struct hls_entry *const more = reallocarray(playlist->item, capacity, sizeof(*more));
@@ -151,12 +157,19 @@ static bool add_entry(struct parser *parser, const struct hls_entry *form, const
     return true;
 }
 
+static bool add_uri(struct parser *parser, const struct hls_entry *form, const char *uri,
+                    size_t bytes, struct sr_err *err)
+{
+    char *name;
+    return resolve(parser, uri, bytes, &name, err) && add_entry(parser, form, name, err);
+}
+
 static bool take_uri(struct parser *parser, const char *line, size_t bytes, struct sr_err *err)
 {
     if (!parser->has_pending)
         return sr_fail(err, SR_ERR_INVALID, "a URI that nothing tells about");
     parser->has_pending = false;
-    return add_entry(parser, &parser->pending, line, bytes, err);
+    return add_uri(parser, &parser->pending, line, bytes, err);
 }
 
 // Tags -------------------------------------------------------------------------------------------
@@ -220,8 +233,10 @@ static bool take_media(struct parser *parser, const char *at, const char *end, s
     parser->playlist->is_master = true;
     copy_attribute(at, end, "TYPE", type, sizeof(type));
     copy_attribute(at, end, "GROUP-ID", sound.group, sizeof(sound.group));
-    return strcmp(type, "AUDIO") != 0 || !find_attribute(at, end, "URI", &uri, &bytes) ||
-           add_entry(parser, &sound, uri, bytes, err);
+    if (strcmp(type, "AUDIO") != 0)
+        return true;
+    return find_attribute(at, end, "URI", &uri, &bytes) ? add_uri(parser, &sound, uri, bytes, err)
+                                                        : add_entry(parser, &sound, NULL, err);
 }
 
 static bool take_key(struct parser *parser, const char *at, const char *end, struct sr_err *err)

@@ -9,10 +9,15 @@
 #include "base/auto.h"
 #include "base/err.h"
 
-enum { HLS_PLAYLIST_BYTES_MAX = 16 << 20, HLS_PLAYLIST_ENTRIES_MAX = 100000 };
+enum {
+    HLS_PLAYLIST_BYTES_MAX = 16 << 20,
+    HLS_PLAYLIST_ENTRIES_MAX = 100000,
+    HLS_PLAYLIST_MASTER_MAX = 1000,  // entries of a master playlist
+};
 
 struct hls_entry {
-    char *name;           // below the folder: "720p/media.m3u8", "720p/seg_00001.m4s"
+    char *name;           // below the folder: "720p/media.m3u8", "720p/seg_00001.m4s"; NULL: sound
+                          // that is in the variants of its group
     int64_t duration_us;  // of a segment
     bool is_sound;        // of a track: it is of a group of sound
     char group[64];       // of sound: its group; of a variant: the group it wants; "": none
@@ -23,7 +28,8 @@ struct hls_playlist {
     char *init;        // EXT-X-MAP, below the folder; NULL: none
     int64_t target_s;  // EXT-X-TARGETDURATION; 0: none
     size_t count;
-    struct hls_entry *item;  // master: playlists of pictures and of sound, each once; else segments
+    struct hls_entry *item;  // master: playlists of pictures and of sound, once for each group;
+                             // else segments
 };
 void hls_playlist_done(struct hls_playlist *playlist);
 SR_DEFINE_AUTO_VALUE(hls_playlist, struct hls_playlist, hls_playlist_done);

@@ -28,8 +28,12 @@ static const struct row {
     { "variants and sound", HEAD SOUND("aac/m.m3u8") VARIANT("720p/m.m3u8"), SR_OK, "", 2,
       "v/aac/m.m3u8" },
     { "a variant twice", HEAD VARIANT("m.m3u8") VARIANT("m.m3u8"), SR_OK, "", 1, "v/m.m3u8" },
+    { "sound of two groups",
+      HEAD SOUND("s.m3u8")
+          SOUND("s.m3u8") "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"b\",URI=\"s.m3u8\"\n",
+      SR_OK, "", 2, "v/s.m3u8" },
     { "sound within the variants",
-      HEAD "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"x\"\n" VARIANT("m.m3u8"), SR_OK, "", 1,
+      HEAD VARIANT("m.m3u8") "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"x\"\n", SR_OK, "", 2,
       "v/m.m3u8" },
     { "subtitles are passed over",
       HEAD "#EXT-X-MEDIA:TYPE=SUBTITLES,URI=\"s.m3u8\"\n" VARIANT("m.m3u8"), SR_OK, "", 1,
@@ -134,11 +138,26 @@ static void too_many(void **state)
                     err);
 }
 
+// A master playlist's are compared with each other.
+static void too_many_variants(void **state)
+{
+    struct sr_err err = { 0 };
+    (void)state;
+    sr_auto(sr_str) struct sr_str text = { 0 };
+    sr_auto(hls_playlist) struct hls_playlist playlist = { 0 };
+    sr_assert_ok(sr_str_add(&text, HEAD, &err), err);
+    for (int i = 0; i <= HLS_PLAYLIST_MASTER_MAX; i++)
+        sr_assert_ok(sr_str_addf(&text, &err, VARIANT("%d"), i), err);
+    sr_assert_fails(hls_playlist_parse(text.text, text.bytes, "m", &playlist, &err), SR_ERR_LIMIT,
+                    err);
+}
+
 int main(void)
 {
-    static struct CMUnitTest tests[SR_TEST_COUNT(rows) + 2];
+    static struct CMUnitTest tests[SR_TEST_COUNT(rows) + 3];
     size_t count = SR_TEST_ADD(tests, rows, each_row);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(what_it_says);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(too_many);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(too_many_variants);
     return sr_test_run(__FILE__, tests, count);
 }

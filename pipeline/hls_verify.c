@@ -80,9 +80,14 @@ static bool load(const struct check *check, const char *name, struct hls_playlis
 }
 
 // A track ----------------------------------------------------------------------------------------
+
+// What lasts longer than a file can be right about counts as 70,000 years: of such times there are
+// sums.
 static int64_t us_of(const struct track *track, int64_t ticks)
 {
-    return (int64_t)((__int128)ticks * 1000000 / track->form.timescale);
+    const int64_t most_us = INT64_MAX / 4;
+    const __int128 us = (__int128)ticks * 1000000 / track->form.timescale;
+    return us > most_us ? most_us : us < -most_us ? -most_us : (int64_t)us;
 }
 
 static void check_lines(struct check *check, const struct track *track)
@@ -214,23 +219,37 @@ static void check_group(struct check *check, const struct hls_entry *variant)
                 check->name, variant->name, variant->group);
 }
 
+// Whether an entry before it is the same playlist, for another group.
+static bool was_seen(const struct hls_playlist *master, size_t index)
+{
+    for (size_t i = 0; i < index; i++) {
+        if (master->item[i].name && strcmp(master->item[i].name, master->item[index].name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool check_entry(struct check *check, const struct hls_entry *entry, struct sr_err *err)
+{
+    sr_auto(hls_playlist) struct hls_playlist playlist = { 0 };
+    if (!load(check, entry->name, &playlist, err))
+        return find_wrong(check, entry->name, err);
+    if (playlist.is_master) {
+        verify_find(check->result, 0, "%.100s: it is a master playlist, too", entry->name);
+        return true;
+    }
+    return check_track(check, entry->name, &playlist, err);
+}
+
 static bool check_master(struct check *check, struct sr_err *err)
 {
     for (size_t i = 0; i < check->master.count; i++) {
         const struct hls_entry *const entry = &check->master.item[i];
-        sr_auto(hls_playlist) struct hls_playlist playlist = { 0 };
-        if (!load(check, entry->name, &playlist, err)) {
-            if (!find_wrong(check, entry->name, err))
-                return false;
-            continue;
-        }
-        if (playlist.is_master) {
-            verify_find(check->result, 0, "%.100s: it is a master playlist, too", entry->name);
-            continue;
-        }
+        if (!entry->name)
+            continue;  // it is in the variants
         if (*entry->group && !entry->is_sound)
             check_group(check, entry);
-        if (!check_track(check, entry->name, &playlist, err))
+        if (!was_seen(&check->master, i) && !check_entry(check, entry, err))
             return false;
     }
     return true;

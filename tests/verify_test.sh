@@ -108,6 +108,20 @@ hls_lines()
     hls_caught 'wants the sound "audio"' sed -i /EXT-X-MEDIA/d master.m3u8 && says 'there is no sound' out.txt || return
     hls_caught 'this is no playlist' spoil b/media.m3u8 0
 }
+# One track of sound for two groups, and a group whose sound is in its variants.
+hls_groups()
+{
+    rm -rf bad && cp -r hls bad && sed -i '/EXT-X-MEDIA/{p;s/"audio"/"other"/;p;s/"other"/"within"/;s/,URI=.*//}
+        s/AUDIO="audio"/AUDIO="other"/' bad/master.m3u8 && status 0 "$SPLITREEL" verify bad --against "$in" || return
+    sed -i 's/AUDIO="other"/AUDIO="within"/' bad/master.m3u8 && status 0 "$SPLITREEL" verify bad --against "$in"
+}
+# Four thousand million years: a clock of one tick a second, and a fragment of 2^57 ticks.
+last_for_ever()
+{
+    printf '\0\0\0\1' | dd of=b/init.mp4 bs=1 seek=$(($(grep -abo mdhd b/init.mp4 | cut -d : -f 1) + 16)) conv=notrunc status=none
+    printf '\0\0\0\110moof\0\0\0\100traf\0\0\0\24tfhd\0\0\0\10\0\0\0\1\200\0\0\0\0\0\0\24tfdt\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\20trun\0\0\0\0\4\0\0\0' >b/seg_00001.m4s
+}
+hls_long() { hls_caught 'b/seg_00001.m4s: it lasts' last_for_ever; }
 # Names that lead elsewhere: nothing of it is opened, though it is there.
 hls_elsewhere()
 {
@@ -140,6 +154,8 @@ try 'verify: another film' another_film
 try 'verify: HLS, all of it' hls_good
 try 'verify: HLS, files that are not right' hls_files
 try 'verify: HLS, playlists that are not right' hls_lines
+try 'verify: HLS, sound of several groups' hls_groups
+try 'verify: HLS, a segment that lasts for ever' hls_long
 try 'verify: HLS, names that lead elsewhere' hls_elsewhere
 try 'verify: HLS, spoilt pictures' hls_content
 finish

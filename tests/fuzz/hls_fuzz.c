@@ -35,7 +35,10 @@ static void parse(const char *text, size_t bytes)
         return;
     }
     for (size_t i = 0; i < playlist.count; i++) {
-        check_name(playlist.item[i].name);
+        if (playlist.item[i].name)
+            check_name(playlist.item[i].name);
+        else
+            FUZZ_CHECK(playlist.item[i].is_sound);
         FUZZ_CHECK(playlist.item[i].duration_us >= 0);
     }
     if (playlist.init)
