@@ -160,15 +160,19 @@ static bool is_kind(const char *entry, const char *kind)
            entry[sizeof begin - 1 + bytes] == '"';
 }
 
+// Its numbers are a worker's, whom the job's own file may have made lie: they are held within what
+// can be.
 static void take_plan(struct plan *plan, const json_t *value)
 {
     const char *const engine = json_string_value(json_object_get(value, "engine"));
     const json_t *const count = json_object_get(json_object_get(value, "segments"), "count");
-    if (!engine || !json_is_integer(count))
+    if (!engine || !json_is_integer(count) || json_integer_value(count) < 0)
         return;
-    const json_t *const tasks = json_object_get(json_object_get(value, "segments"), "tasks");
-    plan->count = json_integer_value(count);
-    plan->tasks = json_is_integer(tasks) ? json_integer_value(tasks) : plan->count;
+    const int64_t said = json_integer_value(count);
+    const int64_t tasks =
+        json_integer_value(json_object_get(json_object_get(value, "segments"), "tasks"));
+    plan->count = said < SEGMENTS_MAX ? said : SEGMENTS_MAX;
+    plan->tasks = tasks > plan->count && tasks <= SEGMENTS_MAX ? tasks : plan->count;
     // Only the list tells which tasks are one segment's.
     plan->want_items |= plan->tasks > plan->count;
     if (!sr_format(plan->engine, plan->engine_room, "%s", engine))
@@ -392,7 +396,7 @@ static int64_t eta_of(const struct run *run, const struct plan *plan, int64_t ta
                       int64_t now_us)
 {
     const int64_t spent_us = now_us - run->started_us;
-    if (!run->is_there || tasks_done == 0 || spent_us <= 0)
+    if (!run->is_there || tasks_done <= 0 || spent_us <= 0)
         return -1;
     return (int64_t)((double)spent_us / (double)tasks_done * (double)(plan->tasks - tasks_done));
 }
@@ -401,7 +405,7 @@ static int64_t eta_of(const struct run *run, const struct plan *plan, int64_t ta
 static bool look_closely(const struct store *reader, int64_t execution, const struct run *run,
                          const struct plan *plan, struct tasks *tasks, struct sr_err *err)
 {
-    tasks->segment_count = plan->count < SEGMENTS_MAX ? (size_t)plan->count : SEGMENTS_MAX;
+    tasks->segment_count = (size_t)plan->count;
     tasks->segments = calloc(tasks->segment_count + 1, sizeof *tasks->segments);
     if (!tasks->segments)
         return sr_fail(err, SR_ERR_NO_MEMORY, "segments");
@@ -417,9 +421,9 @@ static bool read_planned(const struct store *reader, const struct found *found, 
         (run.is_there &&
          !reader->ops->child_count(reader->self, found->id, run.op, on_count, progress, err)))
         return false;
-    const int64_t tasks_done = progress->done;
+    const int64_t tasks_done = plan->tasks < progress->done ? plan->tasks : progress->done;
     const bool has_several = plan->tasks > plan->count;
-    progress->count = plan->count < SEGMENTS_MAX ? plan->count : SEGMENTS_MAX;
+    progress->count = plan->count;
     if (plan->count >= 0 && (segments || has_several) &&
         !look_closely(reader, found->id, &run, plan, tasks, err))
         return false;

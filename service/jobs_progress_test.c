@@ -274,6 +274,44 @@ static void spread_renditions_are_done(void **state)
     end(&world);
 }
 
+// Numbers that cannot be, of a worker that a film has taken over.
+static void a_plan_that_lies(void **state)
+{
+    static const struct {
+        const char *segments, *want;
+        int64_t eta_us;
+    } rows[] = {
+        { "\"count\":3,\"tasks\":-9223372036854775808", "quick 31% 1/3", 20000000 },
+        { "\"count\":3,\"tasks\":9223372036854775807", "quick 31% 1/3", 20000000 },
+        { "\"count\":3,\"tasks\":1", "quick 31% 1/3", 20000000 },
+        { "\"count\":0", "quick 2% 1/0", -1 },  // the list has three
+        { "\"count\":-9223372036854775808", "none 0% 1/-1", -1 },
+    };
+    (void)state;
+    for (size_t i = 0; i < SR_TEST_COUNT(rows); i++) {
+        static struct world world;
+        struct sr_err err = { 0 };
+        char plan[200], shown[64];
+        sr_auto(jobs_progress) struct jobs_progress progress = { 0 };
+        begin(&world, LIST);
+        poll_for(&world, "plan");
+        snprintf(plan, sizeof plan, "{\"engine\":\"quick\",\"segments\":{%s}}", rows[i].segments);
+        succeed(&world, plan);
+        poll_for(&world, "quick-segment");
+        sr_clock_fake_advance(&world.fake, 10000000);
+        succeed(&world, "{}");
+        sr_assert_ok(jobs_progress_read(&world.reader, world.arn, false,
+                                        sr_clock_wall_us(&world.fake.clock), &progress, &err),
+                     err);
+        snprintf(shown, sizeof shown, "%s %d%% %lld/%lld",
+                 *progress.engine ? progress.engine : "none", progress.percent,
+                 (long long)progress.done, (long long)progress.count);
+        assert_string_equal(shown, rows[i].want);
+        assert_int_equal(progress.eta_us, rows[i].eta_us);
+        end(&world);
+    }
+}
+
 static void a_segment_fails(void **state)
 {
     (void)state;
@@ -313,7 +351,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(from_plan_to_end),           cmocka_unit_test(renditions_are_spread),
         cmocka_unit_test(spread_renditions_are_done), cmocka_unit_test(a_segment_fails),
-        cmocka_unit_test(nothing_is_there),
+        cmocka_unit_test(a_plan_that_lies),           cmocka_unit_test(nothing_is_there),
     };
     return sr_test_run(__FILE__, tests, SR_TEST_COUNT(tests));
 }
