@@ -72,19 +72,3 @@ static inline int64_t sr_div_ceil(int64_t a, int64_t b)
 {
     return a / b + (a % b > 0);
 }
-
-SR_MUST_USE static inline bool sr_u32(uint64_t value, uint32_t *ret)
-{
-    if (value > UINT32_MAX)
-        return false;
-    *ret = (uint32_t)value;
-    return true;
-}
-
-SR_MUST_USE static inline bool sr_int(int64_t value, int *ret)
-{
-    if (value < INT32_MIN || value > INT32_MAX)
-        return false;
-    *ret = (int)value;
-    return true;
-}

@@ -78,7 +78,8 @@ static inline size_t sr_test_add_rows(struct CMUnitTest *tests, const void *rows
             fail_msg("\"%s\" does not contain \"%s\"", text_, part);                               \
     } while (0)
 
-// JSON in C strings is full of quotes: tests write it with single ones. Makes them double, in place.
+// JSON in C strings is full of quotes: tests write it with single ones. Makes them double, in
+// place.
 static inline void sr_test_quotes(char *text)
 {
     for (; *text; text++)

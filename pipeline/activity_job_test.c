@@ -75,8 +75,8 @@ static void a_manifest_that_is_not_the_jobs(void **state)
     sr_assert_ok(act("plan", other, "x", 0, NULL, &err), err);
     sr_assert_ok(act("plan", NULL, "x", 0, NULL, &err), err);  // whoever does not say which
     static const char *const none[] = { "", "abc",
-                                        "0123456789abcdef0123456789abcdef0123456789abcdef"
-                                        "0123456789abcdeF" };
+                                        ("0123456789abcdef0123456789abcdef0123456789abcdef"
+                                         "0123456789abcdeF") };
     for (size_t i = 0; i < SR_TEST_COUNT(none); i++) {
         err = (struct sr_err){ 0 };
         sr_assert_fails(act("probe", none[i], "x", 0, NULL, &err), SR_ERR_INVALID, err);

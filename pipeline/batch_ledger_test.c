@@ -118,6 +118,7 @@ static void one_at_a_time(void **state)
     struct batch_ledger *other = NULL;
     write_file("");
     sr_auto(batch_ledger) struct batch_ledger *ledger = open_it();
+    assert_non_null(ledger);
     sr_assert_fails(batch_ledger_open(path, &other, &err), SR_ERR_BUSY, err);
 }
 

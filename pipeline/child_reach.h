@@ -14,9 +14,9 @@ enum child_reach_use {
     CHILD_REACH_LIST,   // of what begins so
 };
 
-// `job` is a task's "job": its workspace is where the manifest lies, which is read here. In a folder
-// the process could have changed it: it counts if it has the digest that the task says, or if the
-// task says none.
+// `job` is a task's "job": its workspace is where the manifest lies, which is read here. In a
+// folder the process could have changed it: it counts if it has the digest that the task says, or
+// if the task says none.
 // Owns:    the caller frees *ret_reach.
 // Errors:  INVALID (no such reference, no manifest of ours), DENIED (not the job's), NOT_FOUND,
 //          those of stores.

@@ -30,8 +30,8 @@ enum {
     JOBS_TRIES_MAX = 30,           // manifests that a workspace does not take
     // What is stopped late may write for so long, until its worker hears of it.
     JOBS_SETTLE_US = 30000000,
-    // What is left to do after a cancellation may wait for a worker for so long until the job counts
-    // as cancelled, with that still to come.
+    // What is left to do after a cancellation may wait for a worker for so long until the job
+    // counts as cancelled, with that still to come.
     JOBS_UNATTENDED_US = 60000000,
 };
 

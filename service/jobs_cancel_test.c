@@ -122,6 +122,7 @@ static void cancelled_before_it_began(void **state)
     assert_true(jobs_world_ask(&world, jobs_cancel, id));
     jobs_world_settle(&world);
     assert_job(&world, id, "state", "CANCELLED");
+    assert_true(jobs_world_ask(&world, jobs_cancel, id));  // again: the same
     assert_int_equal(jobs_world_executions(&world, JOBS_CLEAN_MACHINE), 1);
     assert_int_equal(world.done_count, 0);
     jobs_world_finish(&world);

@@ -78,6 +78,34 @@ static void an_attempt_keeps_what_it_was_told(void **state)
     jobs_world_close(&world);
 }
 
+// Also one that nobody knows of yet whether it has started.
+static void cut_off_at_every_moment(void **state)
+{
+    (void)state;
+    static struct jobs_world world;
+    for (unsigned moves = 0; moves < 20; moves++) {
+        struct sr_err err = { 0 };
+        int64_t next_us;
+        jobs_world_open(&world);
+        world.waits = "probe";
+        world.slots = 8;
+        jobs_world_add(&world, "a");
+        jobs_world_step(&world);
+        world_settle(&world.states);  // the state machines are there
+        jobs_world_step(&world);      // it has looked
+        for (unsigned i = 0; i < moves; i++)
+            (void)jobs_world_move(&world, i);
+        world.slots = 6;
+        jobs_world_reopen(&world);
+        jobs_world_settle(&world);
+        assert_job(&world, world.ids[0], "state", "RUNNING");
+        assert_int_equal(slots_of(&world, world.ids[0], 1), 8);
+        sr_assert_ok(jobs_step(world.jobs, &next_us, &err), err);
+        assert_true(next_us == INT64_MAX);
+        jobs_world_close(&world);
+    }
+}
+
 // What cleans up plans nothing.
 static void cleaning_up_needs_no_slots(void **state)
 {
@@ -102,6 +130,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(jobs_share_the_slots),
         cmocka_unit_test(an_attempt_keeps_what_it_was_told),
+        cmocka_unit_test(cut_off_at_every_moment),
         cmocka_unit_test(cleaning_up_needs_no_slots),
     };
     return sr_test_run(__FILE__, tests, SR_TEST_COUNT(tests));

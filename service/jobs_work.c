@@ -58,10 +58,12 @@ static bool record(struct jobs *jobs, struct jobs_message *message, struct sr_er
 static bool cancel(struct jobs *jobs, struct jobs_message *message, struct job_row *row,
                    struct sr_err *err)
 {
-    if (job_row_has_ended(row->state))
+    // Who asks again, because the answer was lost, gets the same.
+    const bool is_asked = row->state == JOB_ROW_CANCELLING || row->state == JOB_ROW_CANCELLED;
+    if (!is_asked && job_row_has_ended(row->state))
         return refuse(message, SR_ERR_CONFLICT, "the job has ended");
     message->done = true;
-    if (row->state == JOB_ROW_CANCELLING)
+    if (is_asked)
         return true;
     row->state = JOB_ROW_CANCELLING;
     row->is_stopped = false;

@@ -170,12 +170,6 @@ int64_t engine_activities_expire(struct engine_activities *activities, int64_t n
     return next_us;
 }
 
-size_t engine_activities_waiting(const struct engine_activities *activities, const char *arn)
-{
-    const struct activity *activity = find(activities, arn);
-    return activity ? activity->offers.count : 0;
-}
-
 void engine_activities_each(const struct engine_activities *activities,
                             bool (*fn)(void *self, const char *arn,
                                        const struct engine_timers *tasks, size_t polls),

@@ -56,8 +56,6 @@ void engine_match_done(struct engine_match *match);
 
 // Answers polls whose time is over; gives when the next one's is (INT64_MAX: none).
 int64_t engine_activities_expire(struct engine_activities *activities, int64_t now_us);
-size_t engine_activities_waiting(const struct engine_activities *activities,
-                                 const char *arn);  // tasks
 // Each activity that has been used: its tasks, in no order, and the polls that wait. False stops
 // it.
 void engine_activities_each(const struct engine_activities *activities,

@@ -105,7 +105,7 @@ is_cancelled_and_tried_again()
     status 1 "$SPLITREEL" retry "$id" && says 'HTTP 409' || return
     status 0 "$SPLITREEL" cancel "$id" && status 0 "$SPLITREEL" cancel "$id" --json &&
         jq -e '.priority == 90' out.txt >/dev/null || complain 'no document' || return
-    "$SPLITREEL" worker --server "$url" --unsigned --slots 1 --activities all 2>worker.txt &
+    tied "$SPLITREEL" worker --server "$url" --unsigned --slots 1 --activities all 2>worker.txt &
     worker=$!
     status 1 "$SPLITREEL" watch "$id" && says CANCELLED out.txt && is_absent a.mp4 || return
     status 0 "$SPLITREEL" retry "$id" && status 0 "$SPLITREEL" watch "$id" && says 'attempt 2' out.txt && is_there a.mp4 || return
@@ -175,7 +175,7 @@ streams()
     curl -sSfN -D head.txt --max-time 90 "$url/v1/jobs/$id/events" >events.txt 2>curl.txt &
     reader=$!
     "$SPLITREEL" cancel "$id" >/dev/null || return
-    "$SPLITREEL" worker --server "$url" --unsigned --slots 1 --activities all 2>worker.txt &
+    tied "$SPLITREEL" worker --server "$url" --unsigned --slots 1 --activities all 2>worker.txt &
     wait "$reader" || { cat curl.txt; complain 'the stream is cut'; } || return
     kill $! && wait $!
     grep -qi '^content-type: text/event-stream' head.txt && tail -n 3 events.txt | grep -qx 'event: end' &&

@@ -26,6 +26,11 @@ needs()
 # What a test says before it fails.
 complain() { printf '  %s\n' "$*"; return 1; }
 
+# What the scripts in tests/servers start ends with this one, however that ends.
+export SERVER_ENDS_WITH=$$
+# tied COMMAND... &: the same of a process of our own; $! is the command's.
+tied() { exec setpriv --pdeathsig KILL -- "$@"; }
+
 # try NAME COMMAND...: runs it in $work in a shell of its own and prints the verdict.
 try()
 {

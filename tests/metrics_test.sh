@@ -23,7 +23,7 @@ worker()
 {
     local name=$1
     shift
-    "$SPLITREEL" worker --server "$url" --unsigned --slots 2 "$@" >"$name.out" 2>"$name.log" &
+    tied "$SPLITREEL" worker --server "$url" --unsigned --slots 2 "$@" >"$name.out" 2>"$name.log" &
     workers+=($!)
 }
 

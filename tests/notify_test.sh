@@ -21,7 +21,7 @@ export HOOK_SECRET=not-a-real-secret
 serve()
 {
     start "$@" || return
-    "$SPLITREEL" worker --server "$url" --unsigned --slots 1 --activities all --allow 127.0.0.1 2>>worker.log &
+    tied "$SPLITREEL" worker --server "$url" --unsigned --slots 1 --activities all --allow 127.0.0.1 2>>worker.log &
     worker=$!
 }
 

@@ -9,7 +9,7 @@ receive()
 {
     rm -f port.txt
     mkfifo port.txt
-    perl -MIO::Socket::INET -e '
+    tied perl -MIO::Socket::INET -e '
         my ($status, $port) = (@ARGV, 0);
         my $socket = IO::Socket::INET->new(Listen => 50, LocalAddr => "127.0.0.1", LocalPort => $port, ReuseAddr => 1) or die;
         open(my $said, ">", "port.txt"); print $said $socket->sockport . "\n"; close $said;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/str.h"
 #include "base/test.h"
@@ -34,7 +35,11 @@ enum s3_server_state s3_server_start(const char *script, const char *access_key,
                                      struct s3_server *ret_server)
 {
     struct s3_server server = { .script = script, .access_key = access_key, .secret = secret };
+    char owner[24];
     sr_test_folder(server.folder);
+    // It ends with this process, however that ends.
+    (void)snprintf(owner, sizeof(owner), "%ld", (long)getpid());
+    assert_int_equal(setenv("SERVER_ENDS_WITH", owner, 1), 0);
     const int status = run_script(script, "start", server.folder);
     fflush(stdout);
     if (status == 0) {

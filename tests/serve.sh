@@ -7,7 +7,7 @@ launch()
 {
     rm -f said.txt
     mkfifo said.txt
-    "$@" >said.txt 2>>log.txt &
+    tied "$@" >said.txt 2>>log.txt &
     server=$!
     read -r -t 60 said <said.txt || { cat log.txt; complain 'it does not say that it listens'; return 1; }
     url=${said##*listening on }

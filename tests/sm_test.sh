@@ -137,7 +137,7 @@ remote_words()
 served()
 {
     local pid url at verdict=0
-    "$SPLITREEL" serve --state served --listen 127.0.0.1:0 >served.txt 2>&1 &
+    tied "$SPLITREEL" serve --state served --listen 127.0.0.1:0 >served.txt 2>&1 &
     pid=$!
     until url=$(grep -oE 'http://[0-9.:]+' served.txt) || ! kill -0 "$pid" 2>/dev/null; do :; done
     at=(--server "$url" --no-sign-request)

@@ -74,7 +74,7 @@ elsewhere()
 {
     local name=$1
     shift
-    "$SPLITREEL" worker --server "$url" --unsigned --slots 1 --json "$@" >"$name.events" 2>>"$name.log" &
+    tied "$SPLITREEL" worker --server "$url" --unsigned --slots 1 --json "$@" >"$name.events" 2>>"$name.log" &
     printf -v "$name" %s $!
 }
 

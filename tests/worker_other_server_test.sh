@@ -25,7 +25,7 @@ job_of_one_segment()
     mkdir ws
     jq -n --arg input "$FIXTURES/closed-gop.mp4" --arg output "$PWD/one.mp4" '{version: 1, input: $input, output: $output,
         segments: {mode: "off"}, renditions: [{id: "v", codec: "h264", preset: "ultrafast"}, {id: "a", codec: "aac"}]}' >ws/manifest.json
-    "$SPLITREEL" worker --server "$url" --unsigned --slots 2 --grace 0 --json >events.txt 2>worker.log &
+    tied "$SPLITREEL" worker --server "$url" --unsigned --slots 2 --grace 0 --json >events.txt 2>worker.log &
     local worker=$! arn
     # It makes its activities; the state machine names them.
     for _ in $(seq 1200); do

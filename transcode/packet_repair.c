@@ -78,10 +78,26 @@ static void take_decode_times(const struct packet_table *table, int64_t *times, 
     }
 }
 
-// Puts the missing ones where the known times leave room for whole steps, the rest behind.
-static void fill_holes(int64_t *times, size_t known, size_t wanted, int64_t step)
+// How many pictures without a time are shown before the first that has one: all that are decoded
+// before it but the reference picture that a decoder holds back for its B pictures (ISO/IEC
+// 14496-2, 6.1.3.6). Where B pictures of another kind may be, nobody knows.
+static size_t missing_in_front(const struct packet_table *table)
+{
+    size_t missing = 0;
+    if (!table->has_bidirectional)
+        return 0;
+    for (size_t i = 0; i < table->count && table->packets[i].pts == AV_NOPTS_VALUE; i++)
+        missing += packet_presented(&table->packets[i]);
+    return missing > 0 ? missing - 1 : 0;
+}
+
+// Puts `front` of the missing ones before the known times, others where these leave room for whole
+// steps, the rest behind.
+static void fill_holes(int64_t *times, size_t known, size_t front, size_t wanted, int64_t step)
 {
     size_t count = known;
+    for (size_t i = 1; i <= front && count < wanted; i++)
+        times[count++] = times[0] - (int64_t)i * step;
     for (size_t i = 1; i < known && count < wanted; i++) {
         const int64_t room = (times[i] - times[i - 1] + step / 2) / step - 1;
         for (int64_t j = 1; j <= room && count < wanted; j++)
@@ -101,7 +117,7 @@ static void number_by_output(struct packet_table *table, int64_t *times, int64_t
     if (known == 0)
         take_decode_times(table, times, step);
     else
-        fill_holes(times, known, table->presented_count, step);
+        fill_holes(times, known, missing_in_front(table), table->presented_count, step);
     table->repaired_count += table->presented_count - known;
     for (size_t i = 0, n = 0; i < table->count; i++) {
         if (packet_presented(&table->packets[i]))

@@ -177,6 +177,25 @@ static void each_row(void **state)
         assert_int_equal(table->reorder_depth, row->reorder_depth);
 }
 
+// MPEG-4 in AVI: B pictures alone have times. One reference picture is shown before the first.
+static void references_without_times(void **state)
+{
+    (void)state;
+    const struct row row = { .time_base = { 1, 25 },
+                             .count = 8,
+                             .pts = { NO, NO, 2, 3, NO, 5, 6, NO },
+                             .dts = { 0, 1, 2, 3, 4, 5, 6, 7 } };
+    struct sr_err err = { 0 };
+    sr_auto(packet_table) struct packet_table *table = table_of(&row);
+    table->has_bidirectional = true;
+    sr_assert_ok(packet_repair(table, (struct media_rational){ 25, 1 }, 0, &err), err);
+    for (size_t i = 0; i < row.count; i++)
+        assert_int_equal(table->packets[i].pts, i + 1);
+    assert_int_equal(table->start_pts, 1);
+    assert_int_equal(table->end_pts, 9);
+    assert_true(table->is_ordinal);
+}
+
 static void nothing_presented_is_refused(void **state)
 {
     (void)state;
@@ -237,8 +256,9 @@ static void sound_follows_a_restart(void **state)
 
 int main(void)
 {
-    static struct CMUnitTest tests[SR_TEST_COUNT(rows) + 4];
+    static struct CMUnitTest tests[SR_TEST_COUNT(rows) + 5];
     size_t count = SR_TEST_ADD(tests, rows, each_row);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(references_without_times);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(nothing_presented_is_refused);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(absurd_times_are_refused);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(too_many_restarts_are_a_limit);

@@ -17,17 +17,6 @@ enum {
 
 static const char *const mode_names[] = { "auto", "keyframe", "grid", "off" };
 
-bool segment_mode_parse(const char *text, enum segment_mode *ret_mode)
-{
-    for (size_t i = 0; i < sizeof(mode_names) / sizeof(mode_names[0]); i++) {
-        if (strcmp(text, mode_names[i]) == 0) {
-            *ret_mode = (enum segment_mode)i;
-            return true;
-        }
-    }
-    return false;
-}
-
 const char *segment_mode_name(enum segment_mode mode)
 {
     return mode_names[mode];

@@ -48,5 +48,4 @@ SR_DEFINE_AUTO(segment_plan, struct segment_plan, segment_plan_free);
 SR_MUST_USE bool segment_plan_json(const struct segment_plan *plan,
                                    const struct packet_table *table, json_t **ret_json,
                                    struct sr_err *err);
-SR_MUST_USE bool segment_mode_parse(const char *text, enum segment_mode *ret_mode);
 const char *segment_mode_name(enum segment_mode mode);
