@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "cli/store_options.h"
+#include "cli/store_verb.h"
 #include "pipeline/hls_verify.h"
 #include "pipeline/quantity.h"
 #include "pipeline/source.h"
@@ -91,10 +92,18 @@ static bool parse(const struct cli *cli, struct request *ret, struct sr_err *err
                    ret->output ? "no source: name it with --against" : "no file to check: name it");
 }
 
+// It may quote what a stranger's playlist says, which is not the terminal's to obey.
+static bool print_finding(const char *message, struct sr_err *err)
+{
+    sr_auto(sr_str) struct sr_str line = { 0 };
+    return store_verb_add_name(&line, message, err) && printf("%s\n", sr_str_text(&line)) >= 0;
+}
+
 static void print_table(const struct request *request, const struct verify_result *result)
 {
+    struct sr_err ignored;  // a line that finds no memory; the verdict is told all the same
     for (size_t i = 0; i < result->finding_count && i < VERIFY_FINDINGS_MAX; i++)
-        (void)printf("%s\n", result->findings[i].message);
+        (void)!print_finding(result->findings[i].message, &ignored);
     (void)printf("%s: %s: %llu frames", request->output_name,
                  result->verdict == VERIFY_PASS ? "PASS" : "FAIL",
                  (unsigned long long)result->frames_seen);

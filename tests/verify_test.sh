@@ -108,6 +108,12 @@ hls_lines()
     hls_caught 'wants the sound "audio"' sed -i /EXT-X-MEDIA/d master.m3u8 && says 'there is no sound' out.txt || return
     hls_caught 'this is no playlist' spoil b/media.m3u8 0
 }
+# Control characters of a playlist do not reach the terminal.
+hls_escapes()
+{
+    hls_caught 'wants the sound "\x1B[31mx"' sed -i 's/AUDIO="audio"/AUDIO="\x1b[31mx"/' master.m3u8 &&
+        hls_caught '/\x1B[31mb/media.m3u8: leaves the folder' sed -i 's#^b/media#/\x1b[31m&#' master.m3u8
+}
 # One track of sound for two groups, and a group whose sound is in its variants.
 hls_groups()
 {
@@ -156,6 +162,7 @@ try 'verify: another film' another_film
 try 'verify: HLS, all of it' hls_good
 try 'verify: HLS, files that are not right' hls_files
 try 'verify: HLS, playlists that are not right' hls_lines
+try 'verify: HLS, escapes to a terminal' hls_escapes
 try 'verify: HLS, sound of several groups' hls_groups
 try 'verify: HLS, a segment that lasts for ever' hls_long
 try 'verify: HLS, names that lead elsewhere' hls_elsewhere
