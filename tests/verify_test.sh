@@ -112,7 +112,10 @@ hls_lines()
 hls_escapes()
 {
     hls_caught 'wants the sound "\x1B[31mx"' sed -i 's/AUDIO="audio"/AUDIO="\x1b[31mx"/' master.m3u8 &&
-        hls_caught '/\x1B[31mb/media.m3u8: leaves the folder' sed -i 's#^b/media#/\x1b[31m&#' master.m3u8
+        hls_caught '/\x1B[31mb/media.m3u8: leaves the folder' sed -i 's#^b/media#/\x1b[31m&#' master.m3u8 || return
+    # nor does what is no UTF-8 keep a verdict from being JSON
+    LC_ALL=C sed -i 's#^a/media#/\xff&#' bad/master.m3u8 && status 5 "$SPLITREEL" verify bad --against "$in" --json &&
+        jq -e 'any(.findings[].message; test("leaves the folder"))' out.txt >/dev/null
 }
 # One track of sound for two groups, and a group whose sound is in its variants.
 hls_groups()

@@ -364,9 +364,10 @@ bool verify_json(const struct verify_result *result, json_t **ret_json, struct s
         json_t *const segment = finding->segment_number > 0
                                     ? json_integer((json_int_t)finding->segment_number)
                                     : json_null();
-        if (!jx_append(findings,
-                       json_pack("{s:o, s:s}", "segment", segment, "message", finding->message),
-                       err))
+        if (!jx_append(
+                findings,
+                json_pack("{s:o, s:o}", "segment", segment, "message", jx_string(finding->message)),
+                err))
             return false;
     }
     const bool is_pass = result->verdict == VERIFY_PASS;
