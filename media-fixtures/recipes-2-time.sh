@@ -151,6 +151,10 @@ make:packed-mpeg4.avi()
         -c:v libxvid -q:v 6 -bf 2 -g 25 "${exact[@]}" "$1"
 }
 
+fixture packed-mpeg4.mp4 transcode 199 - packed-mpeg4.avi \
+    "the same copied into MP4: times rise in decode order though there are B pictures"
+make:packed-mpeg4.mp4() { ff -i "$2" -c copy "${exact[@]}" "$1"; }
+
 fixture fragmented.mp4 transcode 250 480000 closed-gop.mp4 \
     "fragments, one per GOP, edit lists in a moov that knows no samples"
 make:fragmented.mp4()

@@ -381,6 +381,7 @@ static const struct trap traps[] = {
     { "missing times: no-ctts-edit.mp4", BOTH, 4, MANY, begins_at_third,
       TIMES_ARE_ROUGH | PICTURES_ARE_DAMAGED },
     { "missing times: no-ctts-mpeg4.mp4", BOTH, 1, MANY, NULL, TIMES_ARE_ROUGH },
+    { "missing times: packed-mpeg4.mp4", BOTH, 1, MANY, NULL, TIMES_ARE_ROUGH },
     // Variable frame rate.
     { "vfr: vfr.mp4", BOTH, 4, MANY, NULL, 0 },
     { "vfr: vfr.mkv", BOTH, 4, MANY, NULL, 0 },

@@ -265,6 +265,19 @@ static struct bitstream_facts inspect_av1(const uint8_t *data, size_t bytes)
     return (struct bitstream_facts){ 0 };
 }
 
+enum { MPEG4_VOP = 0xb6, MPEG4_B_VOP = 2 };
+
+// A packet of packed MPEG-4 has the B picture in it that follows its own.
+static bool packs_bidirectional(const uint8_t *data, const uint8_t *end)
+{
+    for (const uint8_t *at = find_start_code(data, end); end - at >= 6;
+         at = find_start_code(at + 3, end)) {
+        if (at[3] == MPEG4_VOP && at[4] >> 6 == MPEG4_B_VOP)
+            return true;
+    }
+    return false;
+}
+
 // MPEG-1, MPEG-2 and MPEG-4 part 2 share their start codes' form.
 static struct bitstream_facts inspect_mpeg(const struct bitstream_format *format,
                                            const uint8_t *data, size_t bytes)
@@ -276,7 +289,6 @@ static struct bitstream_facts inspect_mpeg(const struct bitstream_format *format
         GROUP = 0xb8,
         VOL_FIRST = 0x20,
         VOL_LAST = 0x2f,
-        VOP = 0xb6
     };
     const uint8_t *const end = data + bytes;
     bool has_headers = format->has_headers, closed = false;
@@ -289,11 +301,13 @@ static struct bitstream_facts inspect_mpeg(const struct bitstream_format *format
             closed = at[7] >> 6 & 1;
         if (is_mpeg4 && code >= VOL_FIRST && code <= VOL_LAST)
             has_headers = true;
-        const bool picture = is_mpeg4 ? code == VOP : code == PICTURE;
+        const bool picture = is_mpeg4 ? code == MPEG4_VOP : code == PICTURE;
         if (!picture)
             continue;
         const int type = is_mpeg4 ? (at[4] >> 6) + 1 : at[5] >> 3 & 7;  // 1 I, 2 P, 3 B
-        struct bitstream_facts facts = { .is_bidirectional = type == 3 };
+        struct bitstream_facts facts = {
+            .is_bidirectional = type == 3 || (is_mpeg4 && packs_bidirectional(at + 4, end)),
+        };
         if (type == 1 && has_headers)
             facts.start = closed ? BITSTREAM_START_CLOSED : BITSTREAM_START_OPEN;
         return facts;

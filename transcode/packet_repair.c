@@ -296,7 +296,7 @@ bool packet_repair(struct packet_table *table, struct media_rational rate, int64
         free(times);
         return false;
     }
-    if (has_unknown)
+    if (has_unknown || table->is_ordinal)
         number_by_output(table, times, step);
     place_unpresented(table);
     size_t count = sorted_times(table, times);

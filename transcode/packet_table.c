@@ -55,6 +55,18 @@ static bool has_decode_times_alone(const struct packet_table *table)
     return table->count > 1;
 }
 
+// Where there are B pictures, presentation times that rise in decode order are none either (packed
+// MPEG-4 that was copied into MP4): they tell when the next picture is shown, not which.
+static bool rises_as_decoded(const struct packet_table *table)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        if (table->packets[i].pts == AV_NOPTS_VALUE ||
+            (i > 0 && table->packets[i].pts <= table->packets[i - 1].pts))
+            return false;
+    }
+    return table->count > 1;
+}
+
 // H.264 and HEVC say in their headers that pictures are reordered; older codecs only that they can
 // be, and B pictures show it.
 static bool says_its_order(const AVStream *stream)
@@ -79,7 +91,7 @@ static bool fill(const struct media_source *source, struct packet_table *table,
                            &last_ticks, &done, err))
         return false;
     // Where order alone counts, only closed points will do, and only the payload tells them.
-    if (!done || (is_reordered && has_decode_times_alone(table))) {
+    if (!done || (is_reordered && rises_as_decoded(table))) {
         table->count = 0;
         table->from_index = false;
         free(sr_take(table->x264_sei));
@@ -99,6 +111,7 @@ static bool fill(const struct media_source *source, struct packet_table *table,
         for (size_t i = 0; i < table->count; i++)
             table->packets[i].pts = AV_NOPTS_VALUE;
     }
+    table->is_ordinal = is_reordered && table->has_bidirectional && rises_as_decoded(table);
     return packet_repair(table, rate, last_ticks, err) || sr_err_wrap(err, "%s", source->name);
 }
 
