@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "pipeline/places.h"
 #include "service/jobs_priv.h"
 #include "service/jobs_progress.h"
 
@@ -148,6 +149,22 @@ bool jobs_manifest(struct jobs *jobs, const char *id, char **ret_text, struct sr
     return true;
 }
 
+// Where the report is was said by whoever published: it is read only where the manifest has it, or
+// any file could be called a report.
+static bool check_report_place(const struct job_row *row, struct sr_err *err)
+{
+    const struct manifest_params params = { .text = row->manifest, .bytes = strlen(row->manifest) };
+    sr_auto(manifest) struct manifest *manifest = NULL;
+    sr_auto(char) char *place = NULL;
+    if (!row->report)
+        return true;
+    if (!manifest_parse(&params, &manifest, err) || !places_report_name(manifest, &place, err))
+        return false;
+    return strcmp(place, row->report) == 0 ||
+           sr_fail(err, SR_ERR_DENIED, "its report is said to be %s, which is not its place: %s",
+                   row->report, place);
+}
+
 bool jobs_report(struct jobs *jobs, const char *id, jobs_report_fn fn, void *self,
                  struct sr_err *err)
 {
@@ -159,6 +176,8 @@ bool jobs_report(struct jobs *jobs, const char *id, jobs_report_fn fn, void *sel
         return false;
     if (row.state != JOB_ROW_SUCCEEDED && row.state != JOB_ROW_FAILED)
         return sr_fail(err, SR_ERR_NOT_FOUND, "there is no report before the job has ended");
+    if (!check_report_place(&row, err))
+        return false;
     struct jobs_file file = { .kind = JOBS_FILE_REPORT,
                               .workspace = row.workspace,
                               .report = row.report,

@@ -116,6 +116,23 @@ static void kept_for_a_while(void **state)
     jobs_world_close(&world);
 }
 
+// The worker of this world says of every report that it lies where no output of the job does.
+static void another_file_is_no_report(void **state)
+{
+    (void)state;
+    static struct jobs_world world;
+    struct sr_err err = { 0 };
+    struct report report = { 0 };
+    jobs_world_open(&world);
+    jobs_world_add(&world, "a");
+    jobs_world_finish(&world);
+    assert_job(&world, world.ids[0], "state", "SUCCEEDED");
+    sr_assert_fails(jobs_report(world.jobs, world.ids[0], on_report, &report, &err), SR_ERR_DENIED,
+                    err);
+    assert_int_equal(report.count, 0);
+    jobs_world_close(&world);
+}
+
 static void reports(void **state)
 {
     (void)state;
@@ -227,6 +244,7 @@ int main(void)
         cmocka_unit_test(fails_and_is_tried_again),
         cmocka_unit_test(kept_for_a_while),
         cmocka_unit_test(reports),
+        cmocka_unit_test(another_file_is_no_report),
         cmocka_unit_test(lists),
         cmocka_unit_test(numbers),
     };

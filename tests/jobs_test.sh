@@ -162,8 +162,8 @@ cancelled()
     begin && manifest a && submit a && api 202 POST "/jobs/$(cat a.id)/cancel" &&
         [ "$(jq -r .state answer.json)" = CANCELLING ] && stop && begin --workers 1 && ends a CANCELLED || return
     is_absent a.mp4 && is_clean || return
-    api 409 POST "/jobs/$(cat a.id)/cancel" && api 202 POST "/jobs/$(cat a.id)/retry" && ends a SUCCEEDED || return
-    [ "$(jq .attempt a.end)" = 2 ] && api 409 POST "/jobs/$(cat a.id)/retry" && stop && reference a && same a.run.mp4 a.mp4
+    api 202 POST "/jobs/$(cat a.id)/cancel" && api 202 POST "/jobs/$(cat a.id)/retry" && ends a SUCCEEDED || return
+    [ "$(jq .attempt a.end)" = 2 ] && api 409 POST "/jobs/$(cat a.id)/retry" && api 409 POST "/jobs/$(cat a.id)/cancel" && stop && reference a && same a.run.mp4 a.mp4
 }
 
 # serve is killed every moment while jobs come in, with its worker at the end; what was answered with
