@@ -127,6 +127,29 @@ static const struct kind_row {
 };
 #define PARTS S3_JOB_BUCKET ".splitreel"
 
+// Through the proxy. A bit that is turned in a head, not in a body, may make a request that is
+// refused for good (403 SignatureDoesNotMatch): then the job fails cleanly, and its next start ends
+// it.
+static void run_through(struct s3_job_how *how, const struct fault_plan *plan)
+{
+    struct sr_err err = { 0 };
+    sr_auto(run_result) struct run_result result = { 0 };
+    fault_proxy_plan(s3_job()->proxy, *plan);
+    if (plan->fault != FAULT_FLIP_IN) {
+        s3_job_run_ok(how);
+    } else if (!s3_job_run(how, &result, &err)) {
+        if (err.code != SR_ERR_DENIED)
+            fail_msg("%s (%s)", err.message, sr_err_row(err.code)->name);
+        assert_int_equal(s3_job_count_below("out/"), 0);
+        assert_int_equal(s3_job_open_uploads(), 0);
+        const char *const endpoint = how->endpoint;
+        how->endpoint = NULL;
+        s3_job_run_ok(how);
+        how->endpoint = endpoint;
+    }
+    assert_true(fault_proxy_hits(s3_job()->proxy) > 0);
+}
+
 static void other_kinds(void **state)
 {
     const struct kind_row *const row = *state;
@@ -145,9 +168,7 @@ static void other_kinds(void **state)
                               .template_name = template,
                               .workspace = is_hls ? NULL : PARTS,
                               .endpoint = fault_proxy_url(s3_job()->proxy) };
-    fault_proxy_plan(s3_job()->proxy, row->plan);
-    s3_job_run_ok(&how);
-    assert_true(fault_proxy_hits(s3_job()->proxy) > 0);
+    run_through(&how, &row->plan);
     if (is_hls)
         assert_true(s3_job_assert_same_tree(local, "out/k/") > 5);
     else
@@ -190,9 +211,7 @@ static void through_faults(void **state)
     struct s3_job_how how = { .input = S3_JOB_BUCKET "in/f.mp4",
                               .output = S3_JOB_BUCKET "out/f.mp4",
                               .endpoint = fault_proxy_url(s3_job()->proxy) };
-    fault_proxy_plan(s3_job()->proxy, row->plan);
-    s3_job_run_ok(&how);
-    assert_true(fault_proxy_hits(s3_job()->proxy) > 0);
+    run_through(&how, &row->plan);
     s3_job_assert_same(local, "out/f.mp4");
     assert_true(s3_job_is_there("out/f.report.json"));
     s3_job_clear("out/");
