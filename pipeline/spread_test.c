@@ -4,29 +4,8 @@
 #include "base/io.h"
 #include "base/str.h"
 #include "pipeline/activity.h"
+#include "pipeline/activity_source.h"
 #include "pipeline/run.h"
-#include "transcode/media_log.h"
-
-static char folder[64];  // of this program, with the source
-
-static int make_source(void **state)
-{
-    (void)state;
-    media_log_init();
-    sr_test_folder(folder);
-    sr_test_command(
-        "ffmpeg -v error -nostdin -f lavfi -i testsrc2=s=96x64:r=25:d=4 -f lavfi -i "
-        "sine=d=4 -c:v libx264 -preset ultrafast -g 25 -bf 2 -threads 1 -c:a aac '%s/in.mp4'",
-        folder);
-    return 0;
-}
-
-static int remove_source(void **state)
-{
-    (void)state;
-    sr_test_folder_done(folder);
-    return 0;
-}
 
 // Four seconds in segments of so many; b and d differ by their names only.
 #define LADDER(segment, rate)                                                                      \
