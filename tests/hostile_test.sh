@@ -102,7 +102,7 @@ judge()
     local status error cause said
     status=$(jq -r .status "$1.end") error=$(jq -r '.error // ""' "$1.end") cause=$(jq -r '.cause // ""' "$1.end")
     printf '%s: %s %s %s\n' "${3##*/}" "$status" "$error" "$cause" >>story.txt
-    [ -z "$(find . -path "./$1*" \( -name '*.part' -o -name '.splitreel-*' \))" ] || complain 'left something half-made' || return
+    [ -z "$(find . -path "./$1.*" \( -name '*.part' -o -name '.splitreel-*' \))" ] || complain 'left something half-made' || return
     case $status in
     SUCCEEDED)
         [ "$2" != error ] || complain 'it is transcoded' || return
