@@ -351,7 +351,7 @@ install: binary man
 fixtures:
 	@media-fixtures/make-fixtures.sh --jobs $(TEST_JOBS) build/fixtures
 
-soak: binary
+soak: binary fixtures
 	@SPLITREEL=$(abspath $(BINARY)) SEED=$(SEED) MINUTES=$(MINUTES) tests/soak.sh
 
 # Engine and service, killed at every commit and at random moments; make check does a part of it.
@@ -372,7 +372,7 @@ corpus: binary
 	@SPLITREEL=$(abspath $(BINARY)) tests/corpus.sh '$(MEDIA)'
 
 # make check sends those that tests/hostile-files.sh makes.
-hostile: binary
+hostile: binary fixtures
 	@if [ -n '$(HOSTILE)' ]; then SPLITREEL=$(abspath $(BINARY)) HOSTILE='$(HOSTILE)' tests/hostile_test.sh; \
 	else echo 'skipped: name a folder: make hostile HOSTILE=DIR'; fi
 
