@@ -94,6 +94,15 @@ pid file = $1/rgw.pid
 CONF
 }
 
+# A monitor that has just begun, and an osd that is quicker than its first map, are asked again.
+insist() {
+    for _ in $(seq 20); do
+        if "$@"; then return; fi
+        sleep 0.1
+    done
+    return 1
+}
+
 create() {
     local dir=$1 port=$2 osd
     osd=$(cat /proc/sys/kernel/random/uuid)
@@ -106,15 +115,11 @@ create() {
         ceph-mon -c "$dir/ceph.conf" -i a --mkfs --monmap "$dir/monmap"
         ceph-mon -c "$dir/ceph.conf" -i a
         ceph-osd -c "$dir/ceph.conf" -i 0 --mkfs --osd-uuid "$osd"
-        timeout 60 ceph -c "$dir/ceph.conf" osd create "$osd" 0
+        insist timeout 60 ceph -c "$dir/ceph.conf" osd create "$osd" 0
+        insist ceph-osd -c "$dir/ceph.conf" -i 0
+        timeout 60 radosgw-admin -c "$dir/ceph.conf" user create --uid=splitreel --display-name=splitreel \
+            --access-key="$ACCESS" --secret-key="$SECRET"
     } >>"$dir/log/start.log" 2>&1
-    # an osd that is quicker than the monitor's first map gives up; it is asked again
-    for _ in $(seq 20); do
-        if ceph-osd -c "$dir/ceph.conf" -i 0 >>"$dir/log/start.log" 2>&1; then break; fi
-        sleep 0.1
-    done
-    timeout 60 radosgw-admin -c "$dir/ceph.conf" user create --uid=splitreel --display-name=splitreel \
-        --access-key="$ACCESS" --secret-key="$SECRET" >>"$dir/log/start.log" 2>&1
 }
 
 # gateway DIR PORT: starts it, and waits until it answers.

@@ -44,11 +44,11 @@ end_with() {
 
 # start_anywhere DIR: DIR is empty or not there yet.
 start_anywhere() {
-    local dir port status
+    local dir port status attempt
     mkdir -p "$1"
     dir=$(cd "$1" && pwd)
     [ -z "$(ls -A "$dir")" ] || fail "$dir is not empty"
-    for _ in $(seq $ATTEMPTS); do
+    for ((attempt = 1; attempt <= ATTEMPTS; attempt++)); do
         port=$(free_port)
         status=0
         "$0" start "$dir" "$port" || status=$?
@@ -60,8 +60,9 @@ start_anywhere() {
         77) ;;
         *)
             echo "${0##*/}: exit status $status on port $port; its logs end so:" >&2
-            find "$dir" -name '*.log' -size +0 -exec sh -c 'echo "$1:"; grep . "$1" | tail -n 8' - {} \; >&2
+            find "$dir" -name '*.log' -not -path '*.db/*' -size +0 -exec sh -c 'echo "$1:"; grep . "$1" | tail -n 8' - {} \; >&2
             rm -rf -- "${dir:?}"/*
+            [ "$attempt" -eq "$ATTEMPTS" ] || echo "${0##*/}: tries again on another port" >&2
             continue
             ;;
         esac
