@@ -57,6 +57,30 @@ static void cancelled_late(void **state)
     jobs_world_close(&world);
 }
 
+// The engine has stopped it, and nobody has heard of that when the service dies: then nobody knows
+// what its workers were at.
+static void cancelled_late_and_cut_off(void **state)
+{
+    (void)state;
+    static struct jobs_world world;
+    jobs_world_open(&world);
+    world.waits = "join";
+    jobs_world_add(&world, "a");
+    const char *const id = world.ids[0];
+    jobs_world_finish(&world);
+    assert_true(jobs_world_ask(&world, jobs_cancel, id));
+    world_settle(&world.states);
+    jobs_world_reopen(&world);
+    jobs_world_settle(&world);
+    jobs_world_pass(&world, JOBS_SETTLE_US - 1);
+    assert_int_equal(jobs_world_executions(&world, JOBS_CLEAN_MACHINE), 0);
+    jobs_world_pass(&world, 1);
+    assert_int_equal(jobs_world_executions(&world, JOBS_CLEAN_MACHINE), 1);
+    jobs_world_finish(&world);
+    assert_job(&world, id, "state", "CANCELLED");
+    jobs_world_close(&world);
+}
+
 // Somebody else stops the execution.
 static void stopped_from_outside(void **state)
 {
@@ -72,6 +96,30 @@ static void stopped_from_outside(void **state)
     jobs_world_finish(&world);
     assert_job(&world, id, "state", "CANCELLED");
     assert_string_equal(world.done[0], "clean");
+    jobs_world_close(&world);
+}
+
+// While it joins: its worker has to hear of it first, whoever stopped it.
+static void stopped_from_outside_late(void **state)
+{
+    (void)state;
+    static struct jobs_world world;
+    char arn[512];
+    jobs_world_open(&world);
+    world.waits = "join";
+    jobs_world_add(&world, "a");
+    const char *const id = world.ids[0];
+    jobs_world_finish(&world);
+    world_do(&world.states, "StopExecution",
+             json_pack("{ss}", "executionArn", jobs_world_text(&world, id, "execution", arn)));
+    jobs_world_settle(&world);
+    assert_job(&world, id, "state", "CANCELLING");
+    jobs_world_pass(&world, JOBS_SETTLE_US - 1);
+    assert_int_equal(jobs_world_executions(&world, JOBS_CLEAN_MACHINE), 0);
+    jobs_world_pass(&world, 1);
+    assert_int_equal(jobs_world_executions(&world, JOBS_CLEAN_MACHINE), 1);
+    jobs_world_finish(&world);
+    assert_job(&world, id, "state", "CANCELLED");
     jobs_world_close(&world);
 }
 
@@ -220,7 +268,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cancelled_and_cleaned_up_after),
         cmocka_unit_test(cancelled_late),
+        cmocka_unit_test(cancelled_late_and_cut_off),
         cmocka_unit_test(stopped_from_outside),
+        cmocka_unit_test(stopped_from_outside_late),
         cmocka_unit_test(cancelled_and_cut_off_at_every_moment),
         cmocka_unit_test(cancelled_before_it_began),
         cmocka_unit_test(cancelled_without_a_worker),

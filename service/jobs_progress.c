@@ -125,20 +125,6 @@ static bool on_task(void *self, const struct store_task *task, struct sr_err *er
     return true;
 }
 
-bool jobs_is_late(const struct store *reader, const char *arn, bool *ret_late, struct sr_err *err)
-{
-    struct found found = { 0 };
-    struct tasks tasks = { 0 };
-    if (!find(reader, arn, &found, err) ||
-        (found.is_there &&
-         !reader->ops->task_each_of(reader->self, found.id, on_task, &tasks, err)))
-        return false;
-    // Without any it is between two of them.
-    *ret_late = found.is_there && found.status == ASL_RUNNING &&
-                (tasks.count == 0 || tasks.stage >= STAGE_JOINS);
-    return true;
-}
-
 // The plan, from the execution's log -------------------------------------------------------------
 
 struct plan {
@@ -256,6 +242,26 @@ bool jobs_attendance_read(const struct store *reader, const char *arn, struct jo
         !reader->ops->task_each_of(reader->self, found.id, on_waiting, &attendance, err))
         return false;
     *ret = attendance;
+    return true;
+}
+
+// Whether it may be late -------------------------------------------------------------------------
+
+bool jobs_is_late(const struct store *reader, const char *arn, bool *ret_late, struct sr_err *err)
+{
+    struct found found = { 0 };
+    struct tasks tasks = { 0 };
+    struct jobs_attendance attendance = { 0 };
+    if (!find(reader, arn, &found, err) ||
+        (found.is_there &&
+         !reader->ops->task_each_of(reader->self, found.id, on_task, &tasks, err)) ||
+        (found.is_there && !jobs_attendance_read(reader, arn, &attendance, err)))
+        return false;
+    // Without any it is between two of them. Of one that was stopped nobody knows any more what its
+    // workers were at.
+    *ret_late = (found.is_there && found.status == ASL_RUNNING &&
+                 (tasks.count == 0 || tasks.stage >= STAGE_JOINS)) ||
+                (found.is_there && found.status == ASL_ABORTED && attendance.has_begun);
     return true;
 }
 

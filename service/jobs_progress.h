@@ -37,7 +37,7 @@ struct jobs_attendance {
 // Of one that is not there: nobody has.
 SR_MUST_USE bool jobs_attendance_read(const struct store *reader, const char *arn,
                                       struct jobs_attendance *ret, struct sr_err *err);
-// Whether some task of it may write at the outputs' places: then who stops it must wait until the
-// worker has heard.
+// Whether some task of it may write at the outputs' places: then who stops it, or finds that it was
+// stopped, must wait until the worker has heard.
 SR_MUST_USE bool jobs_is_late(const struct store *reader, const char *arn, bool *ret_late,
                               struct sr_err *err);

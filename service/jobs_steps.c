@@ -174,14 +174,31 @@ static bool attend(struct jobs *jobs, const struct job_row *row, bool is_clean,
     return read;
 }
 
+// How long its workers may go on when it is stopped, or was.
+static bool find_settle(struct jobs *jobs, const struct job_row *row, int64_t *ret_us,
+                        struct sr_err *err)
+{
+    bool is_late = false;
+    sr_auto(char) char *arn = jobs_execution(jobs, row->id, row->attempt, false, err);
+    if (!arn)
+        return false;
+    sr_lock(&jobs->reading);
+    const bool read = jobs_is_late(&jobs->read.engine, arn, &is_late, err);
+    sr_unlock(&jobs->reading);
+    *ret_us = is_late ? JOBS_SETTLE_US : 0;
+    return read;
+}
+
 // Somebody else may have stopped it: then that is what was asked for.
 static bool take_outcome(struct jobs *jobs, struct job_row *row, const struct jobs_outcome *outcome,
                          struct sr_err *err)
 {
+    int64_t settle_us;
     if (outcome->status == ASL_ABORTED) {
         row->state = JOB_ROW_CANCELLING;
         row->is_stopped = true;
-        return due(jobs, row, now(jobs), err);
+        return find_settle(jobs, row, &settle_us, err) &&
+               due(jobs, row, now(jobs) + settle_us, err);
     }
     const bool failed = outcome->status != ASL_SUCCEEDED;
     const char *const error = outcome->error                     ? outcome->error
@@ -265,16 +282,10 @@ static bool begin_running(struct jobs *jobs, struct job_row *row, struct sr_err 
 static bool begin_stop(struct jobs *jobs, struct job_row *row, struct sr_err *err)
 {
     struct sr_err why = { 0 };
-    bool is_late = false;
-    sr_auto(char) char *arn = jobs_execution(jobs, row->id, row->attempt, false, err);
-    if (!arn)
+    int64_t settle_us;
+    if (!find_settle(jobs, row, &settle_us, err))
         return false;
-    sr_lock(&jobs->reading);
-    const bool read = jobs_is_late(&jobs->read.engine, arn, &is_late, err);
-    sr_unlock(&jobs->reading);
-    if (!read)
-        return false;
-    if (!jobs_ask_stop(jobs, row, is_late ? JOBS_SETTLE_US : 0, &why))
+    if (!jobs_ask_stop(jobs, row, settle_us, &why))
         return put_off(jobs, row, &why, err);
     jobs_flight_begin(jobs, row->id);
     return true;
