@@ -71,34 +71,58 @@ static bool add_works(struct batch_works *works, struct sr_err *err)
 static int by_output(const void *a, const void *b)
 {
     const struct batch_work *const *const one = a, *const *const other = b;
-    return strcmp((*one)->output, (*other)->output);
+    const int order = strcmp((*one)->output, (*other)->output);
+    return order ? order : (*one > *other) - (*one < *other);  // what was said first comes first
 }
 
-// Two sources for one output, or an output that is a source.
-static bool check_outputs(const struct batch_works *works, struct sr_err *err)
+// Two sources for one output are refused; one that was said twice, as by itself and with its
+// folder, is done once: the second loses its output.
+static bool compare_outputs(struct batch_work *const *sorted, size_t count, struct sr_err *err)
 {
-    const struct batch_work **const sorted = calloc(works->count + 1, sizeof(*sorted));
-    bool done = true;
+    const struct batch_work *first = sorted[0];
+    for (size_t i = 1; i < count; i++) {
+        if (strcmp(first->output, sorted[i]->output) != 0) {
+            first = sorted[i];
+            continue;
+        }
+        if (strcmp(first->item->source, sorted[i]->item->source) != 0)
+            return sr_fail(err, SR_ERR_INVALID,
+                           "%s: %s and %s would both go there; {path} in -o keeps them apart",
+                           first->output, first->item->source, sorted[i]->item->source);
+        free(sorted[i]->output);
+        sorted[i]->output = NULL;
+    }
+    return true;
+}
+
+static bool drop_doubles(struct batch_works *works, struct sr_err *err)
+{
+    struct batch_work **const sorted = calloc(works->count + 1, sizeof(*sorted));
+    size_t count = 0;
     if (!sorted)
         return sr_fail(err, SR_ERR_NO_MEMORY, "a list of outputs");
     for (size_t i = 0; i < works->count; i++)
         sorted[i] = &works->item[i];
     qsort(sorted, works->count, sizeof(*sorted), by_output);
-    for (size_t i = 1; done && i < works->count; i++) {
-        if (strcmp(sorted[i - 1]->output, sorted[i]->output) == 0 &&
-            strcmp(sorted[i - 1]->item->source, sorted[i]->item->source) != 0)
-            done = sr_fail(err, SR_ERR_INVALID,
-                           "%s: %s and %s would both go there; {path} in -o keeps them apart",
-                           sorted[i]->output, sorted[i - 1]->item->source, sorted[i]->item->source);
-    }
+    const bool done = compare_outputs(sorted, works->count, err);
+    free(sorted);
     for (size_t i = 0; done && i < works->count; i++) {
+        if (works->item[i].output)
+            works->item[count++] = works->item[i];
+    }
+    works->count = done ? count : works->count;
+    return done;
+}
+
+static bool check_outputs(const struct batch_works *works, struct sr_err *err)
+{
+    for (size_t i = 0; i < works->count; i++) {
         const struct batch_work *const work = &works->item[i];
         if (strcmp(work->output, work->item->source) == 0)
-            done = sr_fail(err, SR_ERR_INVALID, "%s: the output would take the source's place",
+            return sr_fail(err, SR_ERR_INVALID, "%s: the output would take the source's place",
                            work->output);
     }
-    free(sorted);
-    return done;
+    return true;
 }
 
 bool batch_works_is_there(const struct batch_works *works, const char *output, bool *ret,
@@ -204,5 +228,6 @@ bool batch_works_find(struct batch_works *ret, struct sr_err *err)
     return store_options_params(&ret->options->stores, &params, err) &&
            blob_stores_new(&params, &ret->stores, err) && select_items(ret, err) &&
            batch_ledger_open(ret->options->report, &ret->ledger, err) && add_works(ret, err) &&
-           check_outputs(ret, err) && digest_settings(ret, err) && choose(ret, err);
+           drop_doubles(ret, err) && check_outputs(ret, err) && digest_settings(ret, err) &&
+           choose(ret, err);
 }

@@ -37,6 +37,13 @@ nothing_twice()
     status 0 batch in -o 'out/{path}.mp4' -crf 30 && says '3 done, 0 failed, 0 done already'
 }
 
+# A source that was said twice is one.
+said_twice()
+{
+    library && echo in/a.mp4 >list.txt || return
+    status 0 batch in/a.mp4 in @list.txt in/a.mp4 -o 'out/{name}.mp4' --jobs 4 && says '3 done, 0 failed, 0 done already' && count_lines '"status":"done"' 3
+}
+
 one_fails()
 {
     library && head -c 5000 /dev/urandom >in/bad.mov
@@ -139,6 +146,7 @@ as_json()
 
 try 'batch: a whole folder' whole_folder
 try 'batch: nothing twice' nothing_twice
+try 'batch: a source said twice' said_twice
 try 'batch: one fails' one_fails
 try 'batch: a version that fails' fails_amid
 try 'batch: --dry-run' dry_run
