@@ -1,6 +1,8 @@
 #include "cli/jobs_remote.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -153,12 +155,25 @@ bool jobs_remote_watch(const struct jobs_remote *remote, const char *job, struct
 
 // Printing ---------------------------------------------------------------------------------------
 
+// Who reads on no more, as `head`, has all that it wants: that ends us as it ends others, without a
+// word. Sockets are why SIGPIPE is ignored elsewhere (main.c).
+static void end_by_pipe(void)
+{
+    (void)signal(SIGPIPE, SIG_DFL);
+    (void)raise(SIGPIPE);
+}
+
 bool jobs_say(const char *text, struct sr_err *err)
 {
     for (; *text; text++)
         (void)putchar((unsigned char)*text < ' ' || *text == 127 ? ' ' : *text);  // fflush() tells
     (void)putchar('\n');
-    return (fflush(stdout) == 0 && !ferror(stdout)) || sr_fail_errno(err, errno, "standard output");
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return true;
+    const int number = errno;
+    if (number == EPIPE)
+        end_by_pipe();
+    return sr_fail_errno(err, number, "standard output");
 }
 
 bool jobs_print(const json_t *document, struct sr_err *err)

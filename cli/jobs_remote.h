@@ -75,7 +75,8 @@ SR_MUST_USE bool jobs_remote_watch(const struct jobs_remote *remote, const char 
 
 // Errors: STORAGE: standard output does not take it.
 SR_MUST_USE bool jobs_print(const json_t *document, struct sr_err *err);  // one line of JSON
-// One line: what a terminal would take for a command becomes a space.
+// One line: what a terminal would take for a command becomes a space. Ends the process, of SIGPIPE,
+// when nobody reads standard output any more.
 SR_MUST_USE bool jobs_say(const char *text, struct sr_err *err);
 // The names of enum progress_kind.
 SR_MUST_USE bool jobs_progress_kind(const char *word, enum progress_kind *ret, struct sr_err *err);

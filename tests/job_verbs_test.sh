@@ -18,6 +18,18 @@ begin()
     start --root "$PWD" --root "$FIXTURES" "$@" && export SPLITREEL_SERVER=$url
 }
 
+# ends_with_its_reader COMMAND...: without a word, by SIGPIPE, when nobody reads what it prints.
+ends_with_its_reader()
+{
+    local got
+    exec 4> >(:)
+    wait $!
+    "$@" >&4 2>err.txt
+    got=$?
+    exec 4>&-
+    [ $got = 141 ] && [ ! -s err.txt ] || { cat err.txt; complain "exit status $got, want 141 and no word: $*"; }
+}
+
 submits_as_run_does()
 {
     begin --workers 1 || return
@@ -32,6 +44,7 @@ submits_as_run_does()
     status 0 "$SPLITREEL" status --correlation c-8 && [ ! -s out.txt ] || complain 'a job of another id' || return
     status 0 "$SPLITREEL" watch "$id" && says 'SUCCEEDED 100%' out.txt || return
     status 0 "$SPLITREEL" logs "$id" && says 'ActivitySucceeded  probe on ' out.txt || return
+    ends_with_its_reader "$SPLITREEL" logs "$id" && ends_with_its_reader "$SPLITREEL" status || return
     status 0 "$SPLITREEL" logs "$id" --json || return
     jq -es '.[0].event == "ExecutionStarted" and .[-1].event == "ExecutionSucceeded" and
         ([.[] | select(.event == "ActivitySucceeded") | .segment | numbers] | unique | length) > 2 and
