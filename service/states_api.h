@@ -32,7 +32,7 @@ SR_DEFINE_AUTO(states_api, struct states_api, states_api_free);
 // Threads: any.
 #define STATES_WORKER_US INT64_C(120000000)
 size_t states_api_workers(struct states_api *api);
-// The slots that encode of those who have asked for such a task in that time, as far as they tell.
+// The slots that encode of those who have asked for a task in that time, as far as they tell.
 // Threads: any.
 size_t states_api_slots(struct states_api *api);
 enum { STATES_SLOTS_MAX = 10000 };  // that one worker can say it has

@@ -10,7 +10,6 @@ struct seen {
     char name[WORKER_NAME_BYTES];
     int64_t at_us;
     size_t slots;
-    int64_t slots_at_us;  // when it said so
 };
 
 struct worker_names {
@@ -63,10 +62,8 @@ void worker_names_add(struct worker_names *names, const char *name, size_t slots
         *seen = (struct seen){ 0 };                                   // it was another's
     sr_ignore(sr_format(seen->name, sizeof seen->name, "%s", name));  // cut, as is said
     seen->at_us = now_us;
-    if (slots > 0) {
+    if (slots > 0)
         seen->slots = slots;
-        seen->slots_at_us = now_us;
-    }
     sr_unlock(&names->lock);
 }
 
@@ -85,7 +82,7 @@ size_t worker_names_slots(struct worker_names *names, int64_t since_us)
     size_t count = 0;
     sr_lock(&names->lock);
     for (size_t i = 0; i < names->count; i++)
-        count += names->seen[i].slots_at_us >= since_us ? names->seen[i].slots : 0;
+        count += names->seen[i].at_us >= since_us ? names->seen[i].slots : 0;
     sr_unlock(&names->lock);
     return count;
 }

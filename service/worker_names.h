@@ -23,5 +23,6 @@ SR_DEFINE_AUTO(worker_names, struct worker_names, worker_names_free);
 void worker_names_add(struct worker_names *names, const char *name, size_t slots, int64_t now_us);
 // How many have asked since then. Threads: any.
 size_t worker_names_count(struct worker_names *names, int64_t since_us);
-// How many slots those have that have spoken of them since then. Threads: any.
+// How many slots those have that have asked since then, as they said last: whose slots are all busy
+// asks for other tasks only. Threads: any.
 size_t worker_names_slots(struct worker_names *names, int64_t since_us);
