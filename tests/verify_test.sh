@@ -104,6 +104,9 @@ hls_lines()
     hls_caught 'c/seg_00001.m4s: it lasts' sed -i '0,/EXTINF:[0-9.]*/s//EXTINF:2.500/' c/media.m3u8 || return
     hls_caught 'a/seg_00001.m4s: it lasts 2.000 s, the playlist says 1.960 s' sed -i '0,/EXTINF:[0-9.]*/s//EXTINF:1.96/' a/media.m3u8 || return
     hls_caught 'a/seg_00001.m4s: 2.000 s, the target duration is 1 s' sed -i 's/DURATION:2/DURATION:1/' a/media.m3u8 || return
+    hls_caught 'b/media.m3u8: the last tag has no URI' sed -i /seg_00005/d b/media.m3u8 || return
+    hls_caught 'b/media.m3u8: line 13: the tag before it has no URI' sed -i /seg_00003/d b/media.m3u8 || return
+    hls_caught 'master.m3u8: the last tag has no URI' sed -i '/^b/d' master.m3u8 || return
     hls_caught 'b/media.m3u8: it has no end' sed -i /ENDLIST/d b/media.m3u8 || return
     hls_caught 'wants the sound "audio"' sed -i /EXT-X-MEDIA/d master.m3u8 && says 'there is no sound' out.txt || return
     hls_caught 'this is no playlist' spoil b/media.m3u8 0
