@@ -155,6 +155,16 @@ hls_content()
     hls_caught 'a/media.m3u8: segment 4: ' spoil a/seg_00004.m4s 4000
 }
 
+# Segments of a damaged source that have no picture: the playlist says how long the last file with one is.
+hls_no_end()
+{
+    local source=$FIXTURES/truncated.mp4
+    jq --arg in "$source" --arg out "$PWD/short/" '.input = $in | .output = $out | .segments.target = "2s"' hls.json >job.json
+    status 0 "$SPLITREEL" run --manifest job.json --progress none && [ "$(grep -c '#EXTINF:2.000000' short/a/media.m3u8)" -eq 3 ] ||
+        complain 'other lengths' || return
+    status 0 "$SPLITREEL" verify short --against "$source" --full
+}
+
 try 'verify: a good output' good
 try 'verify: the source itself' the_source_itself
 try 'verify: a frame dropped' dropped
@@ -173,4 +183,5 @@ try 'verify: HLS, sound of several groups' hls_groups
 try 'verify: HLS, a segment that lasts for ever' hls_long
 try 'verify: HLS, names that lead elsewhere' hls_elsewhere
 try 'verify: HLS, spoilt pictures' hls_content
+try 'verify: HLS, no picture at the end' hls_no_end
 finish
