@@ -176,15 +176,29 @@ static bool cut_part(struct cutter *cutter, const struct mux_part *part, struct 
     return true;
 }
 
+// Where the last fragment ends. A track ends with its plan, also where damage left the last
+// segments without a picture; a file of fragments lasts no longer than they do.
+static int64_t fragments_end_pts(const struct job *job, const struct hls_track *which,
+                                 const struct mux_track *track)
+{
+    if (which->video == SIZE_MAX)
+        return track->parts[track->part_count - 1].part->end_pts;
+    const struct job_part *const parts = job->videos[which->video].parts;
+    size_t count = job->plan->segment_count;
+    while (parts[count - 1].part.sample_count == 0)
+        count--;  // tracks_new() found one with samples
+    return parts[count - 1].part.end_pts;
+}
+
 static bool add_segments(struct job *job, const struct manifest_output *output,
-                         const struct mux_track *track, const char *id, struct hls_files *files,
-                         struct written *written, struct sr_err *err)
+                         const struct mux_track *track, const struct hls_track *which,
+                         struct hls_files *files, struct written *written, struct sr_err *err)
 {
     const struct track_part *const first = track->parts[0].part;
     const int64_t grid_us = job_out_us(job, job->table->start_pts, job->table->time_base);
     sr_auto(cutter) struct cutter cutter = {
         .job = job,
-        .id = id,
+        .id = which->id,
         .files = files,
         .grid_pts = sr_div_floor(grid_us * (int64_t)first->timescale + 500000, 1000000),
         .step_ticks = output->segment_us * (int64_t)first->timescale / 1000000,
@@ -194,7 +208,7 @@ static bool add_segments(struct job *job, const struct manifest_output *output,
         if (!cut_part(&cutter, &track->parts[p], err))
             return sr_err_wrap(err, "segment %zu", p + 1);
     }
-    end_segment(&cutter, track->parts[track->part_count - 1].part->end_pts);
+    end_segment(&cutter, fragments_end_pts(job, which, track));
     written->media.timescale = first->timescale;
     written->media.segment_count = cutter.segment_count;
     written->segments = sr_take(cutter.segments);
@@ -212,7 +226,7 @@ static bool add_track(struct job *job, const struct manifest_output *output,
         return false;
     const struct mux_track *const track = &tracks_list(tracks)[0];
     if (!add_init(job, track, which->id, files, written->codec, err) ||
-        !add_segments(job, output, track, which->id, files, written, err))
+        !add_segments(job, output, track, which, files, written, err))
         return sr_err_wrap(err, "%s", which->id);
     (void)snprintf(written->uri, sizeof(written->uri), "%s/%s", which->id, HLS_MEDIA);
     (void)snprintf(written->init_uri, sizeof(written->init_uri), "%s", HLS_INIT);

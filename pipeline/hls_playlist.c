@@ -172,6 +172,17 @@ static bool take_uri(struct parser *parser, const char *line, size_t bytes, stru
     return add_uri(parser, &parser->pending, line, bytes, err);
 }
 
+// Spec: RFC 8216 4.1, 4.3.4.2: the line that follows is its URI. Without one there is a segment or a
+// variant less, and nothing else would tell.
+static bool start_pending(struct parser *parser, struct sr_err *err)
+{
+    if (parser->has_pending)
+        return sr_fail(err, SR_ERR_INVALID, "the tag before it has no URI");
+    parser->pending = (struct hls_entry){ 0 };
+    parser->has_pending = true;
+    return true;
+}
+
 // Tags -------------------------------------------------------------------------------------------
 static bool number_at(const char *text, const char *end, int64_t *ret_us, struct sr_err *err)
 {
@@ -186,9 +197,8 @@ static bool take_duration(struct parser *parser, const char *at, const char *end
                           struct sr_err *err)
 {
     const char *const comma = memchr(at, ',', (size_t)(end - at));
-    parser->pending = (struct hls_entry){ 0 };
-    parser->has_pending = true;
-    return number_at(at, comma ? comma : end, &parser->pending.duration_us, err);
+    return start_pending(parser, err) &&
+           number_at(at, comma ? comma : end, &parser->pending.duration_us, err);
 }
 
 static bool take_target(struct parser *parser, const char *at, const char *end, struct sr_err *err)
@@ -215,10 +225,9 @@ static bool take_map(struct parser *parser, const char *at, const char *end, str
 
 static bool take_variant(struct parser *parser, const char *at, const char *end, struct sr_err *err)
 {
-    (void)err;
+    if (!start_pending(parser, err))
+        return false;
     parser->playlist->is_master = true;
-    parser->pending = (struct hls_entry){ 0 };
-    parser->has_pending = true;
     copy_attribute(at, end, "AUDIO", parser->pending.group, sizeof(parser->pending.group));
     return true;
 }
@@ -310,6 +319,8 @@ static bool take_lines(struct parser *parser, const char *text, size_t bytes, st
             return sr_err_wrap(err, "line %zu", number);
         at = next;
     }
+    if (parser->has_pending)
+        return sr_fail(err, SR_ERR_INVALID, "the last tag has no URI");
     return parser->playlist->count > 0 || sr_fail(err, SR_ERR_INVALID, "there is nothing in it");
 }
 

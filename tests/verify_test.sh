@@ -104,6 +104,9 @@ hls_lines()
     hls_caught 'c/seg_00001.m4s: it lasts' sed -i '0,/EXTINF:[0-9.]*/s//EXTINF:2.500/' c/media.m3u8 || return
     hls_caught 'a/seg_00001.m4s: it lasts 2.000 s, the playlist says 1.960 s' sed -i '0,/EXTINF:[0-9.]*/s//EXTINF:1.96/' a/media.m3u8 || return
     hls_caught 'a/seg_00001.m4s: 2.000 s, the target duration is 1 s' sed -i 's/DURATION:2/DURATION:1/' a/media.m3u8 || return
+    hls_caught 'b/media.m3u8: the last tag has no URI' sed -i /seg_00005/d b/media.m3u8 || return
+    hls_caught 'b/media.m3u8: line 13: the tag before it has no URI' sed -i /seg_00003/d b/media.m3u8 || return
+    hls_caught 'master.m3u8: the last tag has no URI' sed -i '/^b/d' master.m3u8 || return
     hls_caught 'b/media.m3u8: it has no end' sed -i /ENDLIST/d b/media.m3u8 || return
     hls_caught 'wants the sound "audio"' sed -i /EXT-X-MEDIA/d master.m3u8 && says 'there is no sound' out.txt || return
     hls_caught 'this is no playlist' spoil b/media.m3u8 0
@@ -152,6 +155,16 @@ hls_content()
     hls_caught 'a/media.m3u8: segment 4: ' spoil a/seg_00004.m4s 4000
 }
 
+# Segments of a damaged source that have no picture: the playlist says how long the last file with one is.
+hls_no_end()
+{
+    local source=$FIXTURES/truncated.mp4
+    jq --arg in "$source" --arg out "$PWD/short/" '.input = $in | .output = $out | .segments.target = "2s"' hls.json >job.json
+    status 0 "$SPLITREEL" run --manifest job.json --progress none && [ "$(grep -c '#EXTINF:2.000000' short/a/media.m3u8)" -eq 3 ] ||
+        complain 'other lengths' || return
+    status 0 "$SPLITREEL" verify short --against "$source" --full
+}
+
 try 'verify: a good output' good
 try 'verify: the source itself' the_source_itself
 try 'verify: a frame dropped' dropped
@@ -170,4 +183,5 @@ try 'verify: HLS, sound of several groups' hls_groups
 try 'verify: HLS, a segment that lasts for ever' hls_long
 try 'verify: HLS, names that lead elsewhere' hls_elsewhere
 try 'verify: HLS, spoilt pictures' hls_content
+try 'verify: HLS, no picture at the end' hls_no_end
 finish
