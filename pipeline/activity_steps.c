@@ -364,11 +364,23 @@ static bool find_failure(struct activity_job *open, json_t **ret)
     return *ret != NULL;
 }
 
+// What was published when the end came too late is not another attempt's: somebody may have removed
+// it since.
+static bool forget_published(struct activity_job *open, struct sr_err *err)
+{
+    sr_auto(json) json_t *result = NULL;
+    sr_auto(json) json_t *nobodys = json_pack("{s:s}", "job", "");
+    return !find_published(open, &result) ||
+           (jx_made(nobodys, err) &&
+            workspace_note(open->workspace, "published.json", nobodys, err));
+}
+
 bool activity_clean(struct activity_call *call, json_t **ret, struct sr_err *err)
 {
     const char *error, *cause = "";
     if (!jx_text(&call->params, "error", &error, err) ||
-        !jx_text_opt(&call->params, "cause", &cause, err) || !activity_job_clean(call->open, err))
+        !jx_text_opt(&call->params, "cause", &cause, err) || !activity_job_clean(call->open, err) ||
+        !forget_published(call->open, err))
         return false;
     if (strcmp(error, ASL_ERROR_THRESHOLD) == 0 && find_failure(call->open, ret))
         return true;

@@ -351,6 +351,14 @@ static void cleaning_up(void **state)
     // And the job can still be done.
     sr_auto(json) json_t *published = act_ok(&world, "publish", "");
     assert_int_equal(number_at(published, "files"), 1);
+    sr_auto(json) json_t *same = act_ok(&world, "publish", "");  // its answer was lost
+    assert_true(json_equal(same, published));
+    // Cancelled too late, and somebody has removed what was published: another attempt makes it.
+    act_done(&world, "clean", "'error':'Splitreel.Cancelled','cause':'z'");
+    sr_test_command("rm '%s'/clean.mp4 '%s'/clean.report.json", folder, folder);
+    sr_auto(json) json_t *anew = act_ok(&world, "publish", "");
+    assert_int_equal(number_at(anew, "files"), 1);
+    sr_test_command("test -s '%s'/clean.mp4", folder);
     close_world(&world);
 }
 

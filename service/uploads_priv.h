@@ -89,6 +89,7 @@ struct uploads {
         struct upload_flight flights[UPLOADS_FLIGHTS_MAX];
         size_t flight_count;
         struct upload_message *started;  // STARTED, not noted yet
+        struct upload_message *again;    // RECORD that the store did not take, for nobody who waits
     } work;                              // the worker's
     struct {
         char *url, *pem;  // the last certificate

@@ -1,3 +1,6 @@
+#include <signal.h>
+#include <sys/resource.h>
+
 #include "service/uploads_world.h"
 
 static void an_upload_starts_one_execution(void **state)
@@ -187,6 +190,34 @@ static void other_events(void **state)
     settle(&world);
     assert_int_equal(counts(&world).events, 1);
     assert_int_equal(executions(&world, "m", NULL, 0), 1);
+    world_end(&world);
+}
+
+// A file in a folder is told once, and nobody would tell it again.
+static void a_store_that_is_full(void **state)
+{
+    (void)state;
+    struct world world;
+    struct rlimit before;
+    bool good = true;
+    sr_auto(json) json_t *document = json_pack("{ss}", "source", "splitreel.watch");
+    world_begin(&world, NULL);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    const struct rlimit none = { 0, before.rlim_max };
+    (void)signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+    for (int i = 0; i < 2; i++) {
+        struct sr_err err = { 0 };
+        int64_t next_us;
+        const char *const identities[] = { "watch\na", "watch\nb" };
+        good &= uploads_tell(world.uploads, identities[i], document, &err) &&
+                !uploads_step(world.uploads, &next_us, &err) && err.code == SR_ERR_STORAGE;
+    }
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);  // nothing can be printed before
+    assert_true(good);
+    assert_int_equal(counts(&world).events, 0);
+    settle(&world);
+    assert_int_equal(counts(&world).events, 2);
     world_end(&world);
 }
 
@@ -422,6 +453,7 @@ int main(void)
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(rules_are_read_anew);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(rules_with_faults_at_the_start);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(other_events);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_store_that_is_full);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(through_sns);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_subscription);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(forged);

@@ -242,6 +242,8 @@ static struct upload_message *take_messages(struct uploads *uploads, bool *ret_r
     return first;
 }
 
+// Who waits for an answer hears that it must tell again. Whom nobody waits for, a file in a folder,
+// is told once: it is recorded later.
 static bool take_all(struct uploads *uploads, struct upload_message *first, struct sr_err *err)
 {
     const bool done = record_all(uploads, first, err);
@@ -252,6 +254,14 @@ static bool take_all(struct uploads *uploads, struct upload_message *first, stru
             uploads->work.started = first;
             continue;
         }
+        if (!done && !first->call) {
+            first->next = uploads->work.again;
+            uploads->work.again = first;
+            sr_lock(&uploads->lock);
+            uploads->synced.count++;  // it waits still
+            sr_unlock(&uploads->lock);
+            continue;
+        }
         if (done)
             uploads_answer(first);
         else
@@ -259,6 +269,18 @@ static bool take_all(struct uploads *uploads, struct upload_message *first, stru
         upload_message_free(first);
     }
     return done;
+}
+
+// What the store did not take the last time, and what has come since.
+static bool take_new(struct uploads *uploads, bool *ret_reload, struct sr_err *err)
+{
+    struct upload_message *first = take_messages(uploads, ret_reload);
+    for (struct upload_message *at = sr_take(uploads->work.again), *next; at; at = next) {
+        next = at->next;
+        at->next = first;
+        first = at;
+    }
+    return !first || take_all(uploads, first, err);
 }
 
 // Rules ------------------------------------------------------------------------------------------
@@ -298,8 +320,7 @@ bool uploads_step(struct uploads *uploads, int64_t *ret_next_us, struct sr_err *
         atomic_fetch_sub(&uploads->sns_count, 1);
         uploads_check_sns(uploads, sns);
     }
-    struct upload_message *const first = take_messages(uploads, &reload);
-    if (first && !take_all(uploads, first, err))
+    if (!take_new(uploads, &reload, err))
         return false;
     if (reload && !load_rules(uploads, &why))
         sr_error(uploads->params.log, "the rules stay as they were", SR_ERR(&why));
@@ -412,15 +433,21 @@ void uploads_stop(struct uploads *uploads)
     }
 }
 
+static void free_list(struct upload_message *first)
+{
+    for (struct upload_message *next; first; first = next) {
+        next = first->next;
+        upload_message_free(first);
+    }
+}
+
 void uploads_free(struct uploads *uploads)
 {
     if (!uploads)
         return;
     uploads_stop(uploads);
-    for (struct upload_message *next; uploads->work.started; uploads->work.started = next) {
-        next = uploads->work.started->next;
-        upload_message_free(uploads->work.started);
-    }
+    free_list(uploads->work.started);
+    free_list(uploads->work.again);
     sr_queue_free(uploads->sns);
     uploads_drop_schedules(uploads);
     rules_done(&uploads->work.rules);
