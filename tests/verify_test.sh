@@ -41,6 +41,15 @@ sound_short()
         status 5 "${verify[@]}" bad.mp4 && { cat out.txt >>err.txt; says '478976 samples, want 480000'; }
 }
 end_missing() { cook -t 9 -i good.mp4 -c copy bad.mp4 && caught 5; }
+# The index in front still lists all of it; what is missing only decoding would tell.
+cut_off()
+{
+    for bytes in 1 100000; do
+        cp good.mp4 bad.mp4 && truncate -s "-$bytes" bad.mp4 || return
+        status 5 "$SPLITREEL" verify bad.mp4 --against "$in" &&
+            says "the file ends within \"mdat\": $bytes bytes are missing" out.txt || return
+    done
+}
 corrupted()
 {
     local at
@@ -173,6 +182,7 @@ try 'verify: two frames swapped' swapped
 try 'verify: sound a codec frame late' sound_late
 try 'verify: sound too short' sound_short
 try 'verify: the end is missing' end_missing
+try 'verify: the file is cut off' cut_off
 try 'verify: a packet corrupted' corrupted
 try 'verify: another film' another_film
 try 'verify: HLS, all of it' hls_good
