@@ -10,6 +10,7 @@
 #include "pipeline/hls_verify.h"
 #include "pipeline/quantity.h"
 #include "pipeline/source.h"
+#include "pipeline/verify_whole.h"
 #include "transcode/verify.h"
 
 enum { ID_OUTPUT, ID_AGAINST, ID_FULL, ID_RATE, ID_SEGMENT, ID_JSON, ID_HELP };
@@ -132,7 +133,7 @@ static bool judge(const struct cli *cli, const struct request *request, struct r
                                        .cancel = cli->stop };
     struct verify_full_params whole = *params;
     whole.output = &made;
-    return verify_against_source(&whole, result, err);
+    return verify_against_source(&whole, result, err) && verify_whole(&output, result, err);
 }
 
 static bool compare(const struct cli *cli, struct request *request, struct verify_result *result,

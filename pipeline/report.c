@@ -35,7 +35,7 @@ static bool fault(struct making *making, struct sr_err *err, const char *format,
     va_start(args, format);
     (void)vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    if (making->report->has_passed)
+    if (making->report->first_fault[0] == '\0')
         memcpy(making->report->first_fault, text, sizeof(text));
     making->report->has_passed = false;
     return json_array_size(making->faults) >= FAULTS_LISTED_MAX ||

@@ -41,6 +41,15 @@ sound_short()
         status 5 "${verify[@]}" bad.mp4 && { cat out.txt >>err.txt; says '478976 samples, want 480000'; }
 }
 end_missing() { cook -t 9 -i good.mp4 -c copy bad.mp4 && caught 5; }
+# The index in front still lists all of it; what is missing only decoding would tell.
+cut_off()
+{
+    for bytes in 1 100000; do
+        cp good.mp4 bad.mp4 && truncate -s "-$bytes" bad.mp4 || return
+        status 5 "$SPLITREEL" verify bad.mp4 --against "$in" &&
+            says "the file ends within \"mdat\": $bytes bytes are missing" out.txt || return
+    done
+}
 corrupted()
 {
     local at
@@ -50,6 +59,25 @@ corrupted()
     status 5 "${verify[@]}" bad.mp4 && { cat out.txt >>err.txt; says segment; }
 }
 another_film() { status 5 "$SPLITREEL" verify good.mp4 --against "$FIXTURES/open-gop.ts" --full; }
+
+# spoil_account SECONDS: the document of the part that begins there answers for a packet too many.
+spoil_account()
+{
+    local one
+    for one in parts/*.json; do
+        jq -e ".part | .kind == \"video\" and .start_pts == $1 * .timescale" "$one" >/dev/null 2>&1 || continue
+        jq -c '.part.account.packets += 1' "$one" >spoilt.json && mv spoilt.json "$one" && return
+    done
+    complain "no part begins at $1 s"
+}
+# A job tells the first of what is wrong, and all of it in the report.
+first_fault()
+{
+    local job=("$SPLITREEL" run "$in" -o first.mp4 --segment-mode keyframe --segment 2s --workspace parts --keep "${fast[@]}")
+    status 0 "${job[@]}" && rm first.mp4 first.report.json && spoil_account 2 && spoil_account 6 && status 5 "${job[@]}" &&
+        says 'segment 2, video: 51 packets' && is_absent first.mp4 &&
+        jq -e '.verdict == "FAIL" and (.faults | length == 5)' parts/report.json >/dev/null
+}
 
 # HLS: two renditions and sound, segments of two seconds.
 hls_made()
@@ -173,8 +201,10 @@ try 'verify: two frames swapped' swapped
 try 'verify: sound a codec frame late' sound_late
 try 'verify: sound too short' sound_short
 try 'verify: the end is missing' end_missing
+try 'verify: the file is cut off' cut_off
 try 'verify: a packet corrupted' corrupted
 try 'verify: another film' another_film
+try 'job: the first fault is told' first_fault
 try 'verify: HLS, all of it' hls_good
 try 'verify: HLS, files that are not right' hls_files
 try 'verify: HLS, playlists that are not right' hls_lines
