@@ -30,6 +30,8 @@ enum { JX_DEPTH_MAX = 128, JX_BYTES_MAX = 64 << 20 };
 // (// and /* */ outside strings). Errors: INVALID with line and column; TOO_LARGE.
 SR_MUST_USE bool jx_parse(const char *text, size_t bytes, bool comments, json_t **ret_value,
                           struct sr_err *err);
+// Whether it would refuse the text because values are nested too deep.
+bool jx_is_too_deep(const char *text, size_t bytes);
 // The line, from 1, on which the member `keys[0]` of the root stands, or `keys[1]` of that, and so
 // on
 // (`keys` ends with NULL); 0: there is none. Of text that jx_parse() takes with comments.

@@ -85,6 +85,8 @@ static void texts_have_limits(void **state)
     json_t *value = NULL;
     sr_assert_fails(jx_parse(text, sizeof(text), false, &value, &err), SR_ERR_INVALID, err);
     sr_assert_contains(err.message, "deeper");
+    assert_true(jx_is_too_deep(text, sizeof(text)));
+    assert_false(jx_is_too_deep(text + 1, sizeof(text) - 2));
     sr_assert_ok(jx_parse(text + 1, sizeof(text) - 2, false, &value, &err), err);
     json_decref(value);
     value = NULL;

@@ -121,10 +121,11 @@ bool jx_line(const char *text, size_t bytes, const char *const *keys, size_t *re
     return done;
 }
 
-static bool check_depth(const char *text, size_t bytes, struct sr_err *err)
+// Where the first value stands that is nested too deep; `bytes`: there is none.
+static size_t find_too_deep(const char *text, size_t bytes)
 {
-    size_t depth = 0;
-    for (size_t at = 0; at < bytes;) {
+    size_t depth = 0, at = 0;
+    while (at < bytes) {
         if (text[at] == '"') {
             at = string_end(text, bytes, at);
             continue;
@@ -134,10 +135,21 @@ static bool check_depth(const char *text, size_t bytes, struct sr_err *err)
         else if ((text[at] == ']' || text[at] == '}') && depth > 0)
             depth--;
         if (depth > JX_DEPTH_MAX)
-            return fail_at(text, at, err, "nested deeper than 128 levels");
+            return at;
         at++;
     }
-    return true;
+    return bytes;
+}
+
+bool jx_is_too_deep(const char *text, size_t bytes)
+{
+    return find_too_deep(text, bytes) < bytes;
+}
+
+static bool check_depth(const char *text, size_t bytes, struct sr_err *err)
+{
+    const size_t at = find_too_deep(text, bytes);
+    return at == bytes || fail_at(text, at, err, "nested deeper than 128 levels");
 }
 
 bool jx_parse(const char *text, size_t bytes, bool comments, json_t **ret_value, struct sr_err *err)

@@ -429,7 +429,8 @@ static bool by_token(struct engine *engine, struct engine_job *job, struct sr_er
         .error = request->error,
         .cause = request->cause,
     };
-    return engine_run_apply(engine, task->execution, &input, err);
+    // An answer that it cannot go on with would be given again and again.
+    return engine_run_apply_or_stop(engine, task->execution, &input, err);
 }
 
 bool engine_is_store_fault(enum sr_err_code code)

@@ -166,8 +166,14 @@ static bool log_entry(struct engine *engine, struct engine_run *run, const struc
             !asl_event_write(&effects->events[i], &entry, err))
             return false;
     }
-    return sr_str_add(&entry, "]}", err) &&
-           engine->store->ops->log_append(engine->store->self, run->id, run->next_seq, entry.text,
+    if (!sr_str_add(&entry, "]}", err))
+        return false;
+    // What cannot be read again would be lost with the process, and the execution with it.
+    if (jx_is_too_deep(entry.text, entry.bytes))
+        return sr_fail(err, SR_ERR_TOO_LARGE,
+                       "a value is nested too deep: within the history's own levels there are %d",
+                       JX_DEPTH_MAX);
+    return engine->store->ops->log_append(engine->store->self, run->id, run->next_seq, entry.text,
                                           err);
 }
 

@@ -66,6 +66,61 @@ static void forged_tokens(void **state)
     world_close(&world);
 }
 
+// "[[[]]]".
+static void nest(char text[2 * JX_DEPTH_MAX + 1], int depth)
+{
+    memset(text, '[', (size_t)depth);
+    memset(text + depth, ']', (size_t)depth);
+    text[2 * depth] = '\0';
+}
+
+// What can be taken in, but not read again from within the log's own levels.
+static void values_that_are_nested_too_deep(void **state)
+{
+    (void)state;
+    struct engine_world world;
+    char text[2 * JX_DEPTH_MAX + 1];
+    world_open(&world);
+    world_begin(&world, "T", ACTIVITY_STATES(""), "1");
+    nest(text, JX_DEPTH_MAX);
+    world_ask(&world, (struct engine_request){ .kind = ENGINE_START,
+                                               .arn = "arn:aws:states:eu:1:stateMachine:m",
+                                               .name = "deep",
+                                               .text = text });
+    world_settle(&world);
+    assert_int_equal(world.code, SR_ERR_TOO_LARGE);
+    world_poll(&world);
+    world_ask(&world, (struct engine_request){
+                          .kind = ENGINE_SUCCEED, .token = world.token, .text = text });
+    world_settle(&world);
+    assert_string_equal(world_outcome(&world).error, "States.Runtime");
+    assert_int_equal(engine_counts(world.engine).tasks, 0);
+    world_close(&world);
+    // A flow that nests its own value without end.
+    world_open(&world);
+    world_begin(&world, "T",
+                "'T':{'Type':'Task','Resource':'" ACTIVITY
+                "','Next':'P'},'P':{'Type':'Pass','Parameters':{'a.$':'$'},'Next':'P'}",
+                "1");
+    world_poll(&world);
+    world_ask(&world,
+              (struct engine_request){ .kind = ENGINE_SUCCEED, .token = world.token, .text = "1" });
+    world_settle(&world);
+    assert_string_equal(world_outcome(&world).error, "States.Runtime");
+    world_close(&world);
+    // As deep as is taken, and read again.
+    world_open(&world);
+    nest(text, JX_DEPTH_MAX - 8);
+    world_begin(&world, "T", ACTIVITY_STATES(""), text);
+    world_reopen(&world);
+    world_poll(&world);
+    world_ask(&world, (struct engine_request){
+                          .kind = ENGINE_SUCCEED, .token = world.token, .text = text });
+    world_settle(&world);
+    world_succeeded(&world, text);
+    world_close(&world);
+}
+
 static void heartbeats_and_time_outs(void **state)
 {
     (void)state;
@@ -120,6 +175,7 @@ int main(void)
         cmocka_unit_test(an_activity_and_its_worker),
         cmocka_unit_test(a_worker_may_come_first_or_not_get_it),
         cmocka_unit_test(forged_tokens),
+        cmocka_unit_test(values_that_are_nested_too_deep),
         cmocka_unit_test(heartbeats_and_time_outs),
         cmocka_unit_test(a_callback),
     };
