@@ -338,6 +338,28 @@ static bool check_folder(const char *path, struct sr_err *err)
     return sr_fail(err, SR_ERR_NOT_FOUND, "%.100s is not a folder", path);
 }
 
+static bool begins_with(const char *text, const char *beginning)
+{
+    return strncmp(text, beginning, strlen(beginning)) == 0;
+}
+
+// Copies would be listed, and copied, in their turn: without an end where a listing has many pages.
+static bool check_apart(const struct blob_place *from, const char *from_url,
+                        const struct blob_place *to, const char *to_url, struct sr_err *err)
+{
+    sr_auto(char) char *from_path = is_url(from_url) ? NULL : realpath(from_url, NULL);
+    sr_auto(char) char *to_path = is_url(to_url) ? NULL : realpath(to_url, NULL);
+    bool is_inside = from->blob.self == to->blob.self && begins_with(to->key, from->key);
+    if (from_path && to_path) {
+        sr_auto(char) char *folder = with_slash(from_path, err);
+        sr_auto(char) char *target = with_slash(to_path, err);
+        if (!folder || !target)
+            return false;
+        is_inside = begins_with(target, folder);
+    }
+    return !is_inside || sr_fail(err, SR_ERR_INVALID, "the target is below the source");
+}
+
 static bool copy_all(struct cp *cp, const char *from, const char *to, struct sr_err *err)
 {
     sr_auto(char) char *from_url = with_slash(from, err);
@@ -351,6 +373,8 @@ static bool copy_all(struct cp *cp, const char *from, const char *to, struct sr_
     if (!blob_stores_open(cp->call->stores, from_url, BLOB_PLACE_LIST, &source, err))
         return store_call_fail(cp->call, from, err);
     if (!blob_stores_open(cp->call->stores, to_url, BLOB_PLACE_LIST, &target, err))
+        return store_call_fail(cp->call, to, err);
+    if (!check_apart(&source, from_url, &target, to_url, err))
         return store_call_fail(cp->call, to, err);
     struct batch batch = { .cp = cp,
                            .from = &source,

@@ -243,12 +243,32 @@ static const char *video_range(const struct rendition_video *video)
                                           : "SDR";  // H.273
 }
 
-static uint64_t bytes_of(const struct playlist_media *media)
+// Bits per second over the title. Each track has a playlist already, so that it lasts.
+static uint64_t rate_of(const struct playlist_media *media)
 {
-    uint64_t bytes = 0;
-    for (size_t i = 0; i < media->segment_count; i++)
+    uint64_t bytes = 0, ticks = 0;
+    for (size_t i = 0; i < media->segment_count; i++) {
         bytes += media->segments[i].bytes;
-    return bytes;
+        ticks += (uint64_t)media->segments[i].duration_ticks;
+    }
+    return (uint64_t)((unsigned __int128)bytes * 8 * media->timescale / ticks);
+}
+
+// ",mp4a.40.2,Opus": each format of the sound once, as any of it may be played. Spec: RFC 8216
+// 4.3.4.2
+static bool add_sound_codecs(const struct job *job, const struct manifest_output *output,
+                             const struct ladder *ladder, struct sr_str *out, struct sr_err *err)
+{
+    struct hls_track track;
+    for (size_t i = 0; hls_track(job, output, i, &track); i++) {
+        const char *const codec = ladder->tracks[i].codec;
+        bool is_new = track.audio != SIZE_MAX;
+        for (size_t k = 0; k < i; k++)
+            is_new = is_new && strcmp(ladder->tracks[k].codec, codec) != 0;
+        if (is_new && !sr_str_addf(out, err, ",%s", codec))
+            return false;
+    }
+    return true;
 }
 
 static const char *known_language(const struct job_audio *audio)
@@ -261,8 +281,11 @@ static bool add_master(struct job *job, const struct manifest_output *output,
 {
     struct playlist_variant variants[MEDIA_RENDITIONS_MAX] = { 0 };
     struct playlist_audio audios[JOB_AUDIOS_MAX] = { 0 };
-    char codecs[MEDIA_RENDITIONS_MAX][136], names[JOB_AUDIOS_MAX][160];
+    char codecs[MEDIA_RENDITIONS_MAX][512], names[JOB_AUDIOS_MAX][160];
     struct playlist_master master = { .variants = variants, .audios = audios };
+    sr_auto(sr_str) struct sr_str sound = { 0 };
+    if (!add_sound_codecs(job, output, ladder, &sound, err))
+        return false;
     const struct written *heaviest = NULL;
     struct hls_track track;
     for (size_t i = 0; hls_track(job, output, i, &track); i++) {
@@ -281,14 +304,14 @@ static bool add_master(struct job *job, const struct manifest_output *output,
             .channels = asked ? asked : stream->audio.channels,
         };
         master.audio_count++;
-        if (!heaviest || bytes_of(&written->media) > bytes_of(&heaviest->media))
+        if (!heaviest || rate_of(&written->media) > rate_of(&heaviest->media))
             heaviest = written;
     }
     for (size_t i = 0; hls_track(job, output, i, &track) && track.video != SIZE_MAX; i++) {
         const struct written *const written = &ladder->tracks[i];
         const struct rendition_video *const video = &job->videos[track.video].video;
-        (void)snprintf(codecs[i], sizeof(codecs[i]), "%s%s%s", written->codec, heaviest ? "," : "",
-                       heaviest ? heaviest->codec : "");
+        if (!sr_format(codecs[i], sizeof(codecs[i]), "%s%s", written->codec, sr_str_text(&sound)))
+            return sr_fail(err, SR_ERR_LIMIT, "%zu formats of sound", master.audio_count);
         variants[master.variant_count++] = (struct playlist_variant){
             .uri = written->uri,
             .codecs = codecs[i],

@@ -139,6 +139,7 @@ some_fail()
     status 2 verb cp -r many "$base/many" && says '0 copied, 0 bytes, 3 failed' || return
     cp small many/d
     status 6 verb cp -r many "$base/many" && says '1 copied, 300 bytes, 3 failed' && says 'is there already' || return
+    status 2 verb cp -r "$base/many" "$base/many/below" && says 'the target is below the source' || return
     status 0 verb cp -r -y many "$base/many" --json && [ "$(jq -s 'map(.bytes) | add' out.txt)" = 12346578 ] || return
     verb cp -r "$base/many" many2 && diff -r many many2
 }

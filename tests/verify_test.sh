@@ -98,6 +98,25 @@ hls_good()
     status 5 "$SPLITREEL" verify hls/b/media.m3u8 --against "$in" && says 'there is no sound' out.txt || return
     (cd hls && status 0 "$SPLITREEL" verify master.m3u8 --against "$in" --json && jq -e '.verdict == "PASS"' out.txt >/dev/null)
 }
+# bits FOLDER: of a track, in a second over its title.
+bits()
+{
+    awk -v bytes="$(cat "$1"/seg_*.m4s | wc -c)" -F '[:,]' '/^#EXTINF/ { s += $2 } END { printf "%d", bytes * 8 / s }' "$1/media.m3u8"
+}
+# Sound of two formats, copied: a long track, and a short one with fewer bytes and more in each second.
+hls_mixed()
+{
+    cook -i "$in" -map 0 -c copy -map 0:a -c:a:1 flac -filter:a:1 atrim=0:1 mixed.mkv || return
+    jq --arg in "$PWD/mixed.mkv" --arg out "$PWD/mixed/" '.input = $in | .output = $out | .renditions[0].height = 90
+        | .renditions = [.renditions[0], {id: "c", codec: "copy"}] | .outputs[0].use = ["a", "c"]' hls.json >job.json
+    status 0 "$SPLITREEL" run --manifest job.json --progress none && status 0 "$SPLITREEL" verify mixed --against mixed.mkv || return
+    says ',mp4a.40.2,fLaC"' mixed/master.m3u8 || return
+    [ "$(bits mixed/c_2)" -gt "$(bits mixed/c_1)" ] && [ "$(cat mixed/c_2/*.m4s | wc -c)" -lt "$(cat mixed/c_1/*.m4s | wc -c)" ] ||
+        complain 'the short one is not what it should be' || return
+    local average
+    average=$(sed -n 's/.*AVERAGE-BANDWIDTH=\([0-9]*\).*/\1/p' mixed/master.m3u8)
+    [ "$average" -ge $(($(bits mixed/a) + $(bits mixed/c_2))) ] || complain "AVERAGE-BANDWIDTH=$average"
+}
 # hls_caught WORDS COMMAND...: what the command does to the folder bad is caught and named.
 hls_caught()
 {
@@ -206,6 +225,7 @@ try 'verify: a packet corrupted' corrupted
 try 'verify: another film' another_film
 try 'job: the first fault is told' first_fault
 try 'verify: HLS, all of it' hls_good
+try 'HLS: sound of two formats' hls_mixed
 try 'verify: HLS, files that are not right' hls_files
 try 'verify: HLS, playlists that are not right' hls_lines
 try 'verify: HLS, escapes to a terminal' hls_escapes
