@@ -243,7 +243,7 @@ static const char *video_range(const struct rendition_video *video)
                                           : "SDR";  // H.273
 }
 
-// Bits per second over the title. Each track has a playlist already, so that it lasts.
+// Bits per second over the title; 0 of what does not last.
 static uint64_t rate_of(const struct playlist_media *media)
 {
     uint64_t bytes = 0, ticks = 0;
@@ -251,7 +251,7 @@ static uint64_t rate_of(const struct playlist_media *media)
         bytes += media->segments[i].bytes;
         ticks += (uint64_t)media->segments[i].duration_ticks;
     }
-    return (uint64_t)((unsigned __int128)bytes * 8 * media->timescale / ticks);
+    return ticks == 0 ? 0 : (uint64_t)((unsigned __int128)bytes * 8 * media->timescale / ticks);
 }
 
 // ",mp4a.40.2,Opus": each format of the sound once, as any of it may be played. Spec: RFC 8216
