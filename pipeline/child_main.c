@@ -305,7 +305,8 @@ static bool set_up(struct line *line, const struct child_frame *setup, struct sr
     line->world.memory_bytes = jail.memory_bytes;
     sr_auto(json) json_t *ready = json_pack("{s:b}", "filtered", filtered);
     const struct child_frame frame = { .kind = CHILD_FRAME_READY, .json = ready };
-    return jx_made(ready, err) && send_frame(line, &frame, err);
+    // A parent that has gone meanwhile is seen by who reads.
+    return jx_made(ready, err) && (send_frame(line, &frame, err) || err->code == SR_ERR_NETWORK);
 }
 
 static bool open_line(struct line *line, const struct child_main_params *params, struct sr_err *err)
@@ -345,6 +346,17 @@ static bool live(struct line *line, const struct child_main_params *params, stru
     return done;
 }
 
+// A line of the parent's log, whose level is not known here.
+static void tell_failure(const struct sr_err *why)
+{
+    struct sr_err err = { 0 };
+    struct sr_log log = { 0 };
+    if (!sr_log_open(stderr, SR_LOG_ERROR, sr_clock_system(), &log, &err))
+        return;
+    sr_error(&log, "a child cannot begin", SR_ERR(why));
+    sr_log_close(&log);
+}
+
 int child_main(const struct child_main_params *params)
 {
     struct sr_err err = { 0 };
@@ -354,6 +366,6 @@ int child_main(const struct child_main_params *params)
     const bool done = live(line, params, &err);
     free(line);
     if (!done)
-        (void)fprintf(stderr, "splitreel: %s\n", err.message);
+        tell_failure(&err);
     return done ? 0 : 1;
 }

@@ -411,6 +411,54 @@ static void a_program_that_is_not_there(void **state)
     sr_assert_contains(err.message, "ended with status 0");
 }
 
+// first_words FRAME: what a child says on stderr whose parent has sent that and gone; its status.
+static int first_words(const struct child_frame *frame, char *ret_words, size_t size)
+{
+    int line[2], words[2], status;
+    struct sr_err err = { 0 };
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, line), 0);
+    assert_int_equal(pipe2(words, O_CLOEXEC), 0);
+    sr_assert_ok(child_frame_send(line[0], frame, NULL, &err), err);
+    (void)close(line[0]);
+    const pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        const int far = fcntl(line[1], F_DUPFD_CLOEXEC, CHILD_FD + 1);
+        if (far >= 0 && dup2(words[1], STDERR_FILENO) >= 0 && dup2(far, CHILD_FD) >= 0)
+            (void)execl("/proc/self/exe", "child_test", "child", (char *)NULL);
+        _exit(127);
+    }
+    (void)close(line[1]);
+    (void)close(words[1]);
+    size_t filled = 0;
+    ssize_t count;
+    while (filled < size - 1 && (count = read(words[0], ret_words + filled, size - 1 - filled)) > 0)
+        filled += (size_t)count;
+    ret_words[filled] = '\0';
+    (void)close(words[0]);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return status;
+}
+
+static void a_parent_that_goes_at_once(void **state)
+{
+    (void)state;
+    char words[4096];
+    sr_auto(json) json_t *limits =
+        json_pack("{s:I, s:i, s:i}", "memory_bytes", (json_int_t)MEMORY_BYTES, "files_max", 64,
+                  "log_level", (int)SR_LOG_DEBUG);
+    struct child_frame frame = { .kind = CHILD_FRAME_SETUP, .json = limits };
+    assert_int_equal(first_words(&frame, words, sizeof(words)), 0);
+    assert_string_equal(words, "");
+    // What goes wrong is a line of the log.
+    frame.kind = CHILD_FRAME_TASK;
+    assert_int_not_equal(first_words(&frame, words, sizeof(words)), 0);
+    sr_auto(json) json_t *line = json_loads(words, 0, NULL);
+    const json_t *const why = json_object_get(json_object_get(line, "error"), "message");
+    assert_non_null(why);
+    assert_string_equal(json_string_value(why), "want the limits first");
+}
+
 int main(int argc, char **argv)
 {
     int status;
@@ -422,12 +470,13 @@ int main(int argc, char **argv)
     (void)snprintf(options, sizeof(options), "%s:handle_segv=0:detect_leaks=1", given ? given : "");
     (void)setenv("ASAN_OPTIONS", options, 1);
     (void)setenv("AWS_SECRET_ACCESS_KEY", "secret", 1);
-    static struct CMUnitTest tests[SR_TEST_COUNT(failures) + 5];
+    static struct CMUnitTest tests[SR_TEST_COUNT(failures) + 6];
     size_t count = SR_TEST_ADD(tests, failures, each_failure);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(runs_tasks_of_a_job_in_one_process);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(is_replaced_when_it_died_between_tasks);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_cancelled_task_ends);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(is_confined);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_program_that_is_not_there);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_parent_that_goes_at_once);
     return sr_test_run(__FILE__, tests, count);
 }

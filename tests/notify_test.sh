@@ -96,7 +96,7 @@ from_the_api()
         { body api.1; complain 'what it tells'; return 1; }
     [ "$(jq -r .correlation told.report.json)" = order-9 ] || complain 'the report does not know it' || return
     jq -es --arg id "$id" 'map(select(.job == $id)) | length > 10 and all(.correlation == "order-9")' worker.log log.txt >/dev/null ||
-        complain 'a line without its correlation'
+        { cat worker.log log.txt; complain 'a line without its correlation'; }
 }
 
 try 'a receiver that was away hears of it after a restart, as the same event' told_later
