@@ -44,7 +44,7 @@ static void show_live(struct batch *batch)
         const struct slot *const slot = &batch->slots[s];
         sr_auto(sr_str) struct sr_str name = { 0 };
         struct sr_err ignored;
-        if (!slot->work || !store_verb_add_name(&name, slot->work->item->source, &ignored))
+        if (!slot->work || !batch_work_add_name(&name, slot->work, &ignored))
             continue;
         (void)fprintf(stderr, "%5.1f%% %6s %-10s %.90s\n", slot->doing.percent, slot->doing.speed,
                       slot->doing.stage, sr_str_text(&name));
@@ -63,7 +63,7 @@ static void show_end(struct batch *batch, const struct batch_work *work, const c
     if (batch->options->progress == PROGRESS_NONE && !error)
         return;
     clear_live(batch);
-    if (!store_verb_add_name(&name, work->item->source, &ignored) ||
+    if (!batch_work_add_name(&name, work, &ignored) ||
         !store_verb_add_name(&why, error ? error : "", &ignored))
         return;
     if (error)

@@ -5,6 +5,8 @@
 
 #include "base/str.h"
 #include "cli/batch_child.h"
+#include "cli/store_verb.h"
+#include "pipeline/remote.h"
 
 enum { PROBE_BYTES_MAX = 16 << 20, WORDS_MAX = 8 };
 
@@ -16,6 +18,12 @@ void batch_works_done(struct batch_works *works)
     batch_items_done(&works->items);
     batch_ledger_free(works->ledger);
     blob_stores_free(works->stores);
+}
+
+bool batch_work_add_name(struct sr_str *out, const struct batch_work *work, struct sr_err *err)
+{
+    sr_auto(char) char *shown = remote_shown(work->item->source, err);
+    return shown && store_verb_add_name(out, shown, err);
 }
 
 static bool select_items(struct batch_works *works, struct sr_err *err)
@@ -75,6 +83,16 @@ static int by_output(const void *a, const void *b)
     return order ? order : (*one > *other) - (*one < *other);  // what was said first comes first
 }
 
+static bool fail_both(const struct batch_work *one, const struct batch_work *other,
+                      struct sr_err *err)
+{
+    sr_auto(sr_str) struct sr_str first = { 0 }, second = { 0 };
+    return batch_work_add_name(&first, one, err) && batch_work_add_name(&second, other, err) &&
+           sr_fail(err, SR_ERR_INVALID,
+                   "%s: %s and %s would both go there; {path} in -o keeps them apart", one->output,
+                   sr_str_text(&first), sr_str_text(&second));
+}
+
 // Two sources for one output are refused; one that was said twice, as by itself and with its
 // folder, is done once: the second loses its output.
 static bool compare_outputs(struct batch_work *const *sorted, size_t count, struct sr_err *err)
@@ -86,9 +104,7 @@ static bool compare_outputs(struct batch_work *const *sorted, size_t count, stru
             continue;
         }
         if (strcmp(first->item->source, sorted[i]->item->source) != 0)
-            return sr_fail(err, SR_ERR_INVALID,
-                           "%s: %s and %s would both go there; {path} in -o keeps them apart",
-                           first->output, first->item->source, sorted[i]->item->source);
+            return fail_both(first, sorted[i], err);
         free(sorted[i]->output);
         sorted[i]->output = NULL;
     }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/hash.h"
+#include "base/str.h"
 #include "cli/batch_options.h"
 #include "cli/batch_way.h"
 #include "pipeline/batch_ledger.h"
@@ -30,6 +31,11 @@ SR_DEFINE_AUTO_VALUE(batch_works, struct batch_works, batch_works_done);
 // Fills *ret, whose first three members say for what; for batch_works_done(), also after a failure.
 // Errors: of reading and listing; INVALID: two sources for one output, an output that is a source.
 SR_MUST_USE bool batch_works_find(struct batch_works *ret, struct sr_err *err);
+
+// What people see of its source: no query of a URL, which may be a signature; control characters
+// escaped. Errors: NO_MEMORY.
+SR_MUST_USE bool batch_work_add_name(struct sr_str *out, const struct batch_work *work,
+                                     struct sr_err *err);
 
 // Whether something is at an output; of a folder its report.
 SR_MUST_USE bool batch_works_is_there(const struct batch_works *works, const char *output,

@@ -20,7 +20,7 @@ static void print_plan(const struct batch_works *works)
         sr_auto(sr_str) struct sr_str from = { 0 }, to = { 0 };
         struct sr_err ignored;
         bytes += works->item[i].item->bytes;
-        if (store_verb_add_name(&from, works->item[i].item->source, &ignored) &&
+        if (batch_work_add_name(&from, &works->item[i], &ignored) &&
             store_verb_add_name(&to, works->item[i].output, &ignored))
             (void)printf("%14" PRIu64 " %s -> %s\n", works->item[i].item->bytes, sr_str_text(&from),
                          sr_str_text(&to));

@@ -10,6 +10,7 @@
 
 #include "base/io.h"
 #include "base/str.h"
+#include "pipeline/remote.h"
 
 struct batch_ledger {
     int fd;
@@ -143,8 +144,9 @@ bool batch_record_json(const struct batch_record *record, json_t **ret, struct s
 {
     sr_auto(json) json_t *json = json_object();
     sr_auto(char) char *version = NULL;
-    if (!jx_made(json, err) || !batch_item_version(record->item, &version, err) ||
-        !jx_put(json, "source", jx_string(record->item->source), err) ||
+    sr_auto(char) char *shown = remote_shown(record->item->source, err);
+    if (!shown || !jx_made(json, err) || !batch_item_version(record->item, &version, err) ||
+        !jx_put(json, "source", jx_string(shown), err) ||
         !jx_put(json, "output", jx_string(record->output), err) || !put_end(json, record, err) ||
         !jx_put(json, "time", json_string(record->time), err) ||
         !jx_put(json, "version", jx_string(version), err) ||
@@ -190,10 +192,11 @@ bool batch_ledger_is_done(const struct batch_ledger *ledger, const struct batch_
 {
     struct sr_err ignored;  // without memory it is made again
     sr_auto(char) char *version = NULL;
+    sr_auto(char) char *shown = remote_shown(item->source, &ignored);
     const json_t *const record = json_object_get(ledger->made, output);
-    return record && strcmp(text_of(record, "status"), "done") == 0 &&
+    return shown && record && strcmp(text_of(record, "status"), "done") == 0 &&
            batch_item_version(item, &version, &ignored) &&
-           strcmp(text_of(record, "source"), item->source) == 0 &&
+           strcmp(text_of(record, "source"), shown) == 0 &&
            strcmp(text_of(record, "version"), version) == 0 &&
            strcmp(text_of(record, "settings"), settings) == 0;
 }

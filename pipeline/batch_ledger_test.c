@@ -89,6 +89,35 @@ static void remembers(void **state)
     batch_ledger_free(ledger);
 }
 
+// What signs a URL is not kept, and may be another one the next day.
+static void a_signed_url(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+    struct batch_item signed_item = { .source = "https://h/a.mov?X-Amz-Signature=one",
+                                      .bytes = 7,
+                                      .etag = "\"x\"" };
+    write_file("");
+    struct batch_ledger *ledger = open_it();
+    add(ledger, &signed_item, "out/a.mp4", NULL);
+    batch_ledger_free(ledger);
+    char text[1024];
+    sr_auto(sr_reader) struct sr_reader reader = { 0 };
+    sr_assert_ok(sr_file_reader_open(path, &reader, &err), err);
+    const size_t bytes = (size_t)sr_reader_size(&reader);
+    assert_true(bytes < sizeof(text));
+    sr_assert_ok(sr_read_exact(&reader, 0, text, bytes, &err), err);
+    text[bytes] = '\0';
+    sr_assert_contains(text, "\"https://h/a.mov\"");
+    assert_null(strstr(text, "=one"));
+    ledger = open_it();
+    signed_item.source = "https://h/a.mov?X-Amz-Signature=two";
+    assert_true(batch_ledger_is_done(ledger, &signed_item, "out/a.mp4", "s1"));
+    signed_item.source = "https://h/b.mov?X-Amz-Signature=one";
+    assert_false(batch_ledger_is_done(ledger, &signed_item, "out/a.mp4", "s1"));
+    batch_ledger_free(ledger);
+}
+
 static void a_run_that_was_begun(void **state)
 {
     (void)state;
@@ -225,7 +254,7 @@ int main(void)
         cmocka_unit_test(remembers),        cmocka_unit_test(one_at_a_time),
         cmocka_unit_test(a_torn_end),       cmocka_unit_test(files_of_others),
         cmocka_unit_test(a_full_disk),      cmocka_unit_test(a_run_that_was_begun),
-        cmocka_unit_test(when_it_was_made),
+        cmocka_unit_test(when_it_was_made), cmocka_unit_test(a_signed_url),
     };
     return cmocka_run_group_tests_name("batch_ledger", tests, make_folder, remove_folder);
 }
