@@ -231,9 +231,28 @@ static bool add_track(struct job *job, const struct manifest_output *output,
     (void)snprintf(written->uri, sizeof(written->uri), "%s/%s", which->id, HLS_MEDIA);
     (void)snprintf(written->init_uri, sizeof(written->init_uri), "%s", HLS_INIT);
     written->media.init_uri = written->init_uri;
-    sr_auto(sr_str) struct sr_str text = { 0 };
-    return playlist_media_write(&written->media, &text, err) &&
-           add_text(job, files, which->id, HLS_MEDIA, text.text, text.bytes, err);
+    return true;
+}
+
+// Spec: RFC 8216 6.2.4: all of them have one target duration.
+static bool add_playlists(struct job *job, const struct manifest_output *output,
+                          struct ladder *ladder, struct hls_files *files, struct sr_err *err)
+{
+    struct hls_track track;
+    int64_t target_s = 0;
+    for (size_t i = 0; i < ladder->count; i++) {
+        const int64_t longest_s = playlist_longest_s(&ladder->tracks[i].media);
+        target_s = longest_s > target_s ? longest_s : target_s;
+    }
+    for (size_t i = 0; hls_track(job, output, i, &track); i++) {
+        sr_auto(sr_str) struct sr_str text = { 0 };
+        struct playlist_media *const media = &ladder->tracks[i].media;
+        media->target_s = target_s;
+        if (!playlist_media_write(media, &text, err) ||
+            !add_text(job, files, track.id, HLS_MEDIA, text.text, text.bytes, err))
+            return sr_err_wrap(err, "%s", track.id);
+    }
+    return true;
 }
 
 static const char *video_range(const struct rendition_video *video)
@@ -345,7 +364,8 @@ bool hls_list(struct job *job, const struct manifest_output *output, struct hls_
             return false;
         files.media_segments += written->media.segment_count;
     }
-    if (!add_master(job, output, &ladder, &files, err))
+    if (!add_playlists(job, output, &ladder, &files, err) ||
+        !add_master(job, output, &ladder, &files, err))
         return false;
     *ret = files;
     files = (struct hls_files){ 0 };

@@ -15,8 +15,8 @@ struct hls_track {
 bool hls_track(const struct job *job, const struct manifest_output *output, size_t index,
                struct hls_track *ret);
 
-// What an HLS output consists of, in this order: of each track the init segment, the media segments
-// and the playlist; then the master playlist.
+// What an HLS output consists of, in this order: of each track the init segment and the media
+// segments; then the playlist of each; then the master playlist.
 struct hls_file {
     char *name;  // below the output's folder
     struct joined *joined;

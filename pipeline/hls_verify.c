@@ -229,6 +229,20 @@ static bool was_seen(const struct hls_playlist *master, size_t index)
     return false;
 }
 
+// Spec: RFC 8216 6.2.4
+static void check_targets(struct check *check)
+{
+    for (size_t i = 1; i < check->count; i++) {
+        const struct track *const track = &check->tracks[i];
+        if (track->playlist.target_s != check->tracks[0].playlist.target_s)
+            verify_find(check->result, 0,
+                        "%.100s: its target duration is %" PRId64 " s, that of %.100s %" PRId64
+                        " s",
+                        track->name, track->playlist.target_s, check->tracks[0].name,
+                        check->tracks[0].playlist.target_s);
+    }
+}
+
 static bool check_entry(struct check *check, const struct hls_entry *entry, struct sr_err *err)
 {
     sr_auto(hls_playlist) struct hls_playlist playlist = { 0 };
@@ -252,6 +266,7 @@ static bool check_master(struct check *check, struct sr_err *err)
         if (!was_seen(&check->master, i) && !check_entry(check, entry, err))
             return false;
     }
+    check_targets(check);
     return true;
 }
 

@@ -111,6 +111,7 @@ hls_mixed()
         | .renditions = [.renditions[0], {id: "c", codec: "copy"}] | .outputs[0].use = ["a", "c"]' hls.json >job.json
     status 0 "$SPLITREEL" run --manifest job.json --progress none && status 0 "$SPLITREEL" verify mixed --against mixed.mkv || return
     says ',mp4a.40.2,fLaC"' mixed/master.m3u8 || return
+    [ "$(sed -n 's/^#EXT-X-TARGETDURATION://p' mixed/*/media.m3u8 | uniq -c | xargs)" = '3 2' ] || complain 'target durations differ' || return
     [ "$(bits mixed/c_2)" -gt "$(bits mixed/c_1)" ] && [ "$(cat mixed/c_2/*.m4s | wc -c)" -lt "$(cat mixed/c_1/*.m4s | wc -c)" ] ||
         complain 'the short one is not what it should be' || return
     local average
@@ -151,6 +152,7 @@ hls_lines()
     hls_caught 'c/seg_00001.m4s: it lasts' sed -i '0,/EXTINF:[0-9.]*/s//EXTINF:2.500/' c/media.m3u8 || return
     hls_caught 'a/seg_00001.m4s: it lasts 2.000 s, the playlist says 1.960 s' sed -i '0,/EXTINF:[0-9.]*/s//EXTINF:1.96/' a/media.m3u8 || return
     hls_caught 'a/seg_00001.m4s: 2.000 s, the target duration is 1 s' sed -i 's/DURATION:2/DURATION:1/' a/media.m3u8 || return
+    hls_caught 'b/media.m3u8: its target duration is 3 s, that of c/media.m3u8 2 s' sed -i 's/DURATION:2/DURATION:3/' b/media.m3u8 || return
     hls_caught 'b/media.m3u8: the last tag has no URI' sed -i /seg_00005/d b/media.m3u8 || return
     hls_caught 'b/media.m3u8: line 13: the tag before it has no URI' sed -i /seg_00003/d b/media.m3u8 || return
     hls_caught 'master.m3u8: the last tag has no URI' sed -i '/^b/d' master.m3u8 || return

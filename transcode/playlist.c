@@ -45,9 +45,7 @@ static bool check_media(const struct playlist_media *media, struct sr_err *err)
     return true;
 }
 
-// Spec: RFC 8216 4.3.3.1: each EXTINF, rounded to the nearest integer, is at most the target
-// duration.
-static int64_t target_s(const struct playlist_media *media)
+int64_t playlist_longest_s(const struct playlist_media *media)
 {
     int64_t longest = 1;
     for (size_t i = 0; i < media->segment_count; i++) {
@@ -56,6 +54,11 @@ static int64_t target_s(const struct playlist_media *media)
             longest = s;
     }
     return longest;
+}
+
+static int64_t target_s(const struct playlist_media *media)
+{
+    return media->target_s ? media->target_s : playlist_longest_s(media);
 }
 
 bool playlist_media_write(const struct playlist_media *media, struct sr_str *out,

@@ -16,9 +16,14 @@ struct playlist_media {
     uint32_t timescale;
     size_t segment_count;
     const struct playlist_segment *segments;
+    int64_t target_s;  // EXT-X-TARGETDURATION; 0: playlist_longest_s(), when it stands alone
 };
 
-// VOD media playlist; EXT-X-TARGETDURATION is the longest segment rounded to the nearest second.
+// The longest segment, rounded to the nearest second, at least 1. Media playlists of one master
+// playlist have the greatest of theirs as their target duration. Spec: RFC 8216 4.3.3.1, 6.2.4.
+int64_t playlist_longest_s(const struct playlist_media *media);
+
+// VOD media playlist.
 SR_MUST_USE bool playlist_media_write(const struct playlist_media *media, struct sr_str *out,
                                       struct sr_err *err);
 

@@ -8,10 +8,10 @@ static const struct playlist_segment two_and_a_bit[] = {
     { "s2.m4s", 180180, 300000 },
     { "s3.m4s", 1001, 50000 },
 };
-static const struct playlist_media video = { "init.mp4", 30000, 3, two_and_a_bit };
+static const struct playlist_media video = { "init.mp4", 30000, 3, two_and_a_bit, 0 };
 static const struct playlist_segment sound[] = { { "a1.m4s", 288000, 96000 },
                                                  { "a2.m4s", 288000, 96000 } };
-static const struct playlist_media audio = { "a.mp4", 48000, 2, sound };
+static const struct playlist_media audio = { "a.mp4", 48000, 2, sound, 0 };
 
 // Spec: RFC 8216 4.3.3.1
 static void media_playlist(void **state)
@@ -31,6 +31,18 @@ static void media_playlist(void **state)
                                   "#EXTINF:6.006000,\ns2.m4s\n"
                                   "#EXTINF:0.033367,\ns3.m4s\n"
                                   "#EXT-X-ENDLIST\n");
+}
+
+// Spec: RFC 8216 6.2.4: a short one has the target duration of the others.
+static void one_target_duration(void **state)
+{
+    (void)state;
+    struct sr_err err = { 0 };
+    sr_auto(sr_str) struct sr_str out = { 0 };
+    struct playlist_media media = audio;
+    media.target_s = playlist_longest_s(&video) + 1;
+    sr_assert_ok(playlist_media_write(&media, &out, &err), err);
+    sr_assert_contains(out.text, "#EXT-X-TARGETDURATION:7\n");
 }
 
 // Spec: RFC 8216 4.1, 4.3.4.2
@@ -95,7 +107,7 @@ static void durations_do_not_drift(void **state)
         segments[i] = (struct playlist_segment){ "s.m4s", 1, 1 };
     struct sr_err err = { 0 };
     sr_auto(sr_str) struct sr_str out = { 0 };
-    const struct playlist_media media = { "i.mp4", 3, COUNT, segments };
+    const struct playlist_media media = { "i.mp4", 3, COUNT, segments, 0 };
     sr_assert_ok(playlist_media_write(&media, &out, &err), err);
     double sum = 0;
     for (const char *at = out.text; (at = strstr(at, "#EXTINF:")); at++)
@@ -107,13 +119,14 @@ static const struct bad_row {
     const char *name;
     struct playlist_media media;
 } bad_rows[] = {
-    { "no segment", { "i", 1, 0, two_and_a_bit } },
-    { "no timescale", { "i", 0, 1, two_and_a_bit } },
-    { "no init", { "", 1, 1, two_and_a_bit } },
-    { "quote in a URI", { "i\"", 1, 1, two_and_a_bit } },
-    { "new line in a URI", { "i", 1, 1, (const struct playlist_segment[]){ { "a\nb", 1, 1 } } } },
-    { "comment as a URI", { "i", 1, 1, (const struct playlist_segment[]){ { "#a", 1, 1 } } } },
-    { "no duration", { "i", 1, 1, (const struct playlist_segment[]){ { "a", 0, 1 } } } },
+    { "no segment", { "i", 1, 0, two_and_a_bit, 0 } },
+    { "no timescale", { "i", 0, 1, two_and_a_bit, 0 } },
+    { "no init", { "", 1, 1, two_and_a_bit, 0 } },
+    { "quote in a URI", { "i\"", 1, 1, two_and_a_bit, 0 } },
+    { "new line in a URI",
+      { "i", 1, 1, (const struct playlist_segment[]){ { "a\nb", 1, 1 } }, 0 } },
+    { "comment as a URI", { "i", 1, 1, (const struct playlist_segment[]){ { "#a", 1, 1 } }, 0 } },
+    { "no duration", { "i", 1, 1, (const struct playlist_segment[]){ { "a", 0, 1 } }, 0 } },
 };
 
 static void each_bad(void **state)
@@ -246,11 +259,12 @@ static void each_codec(void **state)
 
 int main(void)
 {
-    static struct CMUnitTest tests[SR_TEST_COUNT(bad_rows) + SR_TEST_COUNT(codec_rows) + 5];
+    static struct CMUnitTest tests[SR_TEST_COUNT(bad_rows) + SR_TEST_COUNT(codec_rows) + 6];
     size_t count = SR_TEST_ADD(tests, bad_rows, each_bad);
     count += SR_TEST_ADD(tests + count, codec_rows, each_codec);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(media_playlist);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(master_playlist);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(one_target_duration);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(audio_alone_has_no_picture);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(durations_do_not_drift);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(names_in_a_group_differ);
