@@ -262,17 +262,6 @@ static const char *video_range(const struct rendition_video *video)
                                           : "SDR";  // H.273
 }
 
-// Bits per second over the title; 0 of what does not last.
-static uint64_t rate_of(const struct playlist_media *media)
-{
-    uint64_t bytes = 0, ticks = 0;
-    for (size_t i = 0; i < media->segment_count; i++) {
-        bytes += media->segments[i].bytes;
-        ticks += (uint64_t)media->segments[i].duration_ticks;
-    }
-    return ticks == 0 ? 0 : (uint64_t)((unsigned __int128)bytes * 8 * media->timescale / ticks);
-}
-
 // ",mp4a.40.2,Opus": each format of the sound once, as any of it may be played. Spec: RFC 8216
 // 4.3.4.2
 static bool add_sound_codecs(const struct job *job, const struct manifest_output *output,
@@ -305,7 +294,6 @@ static bool add_master(struct job *job, const struct manifest_output *output,
     sr_auto(sr_str) struct sr_str sound = { 0 };
     if (!add_sound_codecs(job, output, ladder, &sound, err))
         return false;
-    const struct written *heaviest = NULL;
     struct hls_track track;
     for (size_t i = 0; hls_track(job, output, i, &track); i++) {
         const struct written *const written = &ladder->tracks[i];
@@ -321,10 +309,9 @@ static bool add_master(struct job *job, const struct manifest_output *output,
             .language = known_language(audio),
             .is_default = master.audio_count == 0,
             .channels = asked ? asked : stream->audio.channels,
+            .media = &written->media,
         };
         master.audio_count++;
-        if (!heaviest || rate_of(&written->media) > rate_of(&heaviest->media))
-            heaviest = written;
     }
     for (size_t i = 0; hls_track(job, output, i, &track) && track.video != SIZE_MAX; i++) {
         const struct written *const written = &ladder->tracks[i];
@@ -338,7 +325,6 @@ static bool add_master(struct job *job, const struct manifest_output *output,
             .height = video->height,
             .rate = video->rate,
             .media = &written->media,
-            .audio = heaviest ? &heaviest->media : NULL,
             .video_range = video_range(video),
         };
     }

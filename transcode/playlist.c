@@ -146,7 +146,8 @@ static bool write_audio(const struct playlist_master *master, struct sr_str *out
     for (size_t i = 0; i < master->audio_count; i++) {
         const struct playlist_audio *audio = &master->audios[i];
         if (!check_text("an audio playlist's URI", audio->uri, err) ||
-            !check_text("an audio rendition's name", audio->name, err))
+            !check_text("an audio rendition's name", audio->name, err) ||
+            !check_media(audio->media, err))
             return false;
         for (size_t j = 0; j < i; j++) {
             if (strcmp(audio->name, master->audios[j].name) == 0)
@@ -170,19 +171,31 @@ static bool write_audio(const struct playlist_master *master, struct sr_str *out
     return true;
 }
 
+// Whichever of them is played. They have been checked.
+static void add_audio_rates(const struct playlist_master *master, uint64_t *peak, uint64_t *average)
+{
+    uint64_t most_peak = 0, most_average = 0;
+    for (size_t i = 0; i < master->audio_count; i++) {
+        const uint64_t own_peak = peak_bps(master->audios[i].media);
+        const uint64_t own_average = average_bps(master->audios[i].media);
+        most_peak = own_peak > most_peak ? own_peak : most_peak;
+        most_average = own_average > most_average ? own_average : most_average;
+    }
+    *peak += most_peak;
+    *average += most_average;
+}
+
 // Spec: RFC 8216 4.3.4.2; VIDEO-RANGE: draft-pantos-hls-rfc8216bis 4.4.6.2.
-static bool write_variant(const struct playlist_variant *variant, bool has_audio,
-                          struct sr_str *out, struct sr_err *err)
+static bool write_variant(const struct playlist_master *master,
+                          const struct playlist_variant *variant, struct sr_str *out,
+                          struct sr_err *err)
 {
     if (!check_text("a variant's URI", variant->uri, err) ||
         !check_text("a variant's codecs", variant->codecs, err) ||
-        !check_media(variant->media, err) || (variant->audio && !check_media(variant->audio, err)))
+        !check_media(variant->media, err))
         return false;
     uint64_t peak = peak_bps(variant->media), average = average_bps(variant->media);
-    if (variant->audio) {
-        peak += peak_bps(variant->audio);
-        average += average_bps(variant->audio);
-    }
+    add_audio_rates(master, &peak, &average);
     if (!sr_str_addf(out, err,
                      "#EXT-X-STREAM-INF:BANDWIDTH=%" PRIu64 ",AVERAGE-BANDWIDTH=%" PRIu64
                      ",CODECS=\"%s\"",
@@ -201,7 +214,7 @@ static bool write_variant(const struct playlist_variant *variant, bool has_audio
         (!check_text("a video range", variant->video_range, err) ||
          !sr_str_addf(out, err, ",VIDEO-RANGE=%s", variant->video_range)))
         return false;
-    if (has_audio && variant->audio && !sr_str_add(out, ",AUDIO=\"audio\"", err))
+    if (master->audio_count > 0 && !sr_str_add(out, ",AUDIO=\"audio\"", err))
         return false;
     return sr_str_addf(out, err, "\n%s\n", variant->uri);
 }
@@ -215,7 +228,7 @@ bool playlist_master_write(const struct playlist_master *master, struct sr_str *
         !write_audio(master, out, err))
         return false;
     for (size_t i = 0; i < master->variant_count; i++) {
-        if (!write_variant(&master->variants[i], master->audio_count > 0, out, err))
+        if (!write_variant(master, &master->variants[i], out, err))
             return sr_err_wrap(err, "variant %zu", i + 1);
     }
     return true;

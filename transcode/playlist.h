@@ -33,23 +33,24 @@ struct playlist_variant {
     int width, height;
     struct media_rational rate;
     const struct playlist_media *media;
-    const struct playlist_media *audio;  // heaviest of its audio group, NULL: none
-    const char *video_range;             // "SDR", "PQ", "HLG"
+    const char *video_range;  // "SDR", "PQ", "HLG"
 };
 struct playlist_audio {
     const char *uri, *name, *language;
     bool is_default;
     int channels;
+    const struct playlist_media *media;
 };
 struct playlist_master {
     size_t variant_count, audio_count;
     const struct playlist_variant *variants;
-    const struct playlist_audio *audios;  // one group, "audio"
+    const struct playlist_audio *audios;  // one group, "audio", of every variant
 };
-// BANDWIDTH is the video's peak plus the audio's (a segment too short to be a peak of its own
-// counts with its neighbour); AVERAGE-BANDWIDTH is over the title; both in bits per second, rounded
-// up. Names of audio renditions differ; the first default one counts. Errors (both writers):
-// INVALID (a text that a playlist cannot hold, no segment, no duration), NO_MEMORY.
+// BANDWIDTH is the video's peak plus the greatest of the audios' (a segment too short to be a peak
+// of its own counts with its neighbour); AVERAGE-BANDWIDTH is so of the averages over the title;
+// both in bits per second, rounded up. Spec: RFC 8216 4.3.4.2. Names of audio renditions differ;
+// the first default one counts. Errors (both writers): INVALID (a text that a playlist cannot hold,
+// no segment, no duration), NO_MEMORY.
 SR_MUST_USE bool playlist_master_write(const struct playlist_master *master, struct sr_str *out,
                                        struct sr_err *err);
 

@@ -52,18 +52,16 @@ static void master_playlist(void **state)
     struct sr_err err = { 0 };
     sr_auto(sr_str) struct sr_str out = { 0 };
     const struct playlist_variant variants[] = {
-        { "v/1080.m3u8",
-          "avc1.640028,mp4a.40.2",
-          1920,
-          1080,
-          { 30000, 1001 },
-          &video,
-          &audio,
-          "SDR" },
-        { "v/360.m3u8", "avc1.64001e,mp4a.40.2", 640, 360, { 25, 1 }, &audio, &audio, "PQ" },
+        { "v/1080.m3u8", "avc1.640028,mp4a.40.2", 1920, 1080, { 30000, 1001 }, &video, "SDR" },
+        { "v/360.m3u8", "avc1.64001e,mp4a.40.2", 640, 360, { 25, 1 }, &audio, "PQ" },
     };
-    const struct playlist_audio audios[] = { { "a/eng.m3u8", "English", "eng", true, 2 },
-                                             { "a/2.m3u8", "Audio 2", "", true, 6 } };
+    // Less over the title, but at once: 120000 * 8 / 6 = 160000 is the peak of the sound.
+    static const struct playlist_segment bursts[] = { { "b1.m4s", 288000, 120000 },
+                                                      { "b2.m4s", 288000, 6000 },
+                                                      { "b3.m4s", 288000, 6000 } };
+    static const struct playlist_media burst = { "b.mp4", 48000, 3, bursts, 0 };
+    const struct playlist_audio audios[] = { { "a/eng.m3u8", "English", "eng", true, 2, &audio },
+                                             { "a/2.m3u8", "Audio 2", "", true, 6, &burst } };
     const struct playlist_master master = { 2, 2, variants, audios };
     sr_assert_ok(playlist_master_write(&master, &out, &err), err);
     // 600000 * 8 / 6.006 = 799200.8; 96000 * 8 / 6 = 128000; the third segment is too short to be a
@@ -75,10 +73,10 @@ static void master_playlist(void **state)
         "AUTOSELECT=YES,CHANNELS=\"2\",URI=\"a/eng.m3u8\"\n"
         "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio\",NAME=\"Audio 2\",DEFAULT=NO,"
         "AUTOSELECT=YES,CHANNELS=\"6\",URI=\"a/2.m3u8\"\n"
-        "#EXT-X-STREAM-INF:BANDWIDTH=927201,AVERAGE-BANDWIDTH=758948,"
+        "#EXT-X-STREAM-INF:BANDWIDTH=959201,AVERAGE-BANDWIDTH=758948,"
         "CODECS=\"avc1.640028,mp4a.40.2\",RESOLUTION=1920x1080,FRAME-RATE=29.970,VIDEO-RANGE=SDR,"
         "AUDIO=\"audio\"\nv/1080.m3u8\n"
-        "#EXT-X-STREAM-INF:BANDWIDTH=256000,AVERAGE-BANDWIDTH=256000,"
+        "#EXT-X-STREAM-INF:BANDWIDTH=288000,AVERAGE-BANDWIDTH=256000,"
         "CODECS=\"avc1.64001e,mp4a.40.2\",RESOLUTION=640x360,FRAME-RATE=25.000,VIDEO-RANGE=PQ,"
         "AUDIO=\"audio\"\nv/360.m3u8\n");
 }
@@ -143,8 +141,8 @@ static void names_in_a_group_differ(void **state)
     struct sr_err err = { 0 };
     sr_auto(sr_str) struct sr_str out = { 0 };
     const struct playlist_variant variant = { .uri = "a", .codecs = "c", .media = &audio };
-    const struct playlist_audio audios[] = { { "1", "same", "", false, 1 },
-                                             { "2", "same", "", false, 1 } };
+    const struct playlist_audio audios[] = { { "1", "same", "", false, 1, &audio },
+                                             { "2", "same", "", false, 1, &audio } };
     const struct playlist_master master = { 1, 2, &variant, audios };
     sr_assert_fails(playlist_master_write(&master, &out, &err), SR_ERR_INVALID, err);
 }
