@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # bench/store_job.sh - a source of SECONDS_JOB (600) in 1080p to HLS: from and to Ceph's RADOS gateway on the same machine, against the
-# same job on files, in turn; the source is a minute, repeated. PRESET (ultrafast: what costs the least beside the transfers), RUNS (5). The bytes are compared.
+# same job on files, each first in turn; the source is a minute, repeated. PRESET (ultrafast: what costs the least beside the transfers), RUNS (5). The bytes are compared.
 source "$(dirname "$0")/lib.sh"
 source "$(dirname "$0")/store_lib.sh"
 seconds=${SECONDS_JOB:-600}
@@ -17,13 +17,21 @@ fi
 
 job=(--template hls-1080p --preset "${PRESET:-ultrafast}" --progress none)
 rm -rf "$work"/b.files "$work"/b.store "$work"/b.server "$work/hls" "$work/hls.down"
-for ((round = 0; round < runs; round++)); do
-    say "round $round"
+on_files() {
     rm -rf "$work/hls"
     timed "$work/b.files" "$splitreel" run -i "$source" -o "$work/hls/" "${job[@]}"
+}
+
+on_store() {
+    local before
     before=$(store_cpu)
     timed "$work/b.store" "$splitreel" run -i s3://bench/source.mp4 -o "s3://bench/hls-$round/" "${job[@]}"
     awk "BEGIN { print $(store_cpu) - $before }" >>"$work/b.server"
+}
+
+for ((round = 0; round < runs; round++)); do
+    say "round $round"
+    if ((round % 2)); then on_store; on_files; else on_files; on_store; fi
     rm -rf "$work/hls.down"
     "$splitreel" cp -q -r "s3://bench/hls-$round/" "$work/hls.down"
     diff -rq --exclude=report.json "$work/hls" "$work/hls.down"
